@@ -1,0 +1,55 @@
+import type { CapturedPacket, Nanoseconds } from "./lab.ts";
+
+// Offsets in Ethernet II + IPv4 + TCP. A BGP message begins with 16 bytes of ones, then length (2) and type (1).
+const ETHERNET = 14;
+const PROTOCOL_TCP = 6;
+const TYPE_UPDATE = 2;
+const HEADER = 19;
+
+/** When the first UPDATE at or after `since` left `source`, by what was on the wire; undefined if none did. */
+export function firstUpdate(
+  packets: readonly CapturedPacket[],
+  source: string,
+  since: Nanoseconds,
+): Nanoseconds | undefined {
+  const seen = packets.find(({ time, bytes }) => time >= since && sourceOf(bytes) === source && carriesUpdate(bytes));
+  return seen?.time;
+}
+
+/** When `source` closed its TCP side (FIN or RST) at or after `since`: what a router sees of a killed speaker. */
+export function firstClose(
+  packets: readonly CapturedPacket[],
+  source: string,
+  since: Nanoseconds,
+): Nanoseconds | undefined {
+  const seen = packets.find(
+    ({ time, bytes }) => time >= since && sourceOf(bytes) === source && (flagsOf(bytes) & 0b101) !== 0,
+  );
+  return seen?.time;
+}
+
+function sourceOf(bytes: Uint8Array): string {
+  return bytes.subarray(ETHERNET + 12, ETHERNET + 16).join(".");
+}
+
+function tcpStart(bytes: Uint8Array): number | undefined {
+  if (bytes[ETHERNET + 9] !== PROTOCOL_TCP) return undefined;
+  return ETHERNET + ((bytes[ETHERNET] ?? 0) & 0x0f) * 4;
+}
+
+function flagsOf(bytes: Uint8Array): number {
+  const start = tcpStart(bytes);
+  return start === undefined ? 0 : (bytes[start + 13] ?? 0);
+}
+
+function carriesUpdate(bytes: Uint8Array): boolean {
+  const start = tcpStart(bytes);
+  if (start === undefined) return false;
+  for (let at = start + ((bytes[start + 12] ?? 0) >> 4) * 4; at + HEADER <= bytes.length;) {
+    if (bytes[at + 18] === TYPE_UPDATE) return true;
+    const length = ((bytes[at + 16] ?? 0) << 8) | (bytes[at + 17] ?? 0);
+    if (length < HEADER) return false;
+    at += length;
+  }
+  return false;
+}

@@ -1,0 +1,61 @@
+import { seconds } from "@stitch/clock";
+import { type Lab, millisecondsBetween } from "../lab.ts";
+import { until } from "../poll.ts";
+import { experience, firstAnswerFrom } from "../probe/gap.ts";
+import { probeDns } from "../probe/start.ts";
+import { type Drill, tenths, unless } from "./drill.ts";
+import { LON, NYC, SITE_FILE, VIPS, WHOAMI } from "./plan.ts";
+import { settled } from "./settled.ts";
+
+/** Issue 2: a drain is proved with at least this many queries. */
+const LEAST_QUERIES = 10_000;
+
+export const drain: Drill = {
+  name: "drain",
+  intent:
+    "`stitch drain dns` at New York and `stitch undrain dns` afterwards: clients move and return, and lose nothing",
+  async run({ lab, clock }) {
+    await settled(lab, clock);
+    const probe = await probeDns(lab, "branch", VIPS.dns, WHOAMI);
+    const asked = lab.now();
+    await lab.exec(NYC.host, ["stitch", "drain", "dns", "--reason", "drill", ...SITE_FILE]);
+    await probe.answeredBy(LON.site);
+    // Last resort first; then the address is withdrawn, which clients must not notice either.
+    await until(clock, "the drained address to be withdrawn", seconds(30), async () =>
+      (await wishOf(lab)) === "none" ? true : undefined,
+    );
+    const withdrawn = lab.now();
+    await lab.exec(NYC.host, ["stitch", "undrain", "dns", ...SITE_FILE]);
+    await probe.answeredBy(NYC.site);
+    const back = lab.now();
+    await until(clock, `${LEAST_QUERIES} queries`, seconds(30), async () =>
+      millisecondsBetween(asked, lab.now()) > LEAST_QUERIES ? true : undefined,
+    );
+    const record = await probe.finish();
+    const seen = experience(record);
+    const row = {
+      queries: seen.sent,
+      lost: seen.lost,
+      nyc: seen.bySite[NYC.site] ?? 0,
+      lon: seen.bySite[LON.site] ?? 0,
+      "moved ms": tenths(firstAnswerFrom(record, LON.site, asked) ?? Number.NaN),
+      "withdrawn ms": tenths(millisecondsBetween(asked, withdrawn)),
+      "back after undrain ms": tenths(millisecondsBetween(withdrawn, back)),
+    };
+    const failures = [
+      ...unless(seen.lost === 0, `${seen.lost} of ${seen.sent} queries were lost`),
+      ...unless(seen.sent >= LEAST_QUERIES, `only ${seen.sent} queries were sent`),
+    ];
+    return { rows: [row], figures: { drain_lost: seen.lost, drain_queries: seen.sent }, failures };
+  },
+};
+
+interface Status {
+  readonly vips?: readonly { readonly service: string; readonly wish: string }[];
+}
+
+/** What New York's announcer says the routers hear of the DNS address: `normal`, `last-resort` or `none`. */
+async function wishOf(lab: Lab): Promise<string | undefined> {
+  const { stdout } = await lab.exec(NYC.host, ["stitch", "status", "--json", ...SITE_FILE]);
+  return (JSON.parse(stdout) as Status).vips?.find(({ service }) => service === "dns")?.wish;
+}

@@ -1,0 +1,10 @@
+export { anycast, type AnycastOptions } from "./anycast.ts";
+export { DRILLS, runDrill } from "./drill/index.ts";
+export type { Drill, DrillContext, DrillResult, Row } from "./drill/drill.ts";
+export { settled } from "./drill/settled.ts";
+export type { Capture, CapturedPacket, ExecResult, Lab, LabProcess, Nanoseconds, RoleStatus } from "./lab.ts";
+export { millisecondsBetween } from "./lab.ts";
+export { attach, LabUnavailable, layOut, requirements } from "./namespace/layout.ts";
+export type { NamespaceLab } from "./namespace/driver.ts";
+export { until } from "./poll.ts";
+export { table } from "./table.ts";

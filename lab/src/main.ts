@@ -1,0 +1,143 @@
+import { parseArgs } from "node:util";
+import { SystemClock } from "@stitch/clock";
+import { anycast } from "./anycast.ts";
+import { DRILLS, runDrill } from "./drill/index.ts";
+import type { Drill, DrillResult } from "./drill/drill.ts";
+import type { NamespaceLab } from "./namespace/driver.ts";
+import { settled } from "./drill/settled.ts";
+import { attach, LabUnavailable, layOut } from "./namespace/layout.ts";
+import { endStanding, writeStanding } from "./namespace/standing.ts";
+import { table } from "./table.ts";
+
+const USAGE = `usage: npm run lab -- [all | DRILL... | up | down | list | exec NODE COMMAND...] [--json] [--repeat N]
+
+  all, DRILL   lays the topology out, runs the drills, tears it down (or uses the lab that stands)
+  up           lays the topology out and leaves it standing; down ends it
+  list         the drills
+  exec         runs a command in a node of the standing lab: exec core vtysh -c 'show bgp summary'
+`;
+
+const OK = 0;
+const FAILED = 1;
+const USED_WRONGLY = 2;
+const clock = new SystemClock();
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === "exec") return inNode(argv.slice(1));
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      json: { type: "boolean" },
+      repeat: { type: "string" },
+      "stand-in": { type: "boolean" },
+      help: { type: "boolean" },
+    },
+  });
+  const options = {
+    standIn: values["stand-in"] === true,
+    json: values.json === true,
+    repetitions: Number(values.repeat ?? 3),
+  };
+  const [command = "all"] = positionals;
+  if (values.help === true || !(options.repetitions > 0)) return usage();
+  if (command === "list") return list();
+  if (command === "up") return up(options.standIn);
+  if (command === "down") return down();
+  const drills = command === "all" ? DRILLS : DRILLS.filter(({ name }) => positionals.includes(name));
+  const known = command === "all" || drills.length === positionals.length;
+  return known ? run(drills, options) : usage();
+}
+
+interface RunOptions {
+  readonly standIn: boolean;
+  readonly json: boolean;
+  readonly repetitions: number;
+}
+
+async function run(drills: readonly Drill[], options: RunOptions): Promise<number> {
+  const standing = await attach(anycast({ clock, standIn: options.standIn }));
+  const lab = standing ?? (await layOut(anycast({ clock, progress, standIn: options.standIn })));
+  if (standing === undefined) downOnSignals(lab);
+  try {
+    const results: DrillResult[] = [];
+    for (const drill of drills) {
+      const result = await runDrill(drill, { lab, clock, progress, repetitions: options.repetitions });
+      results.push(result);
+      if (!options.json) print(`\n${drill.name}: ${drill.intent}\n\n${table(result.rows)}\n${verdict(result)}\n`);
+    }
+    if (options.json)
+      print(JSON.stringify({ lab: "anycast", driver: lab.driver, versions: lab.versions, drills: results }));
+    return results.every(({ failures }) => failures.length === 0) ? OK : FAILED;
+  } finally {
+    if (standing === undefined) await lab.down();
+  }
+}
+
+function verdict({ figures, failures }: DrillResult): string {
+  const numbers = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
+  const lines = failures.length === 0 ? ["held"] : failures.map((failure) => `FAILED: ${failure}`);
+  return [...(numbers.length === 0 ? [] : [numbers.join("  ")]), ...lines].join("\n");
+}
+
+async function up(standIn: boolean): Promise<number> {
+  endStanding();
+  const lab = await layOut(anycast({ clock, progress, standIn, lasting: true }));
+  writeStanding(lab.holders, lab.supervisors);
+  progress("lab: waiting until every address is routed to its near site");
+  await settled(lab, clock);
+  print(
+    "up. Try: npm run lab -- exec core vtysh -c 'show bgp ipv4 unicast'; npm run lab -- kill-dns; npm run lab -- down",
+  );
+  return OK;
+}
+
+function down(): number {
+  const ended = endStanding();
+  print(ended === 0 ? "no lab stands" : `${ended} nodes ended`);
+  return OK;
+}
+
+async function inNode([node = "", ...command]: readonly string[]): Promise<number> {
+  if (command.length === 0) return usage();
+  const lab = await attach(anycast({ clock }));
+  if (lab === undefined) throw new LabUnavailable("no lab stands: npm run lab -- up");
+  const result = await lab.exec(node, command, { mayFail: true });
+  process.stderr.write(result.stderr === "" ? "" : `${result.stderr}\n`);
+  print(result.stdout);
+  return result.exitCode;
+}
+
+function list(): number {
+  for (const { name, intent } of DRILLS) print(`${name.padEnd(15)} ${intent}`);
+  return OK;
+}
+
+function usage(): number {
+  process.stderr.write(USAGE);
+  return USED_WRONGLY;
+}
+
+/** Ctrl-C takes the lab down; a killed runner's nodes are ended by the kernel. */
+function downOnSignals(lab: NamespaceLab): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      progress("lab: interrupted, taking it down");
+      void lab.down().finally(() => process.exit(FAILED));
+    });
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  progress(error instanceof Error ? error.message : String(error));
+  process.exitCode = FAILED;
+}

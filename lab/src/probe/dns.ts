@@ -1,0 +1,115 @@
+// Runs inside a client: `node dns.ts ADDRESS PORT NAME`. One query each millisecond until standard input closes, then the record.
+import { createSocket } from "node:dgram";
+import { decode, encode } from "dns-packet";
+import { CHANGED, type DnsRecord, WARM } from "./record.ts";
+import { onSchedule } from "./schedule.ts";
+
+const INTERVAL_US = 1_000;
+/** Answers before the drill may begin: the interpreter has compiled the loop, ARP and caches are filled. */
+const WARM_AFTER = 500;
+/** Queries sent after standard input closed, so that the end of a gap is inside the record. */
+const TAIL = 200;
+const LAST_ANSWER_MS = 500;
+/** A probe that nobody ends, ends itself. */
+const MOST_QUERIES = 120_000;
+const NSID = 3;
+
+const [address = "", port = "", name = ""] = process.argv.slice(2);
+const query = encode({
+  type: "query",
+  id: 0,
+  flags: 0,
+  questions: [{ type: "TXT", name, class: "IN" }],
+  additionals: [
+    {
+      type: "OPT",
+      name: ".",
+      udpPayloadSize: 1232,
+      extendedRcode: 0,
+      ednsVersion: 0,
+      flags: 0,
+      flag_do: false,
+      options: [{ code: NSID, data: Buffer.alloc(0) }],
+    } as never,
+  ],
+});
+
+const start = process.hrtime.bigint();
+const sent: number[] = [];
+const answered: number[] = [];
+const site: number[] = [];
+const sites: string[] = [];
+const socket = createSocket("udp4");
+let answers = 0;
+let current = -1;
+let stopAt = MOST_QUERIES;
+
+socket.on("message", (message) => {
+  const now = sinceStart();
+  const sequence = latestWithId(message.readUInt16BE(0));
+  if (sequence === undefined || answered[sequence] !== -1) return;
+  answered[sequence] = now;
+  site[sequence] = siteIndex(message);
+  if (++answers === WARM_AFTER) print(WARM);
+  noteChange(site[sequence]);
+});
+process.stdin.on("end", () => void (stopAt = sent.length + TAIL)).resume();
+socket.bind(0, () => onSchedule(INTERVAL_US, send));
+
+function send(sequence: number): boolean {
+  if (sequence >= stopAt) {
+    setTimeout(report, LAST_ANSWER_MS);
+    return false;
+  }
+  const packet = Buffer.from(query);
+  packet.writeUInt16BE(sequence & 0xffff, 0);
+  sent.push(sinceStart());
+  answered.push(-1);
+  site.push(-1);
+  // No route to the address is a query without an answer, like any other way to lose it.
+  socket.send(packet, Number(port), address, () => undefined);
+  return true;
+}
+
+/** Ids repeat every 65536 queries, a minute apart. */
+function latestWithId(id: number): number | undefined {
+  const last = sent.length - 1;
+  const sequence = last - ((last - id) & 0xffff);
+  return sequence >= 0 ? sequence : undefined;
+}
+
+function siteIndex(message: Buffer): number {
+  const text = siteOf(message);
+  const known = sites.indexOf(text);
+  return known >= 0 ? known : sites.push(text) - 1;
+}
+
+function siteOf(message: Buffer): string {
+  try {
+    const opt = decode(message).additionals?.find((record) => record.type === "OPT");
+    const options = (opt as { options?: { code: number; data?: Buffer }[] } | undefined)?.options ?? [];
+    const nsid = options.find(({ code }) => code === NSID)?.data?.toString("latin1");
+    return nsid?.split(/[/.]/)[0] ?? "no NSID";
+  } catch {
+    return "unreadable";
+  }
+}
+
+function noteChange(index: number): void {
+  if (index === current) return;
+  current = index;
+  print(`${CHANGED}${sites[index]}`);
+}
+
+function report(): void {
+  const record: DnsRecord = { start: String(start), sent, answered, site, sites };
+  print(JSON.stringify(record));
+  socket.close();
+}
+
+function sinceStart(): number {
+  return Number(process.hrtime.bigint() - start);
+}
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,95 @@
+import { join } from "node:path";
+import type { Lab, LabProcess } from "../lab.ts";
+import { CHANGED, type DnsRecord, type SyslogRecord, WARM } from "./record.ts";
+
+const here = import.meta.dirname;
+
+/** A DNS probe at work in a client. */
+export interface DnsProbe {
+  /** Resolves when the answering site becomes `site`; at once if it is that already. */
+  answeredBy(site: string): Promise<void>;
+  finish(): Promise<DnsRecord>;
+}
+
+/** Starts one query a millisecond at `address`; resolves once it is warm and answered. */
+export async function probeDns(lab: Lab, client: string, address: string, name: string): Promise<DnsProbe> {
+  const running = lab.spawn(client, ["node", join(here, "dns.ts"), address, "53", name]);
+  const reader = new LineReader(running);
+  await reader.wait((line) => line === WARM);
+  return {
+    answeredBy: (site) => reader.wait(() => reader.site === site),
+    finish: async () => {
+      running.finish();
+      return reader.record<DnsRecord>();
+    },
+  };
+}
+
+export interface SyslogProbe {
+  done(): Promise<SyslogRecord>;
+}
+
+export async function probeSyslog(
+  lab: Lab,
+  client: string,
+  address: string,
+  run: string,
+  count: number,
+): Promise<SyslogProbe> {
+  const running = lab.spawn(client, ["node", join(here, "syslog.ts"), address, "514", run, String(count)]);
+  const reader = new LineReader(running);
+  await reader.wait((line) => line === WARM);
+  return { done: () => reader.record<SyslogRecord>() };
+}
+
+export interface NtpAnswer {
+  readonly answered: boolean;
+  readonly leap?: number;
+  readonly mode?: number;
+  readonly stratum?: number;
+}
+
+export async function askNtp(lab: Lab, client: string, address: string): Promise<NtpAnswer> {
+  const { stdout } = await lab.exec(client, ["node", join(here, "ntp.ts"), address, "123"]);
+  return JSON.parse(stdout) as NtpAnswer;
+}
+
+/** Longest silence of a probe that is worth waiting for: recovery takes tens of seconds. */
+const PATIENCE_MS = 90_000;
+
+class LineReader {
+  site = "";
+  readonly #process: LabProcess;
+
+  constructor(process: LabProcess) {
+    this.#process = process;
+  }
+
+  async wait(reached: (line: string) => boolean): Promise<void> {
+    if (reached("")) return;
+    for (;;) if (reached(await this.#next())) return;
+  }
+
+  async record<T>(): Promise<T> {
+    for (;;) {
+      const line = await this.#next();
+      if (line.startsWith("{")) return JSON.parse(line) as T;
+    }
+  }
+
+  async #next(): Promise<string> {
+    const late = AbortSignal.timeout(PATIENCE_MS);
+    const line = await Promise.race([this.#process.line(), aborted(late)]);
+    if (line === undefined) throw new Error(`a probe ended early: ${this.#process.complaints()}`);
+    if (line.startsWith(CHANGED)) this.site = line.slice(CHANGED.length);
+    return line;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new Error(`a probe said nothing for ${PATIENCE_MS / 1000} s`)), {
+      once: true,
+    });
+  });
+}

@@ -1,0 +1,172 @@
+import { isIP } from "node:net";
+import { formatDuration, milliseconds, seconds, type Duration } from "@stitch/clock";
+import {
+  asNumber,
+  ConfigError,
+  duration,
+  ipAddress,
+  parsed,
+  prefix,
+  routerId,
+  section,
+  type Problem,
+  type SiteDocument,
+} from "@stitch/config";
+import { DRAIN_LIMIT } from "@stitch/health";
+import { z } from "zod";
+
+/** RFC 4271 allows 3 s; less is noise. */
+const SHORTEST_HOLD: Duration = seconds(3);
+
+/** A stopping service serves until DRAIN_LIMIT; the withdrawal must have left before, the guard's rounds included. */
+const LONGEST_DRAIN: Duration = milliseconds(DRAIN_LIMIT - 5_000);
+
+const peerSection = section({
+  address: ipAddress(),
+  /** TCP port of the peer. */
+  port: z.number().int().min(1).max(65_535).default(179),
+  asn: asNumber(),
+  holdTime: duration({ min: SHORTEST_HOLD, max: seconds(65_535) }).default(seconds(9)),
+  /** Source address of the session; also the next hop unless `nextHop` is set. */
+  localAddress: ipAddress().optional(),
+  nextHop: ipAddress().optional(),
+});
+
+const checkSection = section({
+  /** Where the service streams its lease. */
+  lease: parsed("the service's health address, such as http://127.0.0.1:8153 (no names: DNS may be down)", leaseUrl),
+  /** Silence after which the lease is lost. */
+  timeout: duration({ min: milliseconds(200), max: seconds(60) }).default(milliseconds(500)),
+});
+
+const vipSection = section({
+  prefix: prefix(),
+  /** Name for people and for `stitch drain`. */
+  service: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "a short lower-case name such as dns"),
+  check: checkSection,
+  /** Good checks in a row before the route is announced. */
+  rise: z.number().int().min(1).max(1_000).default(3),
+  /** Failed polls in a row before the route is withdrawn; a lost lease withdraws at once. */
+  fall: z.number().int().min(1).max(1_000).default(3),
+  /** Least time between a withdrawal for cause and the next announcement. */
+  holdDown: duration().default(seconds(3)),
+});
+
+const drainSection = section({
+  /** How long the last resort is advertised before a planned withdrawal. */
+  time: duration().default(seconds(5)),
+  /** When a planned stop withdraws even without proof of another origin. */
+  max: duration().default(seconds(60)),
+});
+
+export const announcerSection = section({
+  asn: asNumber(),
+  routerId: routerId(),
+  /** Path of the control socket. */
+  control: z.string().min(1).default("/run/stitch/announcer.sock"),
+  /** Path of the journal; default: beside the control socket. */
+  journal: z.string().min(1).optional(),
+  drain: drainSection.prefault({}),
+  peers: z.array(peerSection).min(1).max(16),
+  vips: z.array(vipSection).min(1).max(64),
+});
+
+export type AnnouncerConfig = z.infer<typeof announcerSection>;
+export type VipConfig = AnnouncerConfig["vips"][number];
+export type PeerConfig = AnnouncerConfig["peers"][number];
+
+/** The announcer's part of site.yaml, with what only several settings together can show. Throws ConfigError. */
+export function announcerConfig(document: SiteDocument): AnnouncerConfig {
+  const config = document.section("announcer", announcerSection);
+  const problems = crossCheck(document, config);
+  if (problems.length > 0) throw new ConfigError(document.file, problems);
+  return config;
+}
+
+type Complain = (path: readonly PropertyKey[], message: string) => void;
+
+function crossCheck(document: SiteDocument, config: AnnouncerConfig): Problem[] {
+  const problems: Problem[] = [];
+  const at: Complain = (path, message) => void problems.push(document.problemAt(["announcer", ...path], message));
+  for (const i of config.vips.keys()) checkVip(config, i, at);
+  for (const i of config.peers.keys()) checkPeer(config, i, at);
+  const { time, max } = config.drain;
+  if (time > max) at(["drain", "max"], "is shorter than drain.time");
+  if (max > LONGEST_DRAIN) {
+    const waits = formatDuration(DRAIN_LIMIT);
+    at(
+      ["drain", "max"],
+      `is too long: a service waits ${waits} for its route to leave; ${formatDuration(LONGEST_DRAIN)} or less`,
+    );
+  }
+  return problems;
+}
+
+function checkVip({ routerId: id, vips }: AnnouncerConfig, i: number, at: Complain): void {
+  const vip = vips[i];
+  if (vip === undefined) return;
+  const { prefix: block, service, check } = vip;
+  const host = hostOf(check.lease);
+  if (block.address === id) at(["routerId"], `"${id}" is a VIP; every site has it, so routers would reject it`);
+  if (isVip(vips, host)) {
+    at(["vips", i, "check", "lease"], `${host} is a VIP; without its address here, the answer would be another site's`);
+  }
+  if (service === "all") at(["vips", i, "service"], '"all" means every VIP; choose another name');
+  if (vips.findIndex(sameVip(vip)) < i) at(["vips", i, "prefix"], "this VIP is listed twice");
+  if (vips.findIndex((other) => other.service === service && other.prefix.family === block.family) < i) {
+    at(["vips", i, "service"], `another VIP is called "${service}" too; drain and explain need one name each`);
+  }
+}
+
+function checkPeer({ peers, vips }: AnnouncerConfig, i: number, at: Complain): void {
+  const peer = peers[i];
+  if (peer === undefined) return;
+  const { address, port, holdTime, localAddress, nextHop } = peer;
+  if (peers.findIndex((other) => other.address === address && other.port === port) < i) {
+    at(["peers", i, "address"], "this peer is listed twice");
+  }
+  if (holdTime % 1_000 !== 0) at(["peers", i, "holdTime"], "BGP counts hold time in whole seconds");
+  for (const [name, own] of Object.entries({ localAddress, nextHop })) {
+    if (own === undefined) continue;
+    if (isVip(vips, own)) at(["peers", i, name], `${own} is a VIP; use this machine's own address`);
+    if (!canBeHost(own)) at(["peers", i, name], `${own} is no machine's address; routers would reject the route`);
+  }
+  if (localAddress !== undefined && isIP(localAddress) !== isIP(address)) {
+    at(["peers", i, "localAddress"], `must be of the same family as the peer's address ${address}`);
+  }
+  for (const family of new Set(vips.map(({ prefix: block }) => block.family))) {
+    const version = family === "ipv4" ? 4 : 6;
+    if (isIP(address) === version || isIP(nextHop ?? "") === version) continue;
+    at(
+      ["peers", i],
+      `has no ${family} next hop for the ${family} VIPs: set nextHop to this machine's ${family} address`,
+    );
+  }
+}
+
+/** Unspecified, broadcast and multicast addresses are nobody's next hop (RFC 4271 section 6.3). */
+function canBeHost(address: string): boolean {
+  if (isIP(address) === 6) return address !== "::" && !/^ff/i.test(address);
+  const first = Number(address.split(".")[0]);
+  return first > 0 && first < 224;
+}
+
+function isVip(vips: AnnouncerConfig["vips"], address: string): boolean {
+  return vips.some(({ prefix: block }) => block.address === address);
+}
+
+function sameVip({ prefix: vip }: VipConfig): (other: VipConfig) => boolean {
+  return ({ prefix: other }) => other.address === vip.address && other.length === vip.length;
+}
+
+function leaseUrl(text: string): URL | undefined {
+  const url = URL.parse(text);
+  if (url === null || url.protocol !== "http:" || url.search !== "" || url.hash !== "") return undefined;
+  if (isIP(hostOf(url)) === 0) return undefined;
+  return url.pathname === "/" ? new URL("/health/lease", url) : url;
+}
+
+/** The address in a URL, without the brackets of IPv6. */
+function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, "$1");
+}

@@ -1,0 +1,131 @@
+import { formatWall, type Clock } from "@stitch/clock";
+import type { StateName, Verdict, Wish } from "./decision/machine.ts";
+import type { Reason } from "./decision/reasons.ts";
+import { JournalFile } from "./journal-file.ts";
+
+/** Entries kept in memory for `explain`: so many for each VIP, and for each other kind. */
+const MOST_REMEMBERED = 200;
+
+interface Stamp {
+  readonly id: number;
+  /** RFC 3339, UTC. */
+  readonly at: string;
+}
+
+/** The state of a VIP, or what the router should hear of it, has changed. */
+export interface DecisionEntry {
+  readonly kind: "decision";
+  readonly vip: string;
+  readonly service: string;
+  readonly from: StateName;
+  readonly to: StateName;
+  readonly verdict: Verdict;
+  readonly wish: { readonly from: Wish; readonly to: Wish };
+  readonly reason: Reason;
+  readonly detail: string;
+}
+
+/** An UPDATE with VIPs of ours was handed to the kernel. `cause` is the decision or the session entry behind it. */
+export interface UpdateEntry {
+  readonly kind: "update";
+  readonly peer: string;
+  readonly announced: readonly string[];
+  readonly withdrawn: readonly string[];
+  readonly cause: number | undefined;
+}
+
+export interface SessionEntry {
+  readonly kind: "session";
+  readonly peer: string;
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+/** Someone asked for something. */
+export interface OperatorEntry {
+  readonly kind: "operator";
+  readonly action: "drain" | "undrain";
+  readonly vips: readonly string[];
+  readonly reason: string;
+  readonly forced: boolean;
+}
+
+/** A drain waits, and why; the VIP stays on last resort. */
+export interface HeldEntry {
+  readonly kind: "held";
+  readonly vip: string;
+  readonly detail: string;
+}
+
+export type JournalFact = DecisionEntry | UpdateEntry | SessionEntry | OperatorEntry | HeldEntry;
+export type JournalEntry = JournalFact & Stamp;
+
+const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>(["decision", "update", "session", "operator", "held"]);
+
+/**
+ * Every decision with its causes, one JSON line each. The file is written behind the decisions and in their order: a
+ * route must not wait for a disk that hangs. What an earlier announcer wrote is remembered.
+ */
+export class Journal {
+  readonly #clock: Clock;
+  readonly #file: JournalFile | undefined;
+  /** By VIP for decisions, by kind for the rest: a peer that flaps all night must not push out why a VIP fell. */
+  readonly #remembered = new Map<string, JournalEntry[]>();
+  readonly #listeners = new Set<(entry: JournalEntry) => void>();
+  #nextId = 1;
+
+  /** `path` undefined keeps the journal in memory only. A disk that refuses is reported once; decisions go on. */
+  constructor(path: string | undefined, clock: Clock, onFailure: (failure: Error) => void) {
+    this.#clock = clock;
+    this.#file = path === undefined ? undefined : new JournalFile(path, onFailure);
+    for (const entry of (this.#file?.readTail() ?? []).flatMap(entryOf)) {
+      this.#remember(entry);
+      this.#nextId = Math.max(this.#nextId, entry.id + 1);
+    }
+  }
+
+  get entries(): readonly JournalEntry[] {
+    return [...this.#remembered.values()].flat().toSorted((a, b) => a.id - b.id);
+  }
+
+  append(fact: JournalFact): JournalEntry {
+    const entry: JournalEntry = { id: this.#nextId, at: formatWall(this.#clock.wallMicros()), ...fact };
+    this.#nextId += 1;
+    this.#remember(entry);
+    this.#file?.append(`${JSON.stringify(entry)}\n`);
+    for (const listener of this.#listeners) listener(entry);
+    return entry;
+  }
+
+  onEntry(listener: (entry: JournalEntry) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves when everything appended so far is in the file, or has failed to be. */
+  written(): Promise<void> {
+    return this.#file?.written() ?? Promise.resolve();
+  }
+
+  #remember(entry: JournalEntry): void {
+    const key = entry.kind === "decision" ? entry.vip : entry.kind;
+    const entries = this.#remembered.get(key) ?? [];
+    entries.push(entry);
+    if (entries.length > MOST_REMEMBERED) entries.shift();
+    this.#remembered.set(key, entries);
+  }
+}
+
+/** A line of an earlier announcer; nothing when it is not one, as when that was killed in the middle of writing it. */
+function entryOf(line: string): JournalEntry[] {
+  try {
+    const entry = JSON.parse(line) as Partial<JournalEntry> | null;
+    const { id, at, kind } = entry ?? {};
+    const usable = Number.isSafeInteger(id) && typeof at === "string" && KINDS.has(kind);
+    return usable ? [entry as JournalEntry] : [];
+  } catch {
+    return [];
+  }
+}

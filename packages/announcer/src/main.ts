@@ -1,0 +1,92 @@
+import { dirname, join } from "node:path";
+import { BgpSession, TcpTransport, type Family } from "@stitch/bgp-speaker";
+import { seconds, SystemClock, type Duration } from "@stitch/clock";
+import type { SiteDocument } from "@stitch/config";
+import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
+import { Announcer, type AnnouncerOptions } from "./announcer.ts";
+import { addressIsLocal } from "./check/address.ts";
+import { LeaseCheck } from "./check/lease.ts";
+import { announcerConfig, type AnnouncerConfig } from "./config.ts";
+import { ControlError, ControlSocket } from "./control.ts";
+import { Journal, type JournalEntry } from "./journal.ts";
+import { registerAnnouncerMetrics } from "./metrics.ts";
+import { SavedDrains } from "./saved-drains.ts";
+import { statusOf } from "./status.ts";
+
+/** A disk that hangs does not keep the announcer from ending. */
+const LAST_WRITE: Duration = seconds(1);
+
+/** Runs the announcer of a site until SIGTERM or SIGINT; resolves with the exit code. */
+export async function main(document: SiteDocument): Promise<number> {
+  const identity = { service: "announcer", site: document.site, instance: document.instance };
+  const log = createLogger(identity);
+  const config = announcerConfig(document);
+  const clock = new SystemClock();
+  const stop = stopWished(clock);
+  const path = config.journal ?? join(dirname(config.control), "journal.jsonl");
+  const journal = new Journal(path, clock, (failure) => log.error(`the journal cannot be written: ${failure.message}`));
+  journal.onEntry((entry) => logEntry(log, entry));
+  const savedDrains = new SavedDrains(join(dirname(path), "drains.json"), (failure) =>
+    log.error(`the operators' drains cannot be kept: ${failure.message}`),
+  );
+  const announcer = new Announcer({ ...announcerOptions(identity, config, clock), journal, savedDrains });
+  const registry = createRegistry(identity);
+  registerAnnouncerMetrics(registry, announcer, journal);
+  let control: ControlSocket;
+  try {
+    control = await ControlSocket.open({
+      path: config.control,
+      announcer,
+      journal,
+      status: () => statusOf(announcer, identity, clock, config.routerId),
+      metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+    });
+  } catch (failure) {
+    log.fatal((failure as Error).message);
+    return failure instanceof ControlError ? EXIT.unusable : EXIT.failed;
+  }
+  announcer.start();
+  log.info({ control: config.control, journal: path }, "started");
+  await stop;
+  await announcer.stop();
+  await control.close();
+  const written = Promise.all([journal.written(), savedDrains.written()]);
+  await Promise.race([written, new Promise<void>((late) => void clock.after("last-write", LAST_WRITE, late))]);
+  log.info("stopped");
+  return EXIT.stopped;
+}
+
+function announcerOptions(
+  identity: HealthIdentity,
+  config: AnnouncerConfig,
+  clock: SystemClock,
+): Omit<AnnouncerOptions, "journal" | "savedDrains"> {
+  return {
+    identity,
+    config,
+    clock,
+    addressIsLocal,
+    openCheck: (vip, observer) => new LeaseCheck({ url: vip.check.lease, timeout: vip.check.timeout, clock, observer }),
+    openSession: ({ address, port, asn, holdTime, localAddress }, watch, onEvent) =>
+      new BgpSession({
+        peer: { address, port, asn, holdTime, ...(localAddress === undefined ? {} : { localAddress }) },
+        local: { asn: config.asn, routerId: config.routerId },
+        families: familiesOf(config),
+        clock,
+        transport: new TcpTransport(),
+        random: Math.random,
+        watch,
+        onEvent,
+      }),
+  };
+}
+
+/** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */
+export function familiesOf({ vips }: AnnouncerConfig): Family[] {
+  return vips.some(({ prefix }) => prefix.family === "ipv6") ? ["ipv4", "ipv6"] : ["ipv4"];
+}
+
+function logEntry(log: Logger, entry: JournalEntry): void {
+  const { at: _at, ...fact } = entry;
+  log.info(fact, entry.kind);
+}

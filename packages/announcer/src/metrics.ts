@@ -1,0 +1,52 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { Announcer } from "./announcer.ts";
+import { REASONS, type Reason } from "./decision/reasons.ts";
+import type { Journal } from "./journal.ts";
+
+const WISH_VALUE = { none: 0, "last-resort": 1, normal: 2 } as const;
+
+/** What the announcer tells Prometheus. Labels are VIPs and peers from the configuration and the closed set of reasons. */
+export function registerAnnouncerMetrics(registry: Registry, announcer: Announcer, journal: Journal): void {
+  registry.registerMetric(
+    new Gauge({
+      name: "stitch_announcer_route",
+      help: "What routers hear of a VIP: 2 normal, 1 last resort, 0 nothing",
+      labelNames: ["vip"],
+      registers: [],
+      collect(this: Gauge) {
+        for (const vip of announcer.vips) this.set({ vip: vip.name }, WISH_VALUE[vip.wish]);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: "stitch_announcer_session_established",
+      help: "1 while the BGP session with a peer is established",
+      labelNames: ["peer"],
+      registers: [],
+      collect(this: Gauge) {
+        for (const { config, status } of announcer.peers) {
+          this.set({ peer: config.address }, status.state === "Established" ? 1 : 0);
+        }
+      },
+    }),
+  );
+  registry.registerMetric(decisionCounter(journal));
+}
+
+function decisionCounter(journal: Journal): Counter {
+  const counts = new Map<Reason, number>(REASONS.map((reason) => [reason, 0]));
+  journal.onEntry((entry) => {
+    if (entry.kind === "decision") counts.set(entry.reason, (counts.get(entry.reason) ?? 0) + 1);
+  });
+  return new Counter({
+    name: "stitch_announcer_decisions_total",
+    help: "Decisions by reason",
+    labelNames: ["reason"],
+    registers: [],
+    collect(this: Counter) {
+      this.reset();
+      for (const [reason, count] of counts) this.inc({ reason }, count);
+    },
+  });
+}

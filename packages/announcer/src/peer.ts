@@ -1,0 +1,110 @@
+import {
+  formatPrefix,
+  type Advertisement,
+  type ReceivedPath,
+  type SessionEvent,
+  type SessionStatus,
+} from "@stitch/bgp-speaker";
+import type { PeerConfig } from "./config.ts";
+import type { Journal } from "./journal.ts";
+import { isOurs, type Origin } from "./route/advertisement.ts";
+
+/** What the announcer needs of a BGP session; bgp-speaker's BgpSession is one. */
+export interface RouteSession {
+  start(): void;
+  set(advertisements: readonly Advertisement[]): void;
+  stop(text?: string): Promise<void>;
+  readonly status: SessionStatus;
+}
+
+export interface PeerOptions {
+  readonly config: PeerConfig;
+  readonly journal: Journal;
+  readonly origin: Origin;
+  /** What this peer knows of other origins has changed. */
+  readonly onPaths: () => void;
+}
+
+/** One router: its session, what it has told of other origins, and the journal's record of both. */
+export class Peer {
+  readonly config: PeerConfig;
+  readonly #options: PeerOptions;
+  readonly #session: RouteSession;
+  /** Paths for our VIPs that are not our own, by prefix text. */
+  readonly #others = new Map<string, ReceivedPath>();
+  #established = false;
+  /** Journal entry behind what the session sends next: a decision, or the session's own beginning. */
+  cause: number | undefined;
+
+  constructor(options: PeerOptions, open: (onEvent: (event: SessionEvent) => void) => RouteSession) {
+    this.#options = options;
+    this.config = options.config;
+    this.#session = open((event) => this.#heard(event));
+  }
+
+  get status(): SessionStatus {
+    return this.#session.status;
+  }
+
+  get established(): boolean {
+    return this.#established;
+  }
+
+  get others(): ReadonlyMap<string, ReceivedPath> {
+    return this.#others;
+  }
+
+  start(): void {
+    this.#session.start();
+  }
+
+  stop(text: string): Promise<void> {
+    return this.#session.stop(text);
+  }
+
+  /** The whole wish. A configured next hop is one for its own family; the other keeps the session's address. */
+  advertise(advertisements: readonly Advertisement[]): void {
+    const { nextHop } = this.config;
+    const family = nextHop?.includes(":") === true ? "ipv6" : "ipv4";
+    this.#session.set(
+      nextHop === undefined
+        ? advertisements
+        : advertisements.map((each) => (each.prefix.family === family ? { ...each, nextHop } : each)),
+    );
+  }
+
+  #heard(event: SessionEvent): void {
+    const { journal } = this.#options;
+    const peer = this.config.address;
+    switch (event.kind) {
+      case "state":
+        return this.#moved(event);
+      case "update-sent": {
+        const announced = event.announced.map(formatPrefix);
+        const withdrawn = event.withdrawn.map(formatPrefix);
+        return void journal.append({ kind: "update", peer, announced, withdrawn, cause: this.cause });
+      }
+      case "path":
+        return this.#pathChanged(formatPrefix(event.prefix), event.path);
+      case "notification": {
+        const { direction: from, name, text } = event;
+        const detail = text === "" ? name : `${name}: "${text}"`;
+        return void journal.append({ kind: "session", peer, from, to: "notification", reason: "notification", detail });
+      }
+    }
+  }
+
+  #moved({ from, to, reason, detail }: SessionEvent & { readonly kind: "state" }): void {
+    this.#established = to === "Established";
+    if (!this.#established) this.#others.clear();
+    if (to !== "Established" && from !== "Established") return;
+    const { journal } = this.#options;
+    this.cause = journal.append({ kind: "session", peer: this.config.address, from, to, reason, detail }).id;
+  }
+
+  #pathChanged(prefix: string, path: ReceivedPath | undefined): void {
+    if (path === undefined || isOurs(path, this.#options.origin)) this.#others.delete(prefix);
+    else this.#others.set(prefix, path);
+    this.#options.onPaths();
+  }
+}

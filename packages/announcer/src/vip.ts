@@ -1,0 +1,142 @@
+import { formatPrefix, type Prefix } from "@stitch/bgp-speaker";
+import type { Clock, Instant } from "@stitch/clock";
+import type { HealthReport } from "@stitch/health";
+import type { LeaseLoss, LeaseObserver } from "./check/lease.ts";
+import type { VipConfig } from "./config.ts";
+import { INITIAL, step, wish, type MachineEvent, type Situation, type Verdict, type Wish } from "./decision/machine.ts";
+import type { Journal, JournalEntry } from "./journal.ts";
+
+export interface VipOptions {
+  readonly config: VipConfig;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  /** The state or the wish has changed; `entry` is the decision in the journal. */
+  readonly onDecision: (vip: Vip, entry: JournalEntry) => void;
+  /** The service says that it is on its way out; called after the machine has heard of it. */
+  readonly onServiceDraining: (vip: Vip) => void;
+}
+
+/** One VIP: what its service says of itself, the state that follows, and what the router should hear. */
+export class Vip implements LeaseObserver {
+  readonly config: VipConfig;
+  readonly name: string;
+  readonly #options: VipOptions;
+  #situation: Situation = INITIAL;
+  #report: HealthReport | undefined;
+  #load = 0;
+  #since: Instant;
+  #lastLoss = "";
+  #addressMissing = false;
+
+  constructor(options: VipOptions) {
+    this.#options = options;
+    this.config = options.config;
+    this.name = formatPrefix(options.config.prefix);
+    this.#since = options.clock.now();
+  }
+
+  get prefix(): Prefix {
+    return this.config.prefix;
+  }
+
+  get situation(): Situation {
+    return this.#situation;
+  }
+
+  get wish(): Wish {
+    return wish(this.#situation.state, this.#situation.verdict);
+  }
+
+  /** The last report of the service; undefined while its lease is lost. */
+  get lastReport(): HealthReport | undefined {
+    return this.#report;
+  }
+
+  /** Why the lease was last lost, in words; empty while it is held. */
+  get lastLoss(): string {
+    return this.#lastLoss;
+  }
+
+  /** The VIP is not an address of this machine. */
+  get addressMissing(): boolean {
+    return this.#addressMissing;
+  }
+
+  get load(): number {
+    return this.#load;
+  }
+
+  /** Since when the state is what it is. */
+  get since(): Instant {
+    return this.#since;
+  }
+
+  report(report: HealthReport): void {
+    this.#report = report;
+    this.#load = report.load;
+    this.#lastLoss = "";
+    if (!this.#addressMissing) this.apply({ kind: "verdict", verdict: report.verdict }, describe(report));
+    if (report.phase !== "draining") return;
+    this.apply({ kind: "drain", by: "service" }, "the service was told to stop");
+    this.#options.onServiceDraining(this);
+  }
+
+  renewed(load: number): void {
+    this.#load = load;
+    if (this.#report?.phase === "serving") this.apply({ kind: "renewed" }, "self-check answered");
+  }
+
+  lost(reason: LeaseLoss, detail: string): void {
+    this.#report = undefined;
+    this.#lastLoss = detail;
+    this.apply({ kind: "lost", reason }, detail);
+  }
+
+  /**
+   * A VIP that is not an address of this machine is announced into nowhere, however well its service is. `undefined`:
+   * could not be told; what was known holds, lest a machine short of descriptors withdraw all it has.
+   */
+  addressChecked(present: boolean | undefined): void {
+    if (present === undefined || present === !this.#addressMissing) return;
+    this.#addressMissing = !present;
+    const { address } = this.config.prefix;
+    if (!present) this.apply({ kind: "lost", reason: "vip-not-local" }, `${address} is not an address of this machine`);
+    else if (this.#report !== undefined) this.report(this.#report);
+  }
+
+  /** Steps the machine; journals and tells of what changed. Counting checks while RISING is not news. */
+  apply(event: MachineEvent, detail: string): boolean {
+    const before = this.#situation;
+    const { clock, journal, onDecision } = this.#options;
+    const result = step(before, event, this.config, clock.now());
+    if (result === undefined) return false;
+    const wishBefore = this.wish;
+    this.#situation = result.situation;
+    const { state, verdict } = result.situation;
+    const news = state.name !== before.state.name || verdict !== before.verdict;
+    if (!news) return false;
+    if (state.name !== before.state.name) this.#since = clock.now();
+    const entry = journal.append({
+      kind: "decision",
+      vip: this.name,
+      service: this.config.service,
+      from: before.state.name,
+      to: state.name,
+      verdict,
+      wish: { from: wishBefore, to: this.wish },
+      reason: result.reason,
+      detail,
+    });
+    onDecision(this, entry);
+    return true;
+  }
+
+  get verdict(): Verdict {
+    return this.#situation.verdict;
+  }
+}
+
+function describe({ phase, reasons }: HealthReport): string {
+  const because = reasons.map(({ code, detail }) => (detail === "" ? code : `${code}: ${detail}`)).join("; ");
+  return because === "" ? `the service reports ${phase}` : because;
+}

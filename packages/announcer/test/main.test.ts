@@ -1,0 +1,73 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+const MAIN = new URL("../src/main.ts", import.meta.url).href;
+const RUN = `
+const { SiteDocument } = await import(${JSON.stringify(import.meta.resolve("@stitch/config"))});
+const { main } = await import(${JSON.stringify(MAIN)});
+process.exit(await main(SiteDocument.load(process.argv[1])));
+`;
+
+let directory: string;
+let announcer: ChildProcess | undefined;
+let output: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "stitch-announcer-"));
+  output = "";
+});
+
+afterEach(() => {
+  announcer?.kill("SIGKILL");
+  rmSync(directory, { recursive: true });
+});
+
+function start(): Promise<number | null> {
+  const site = join(directory, "site.yaml");
+  writeFileSync(
+    site,
+    `site: nyc
+announcer:
+  asn: 65101
+  routerId: 127.30.0.1
+  control: ${JSON.stringify(join(directory, "announcer.sock"))}
+  peers: [ { address: 127.30.0.2, port: 9, asn: 65100 } ]
+  vips: [ { prefix: 127.30.0.53/32, service: dns, check: { lease: "http://127.30.0.3:9" } } ]
+`,
+  );
+  const child = spawn(process.execPath, ["--input-type=module", "-e", RUN, site], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  announcer = child;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => void (output += text));
+  }
+  return new Promise((resolve) => void child.once("exit", (code) => resolve(code)));
+}
+
+async function started(): Promise<void> {
+  await vi.waitFor(() => expect(output).toContain('"msg":"started"'), { timeout: 10_000, interval: 10 });
+}
+
+describe("the announcer as a process", () => {
+  test("takes one Ctrl-C that arrives several times for one wish: it drains, journals, and ends with 0", async () => {
+    const exit = start();
+    await started();
+    for (let i = 0; i < 5; i += 1) announcer?.kill(i % 2 === 0 ? "SIGINT" : "SIGTERM");
+    expect([await exit, output]).toEqual([0, expect.stringContaining('"msg":"stopped"')]);
+    expect(readFileSync(join(directory, "journal.jsonl"), "utf8")).toContain("announcer-stopping");
+  });
+
+  test("ends with 2 and a sentence when another announcer holds the control socket", async () => {
+    void start();
+    await started();
+    const first = announcer;
+    output = "";
+    expect(await start()).toBe(2);
+    first?.kill("SIGKILL");
+    expect(output).toMatch(/another announcer is running here; stop it first/);
+  });
+});

@@ -1,0 +1,237 @@
+import { GRACEFUL_SHUTDOWN, type Advertisement, type SessionEvent } from "@stitch/bgp-speaker";
+import { milliseconds, seconds, type Duration } from "@stitch/clock";
+import { FakeClock } from "@stitch/clock/testing";
+import { SiteDocument } from "@stitch/config";
+import type { HealthReport, Phase, ReasonClass, Verdict } from "@stitch/health";
+import { expect } from "vitest";
+import { Announcer } from "../src/announcer.ts";
+import type { LeaseLoss, LeaseObserver } from "../src/check/lease.ts";
+import { announcerConfig } from "../src/config.ts";
+import { Journal } from "../src/journal.ts";
+import type { RouteSession } from "../src/peer.ts";
+import { SavedDrains } from "../src/saved-drains.ts";
+
+const SITE = `site: nyc
+instance: nyc-1
+announcer:
+  asn: 65101
+  routerId: 192.0.2.1
+  drain: { time: 1s, max: 3s }
+  peers:
+    - { address: 192.0.2.101, asn: 65001 }
+    - { address: 192.0.2.102, asn: 65002 }
+  vips:
+    - { prefix: 10.10.10.53/32, service: dns, check: { lease: "http://127.0.0.1:8153" } }
+    - { prefix: 10.10.5.14/32, service: syslog, check: { lease: "http://127.0.0.1:8514" } }
+`;
+
+const SESSION_STATUS = { state: "Idle", reason: undefined, detail: "", announced: [], unsendable: [] };
+
+/** An announcer with fake sessions and fake checks, driven by the words of a scenario file. */
+export class Scenario {
+  readonly clock = new FakeClock();
+  readonly #journal = new Journal(undefined, this.clock, (failure) => expect.fail(failure.message));
+  readonly #config = announcerConfig(SiteDocument.parse(SITE, "scenario"));
+  readonly #observers = new Map<string, LeaseObserver>();
+  readonly #released = new Set<string>();
+  readonly #events: ((event: SessionEvent) => void)[] = [];
+  readonly #heard: (readonly Advertisement[])[] = [];
+  /** Everything that was set since the last `mark`, by peer. */
+  readonly #told: (readonly Advertisement[])[][] = [];
+  /** What the machine says of an address; true for those not named here. */
+  readonly #addresses = new Map<string, boolean | undefined>();
+  readonly #savedDrains: SavedDrains;
+  #announcer: Announcer;
+  #stopped = false;
+
+  /** `drains` is the file that keeps the operators' drains; without it none survives a restart. */
+  constructor(drains?: string) {
+    this.#savedDrains = new SavedDrains(drains, (failure) => expect.fail(failure.message));
+    this.#announcer = this.#started();
+  }
+
+  #started(): Announcer {
+    const announcer = new Announcer({
+      identity: { service: "announcer", site: "nyc", instance: "nyc-1" },
+      config: this.#config,
+      clock: this.clock,
+      journal: this.#journal,
+      savedDrains: this.#savedDrains,
+      addressIsLocal: (address) => Promise.resolve(this.#addresses.has(address) ? this.#addresses.get(address) : true),
+      openCheck: ({ service }, observer) => {
+        this.#observers.set(service, observer);
+        return {
+          start: () => undefined,
+          release: () => void this.#released.add(service),
+          stop: () => undefined,
+        };
+      },
+      openSession: (_peer, _watch, onEvent) => this.#fakeSession(onEvent),
+    });
+    announcer.start();
+    return announcer;
+  }
+
+  get journal(): Journal {
+    return this.#journal;
+  }
+
+  get announcer(): Announcer {
+    return this.#announcer;
+  }
+
+  /** Resolves when nothing is left to be written. */
+  ended(): Promise<void> {
+    return this.#savedDrains.written();
+  }
+
+  /** Runs one line; throws, through expect, when the line states something that is not so. */
+  async run(line: string): Promise<void> {
+    const [verb = "", ...words] = line.split(/\s+/);
+    const action = this.#verbs[verb];
+    if (action === undefined) throw new Error(`no such verb: ${verb}`);
+    await action(...words);
+    await settled();
+  }
+
+  readonly #verbs: Readonly<Record<string, (...words: string[]) => void | Promise<void>>> = {
+    peer: (n = "", to = "") => this.#peer(Number(n), to),
+    sent: (n = "", service = "") =>
+      this.#events[Number(n) - 1]?.({ kind: "update-sent", announced: [this.#vip(service).prefix], withdrawn: [] }),
+    path: (n = "", service = "", kind = "") => this.#path(Number(n), service, kind),
+    report: (service = "", phase = "", verdict = "", code = "", kind = "dependency") =>
+      this.#observer(service).report(report(service, phase as Phase, verdict as Verdict, code, kind as ReasonClass)),
+    renew: async (service = "", count = "1") => {
+      for (let i = 0; i < Number(count); i += 1) {
+        await this.clock.run(milliseconds(100));
+        this.#observer(service).renewed(0);
+      }
+    },
+    lost: (service = "", reason = "") => this.#observer(service).lost(reason as LeaseLoss, "scenario"),
+    wait: (time = "") => this.clock.run(parseTime(time)),
+    drain: (target = "", ...options: string[]) => {
+      const lasts = options.find((option) => option.startsWith("for="));
+      this.#announcer.drain(this.#announcer.find(target), {
+        reason: "CHG-1",
+        forced: options.includes("force"),
+        lasts: lasts === undefined ? undefined : parseTime(lasts.slice(4)),
+      });
+    },
+    undrain: (target = "") => this.#announcer.undrain(this.#announcer.find(target), "done"),
+    address: (service = "", what = "") => {
+      const address = this.#vip(service).prefix.address;
+      if (what === "present") this.#addresses.delete(address);
+      else this.#addresses.set(address, what === "missing" ? false : undefined);
+    },
+    /** kill -9 of the announcer, and its successor. */
+    restart: async () => {
+      await this.#savedDrains.written();
+      this.#observers.clear();
+      this.#events.length = 0;
+      this.#announcer = this.#started();
+    },
+    stop: () => void this.#announcer.stop().then(() => (this.#stopped = true)),
+    expect: (service = "", state = "", wish = "") => {
+      const vip = this.#vip(service);
+      expect([vip.situation.state.name, vip.wish]).toEqual([state, wish]);
+    },
+    reason: (service = "", reason = "") => expect(this.#lastReason(service)).toBe(reason),
+    heard: (n = "", ...routes: string[]) => expect(this.#routes(Number(n))).toEqual(routes.toSorted()),
+    held: (service = "") => expect(this.#heldEntries(service)).toBeGreaterThan(0),
+    released: (service = "", what = "") => expect(this.#released.has(service)).toBe(what === "yes"),
+    mark: () => void this.#told.forEach((sets) => sets.splice(0)),
+    never: (n = "", route = "") => {
+      for (const set of this.#told[Number(n) - 1] ?? []) expect(this.#named(set)).not.toContain(route);
+    },
+    drained: (service = "", what = "") =>
+      expect(this.#announcer.drainOf(this.#vip(service)) !== undefined).toBe(what === "yes"),
+    stopped: (what = "") => expect(this.#stopped).toBe(what === "yes"),
+  };
+
+  #observer(service: string): LeaseObserver {
+    const observer = this.#observers.get(service);
+    if (observer === undefined) throw new Error(`no such service: ${service}`);
+    return observer;
+  }
+
+  #vip(service: string): Announcer["vips"][number] {
+    const [vip] = this.#announcer.find(service);
+    if (vip === undefined) throw new Error(`no such service: ${service}`);
+    return vip;
+  }
+
+  #fakeSession(onEvent: (event: SessionEvent) => void): RouteSession {
+    const n = this.#events.push(onEvent) - 1;
+    this.#heard[n] = [];
+    this.#told[n] = [];
+    return {
+      start: () => undefined,
+      set: (advertisements) => {
+        this.#heard[n] = advertisements;
+        this.#told[n]?.push(advertisements);
+      },
+      stop: () => Promise.resolve(),
+      status: SESSION_STATUS as unknown as RouteSession["status"],
+    };
+  }
+
+  #peer(n: number, to: string): void {
+    const [from, next] = to === "up" ? (["OpenConfirm", "Established"] as const) : (["Established", "Idle"] as const);
+    const event = { kind: "state", from, to: next, reason: "peer-closed", detail: "" } as unknown as SessionEvent;
+    this.#events[n - 1]?.(event);
+  }
+
+  #path(n: number, service: string, kind: string): void {
+    const { prefix } = this.#vip(service);
+    const { instance } = this.#announcer.origin;
+    const marks = { echo: [instance], sibling: [{ ...instance, local2: instance.local2 ^ 1 }] };
+    const path = {
+      prefix,
+      asPath: [65_001, kind.endsWith("echo") || kind === "sibling" ? 65_101 : 65_102],
+      nextHop: "192.0.2.101",
+      communities: kind === "leaving" ? [GRACEFUL_SHUTDOWN] : [],
+      largeCommunities: kind === "echo" || kind === "sibling" ? marks[kind] : [],
+    };
+    this.#events[n - 1]?.({ kind: "path", prefix, path: kind === "gone" ? undefined : path });
+  }
+
+  #routes(n: number): string[] {
+    return this.#named(this.#heard[n - 1] ?? []);
+  }
+
+  #named(advertisements: readonly Advertisement[]): string[] {
+    const services = new Map(this.#announcer.vips.map(({ config, name }) => [name, config.service]));
+    return advertisements
+      .map(({ prefix, communities }) => {
+        const service = services.get(`${prefix.address}/${prefix.length}`) ?? "?";
+        return communities?.includes(GRACEFUL_SHUTDOWN) === true ? `${service}:last-resort` : `${service}:normal`;
+      })
+      .toSorted();
+  }
+
+  #lastReason(service: string): string | undefined {
+    const decisions = this.#journal.entries.filter((entry) => entry.kind === "decision" && entry.service === service);
+    const last = decisions.at(-1);
+    return last?.kind === "decision" ? last.reason : undefined;
+  }
+
+  #heldEntries(service: string): number {
+    const { name } = this.#vip(service);
+    return this.#journal.entries.filter((entry) => entry.kind === "held" && entry.vip === name).length;
+  }
+}
+
+function report(service: string, phase: Phase, verdict: Verdict, code: string, kind: ReasonClass): HealthReport {
+  const since = "2026-01-01T00:00:00.000Z";
+  const reasons = code === "" ? [] : [{ code, class: kind, since, detail: "scenario" }];
+  return { service, site: "nyc", instance: "nyc-1", phase, verdict, load: 0, reasons };
+}
+
+function parseTime(text: string): Duration {
+  return text.endsWith("ms") ? milliseconds(Number(text.slice(0, -2))) : seconds(Number(text.slice(0, -1)));
+}
+
+/** Lets promise callbacks of the announcer run. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}

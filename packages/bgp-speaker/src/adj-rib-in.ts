@@ -1,0 +1,158 @@
+import type { Negotiated } from "./negotiate.ts";
+import type { IgnoredReason } from "./reasons.ts";
+import type { Family } from "./wire/address.ts";
+import { flatten } from "./wire/as-path.ts";
+import type { LargeCommunity } from "./wire/community.ts";
+import { canonicalPrefix, formatPrefix, type Prefix } from "./wire/prefix.ts";
+import type { Update } from "./wire/update.ts";
+
+/** The path a peer holds for a prefix, as it told us. */
+export interface ReceivedPath {
+  readonly prefix: Prefix;
+  /** AS numbers in order, segment borders forgotten. */
+  readonly asPath: readonly number[];
+  readonly nextHop: string;
+  readonly med?: number;
+  readonly localPref?: number;
+  readonly communities: readonly number[];
+  readonly largeCommunities: readonly LargeCommunity[];
+}
+
+interface Known {
+  readonly path: ReceivedPath;
+  /** All of it but the prefix, to see whether it changes. */
+  readonly text: string;
+}
+
+interface Told {
+  readonly said: Omit<ReceivedPath, "prefix">;
+  readonly text: string;
+}
+
+/**
+ * What an UPDATE says of its prefixes, worked out when the first of them is wanted and once for all of them: a message
+ * can name a watched prefix 800 times.
+ */
+type Teller = () => Told;
+
+/** Named prefixes whose paths are kept. One message of at most 4096 octets bounds each path. */
+export const MAX_WATCHED = 1_024;
+
+export interface AdjRibInOptions {
+  readonly watch: readonly Prefix[];
+  /** Keep the path of any prefix, up to this many (a route monitor's view); 0: watched prefixes only. */
+  readonly watchAll: number;
+  readonly onPath: (prefix: Prefix, path: ReceivedPath | undefined) => void;
+  readonly onIgnored: (reason: IgnoredReason) => void;
+}
+
+/**
+ * The paths of the prefixes that the owner asked about, and of no others: a peer that sends a full Internet table
+ * costs the time to read it and no memory.
+ */
+export class AdjRibIn {
+  readonly #options: AdjRibInOptions;
+  readonly #known = new Map<string, Known>();
+  #watched: ReadonlySet<string>;
+
+  constructor(options: AdjRibInOptions) {
+    this.#options = options;
+    this.#watched = watchedKeys(options.watch);
+  }
+
+  get paths(): readonly ReceivedPath[] {
+    return Array.from(this.#known.values(), ({ path }) => path);
+  }
+
+  /** Replaces the watched prefixes; paths of prefixes no longer watched are dropped without an event. */
+  watch(prefixes: readonly Prefix[]): void {
+    this.#watched = watchedKeys(prefixes);
+    for (const key of this.#known.keys()) {
+      if (!this.#watched.has(key) && this.#options.watchAll === 0) this.#known.delete(key);
+    }
+  }
+
+  /** Takes in one UPDATE. Withdrawals come before announcements, as in RFC 4271 section 4.3. */
+  learn(update: Update, { families, internal }: Pick<Negotiated, "families" | "internal">): void {
+    for (const problem of update.problems) this.#options.onIgnored(problem.handling);
+    const { mpReach, mpUnreach, nextHop } = update.attributes;
+    const others = mpReach?.prefixes ?? [];
+    const withdrawn = [...update.withdrawn, ...(mpUnreach?.prefixes ?? [])];
+    for (const prefix of without(withdrawn, [...update.announced, ...others])) this.#remove(prefix);
+    this.#hear(update.announced, teller(update, nextHop, internal), families);
+    this.#hear(others, teller(update, mpReach?.nextHop, internal), families);
+  }
+
+  /** The session ended: every path is gone with it (RFC 4271 section 8.2.2; no graceful restart). */
+  forget(): void {
+    for (const { prefix } of this.paths) this.#remove(prefix);
+  }
+
+  #hear(prefixes: readonly Prefix[], tell: Teller | undefined, families: readonly Family[]): void {
+    for (const prefix of prefixes) {
+      if (!families.includes(prefix.family)) this.#options.onIgnored("family-not-negotiated");
+      else if (tell === undefined) this.#remove(prefix);
+      else this.#put(prefix, tell);
+    }
+  }
+
+  #put(prefix: Prefix, tell: Teller): void {
+    const key = formatPrefix(prefix);
+    const known = this.#known.get(key);
+    if (!this.#watched.has(key) && known === undefined) {
+      if (this.#options.watchAll === 0) return;
+      if (this.#known.size >= this.#options.watchAll) return this.#options.onIgnored("path-limit");
+    }
+    const { said, text } = tell();
+    if (known?.text === text) return;
+    const path = { prefix, ...said };
+    this.#known.set(key, { path, text });
+    this.#options.onPath(prefix, path);
+  }
+
+  #remove(prefix: Prefix): void {
+    if (this.#known.delete(formatPrefix(prefix))) this.#options.onPath(prefix, undefined);
+  }
+}
+
+/** RFC 4271 section 4.3: a prefix in both lists counts as announced. */
+function without(withdrawn: readonly Prefix[], announced: readonly Prefix[]): readonly Prefix[] {
+  if (withdrawn.length === 0 || announced.length === 0) return withdrawn;
+  const coming = new Set(announced.map(formatPrefix));
+  return withdrawn.filter((prefix) => !coming.has(formatPrefix(prefix)));
+}
+
+/** Nothing where the UPDATE's routes count as withdrawn. */
+function teller(update: Update, nextHop: string | undefined, internal: boolean): Teller | undefined {
+  const unusable = update.problems.some((problem) => problem.handling === "treat-as-withdraw");
+  if (unusable || nextHop === undefined) return undefined;
+  let told: Told | undefined;
+  return () => (told ??= toldBy(update, nextHop, internal));
+}
+
+/** LOCAL_PREF from another AS means nothing (RFC 4271 section 5.1.5). */
+function toldBy({ attributes }: Update, nextHop: string, internal: boolean): Told {
+  const { asPath = [], med, localPref, communities = [], largeCommunities = [] } = attributes;
+  const said = {
+    asPath: flatten(asPath),
+    nextHop,
+    ...(med === undefined ? {} : { med }),
+    ...(localPref === undefined || !internal ? {} : { localPref }),
+    communities,
+    largeCommunities,
+  };
+  return { said, text: JSON.stringify(said) };
+}
+
+/** Throws RangeError on too many, and on one that no path could ever have. */
+function watchedKeys(prefixes: readonly Prefix[]): ReadonlySet<string> {
+  if (prefixes.length > MAX_WATCHED)
+    throw new RangeError(`${prefixes.length} watched prefixes, at most ${MAX_WATCHED}`);
+  return new Set(prefixes.map((prefix) => formatPrefix(watchable(prefix))));
+}
+
+function watchable(prefix: Prefix): Prefix {
+  const canonical = canonicalPrefix(prefix);
+  if (canonical !== undefined) return canonical;
+  throw new RangeError(`watched prefix ${formatPrefix(prefix)}: not a prefix, or host bits are set`);
+}

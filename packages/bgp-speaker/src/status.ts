@@ -1,0 +1,83 @@
+import type { Duration, Instant } from "@stitch/clock";
+
+import type { Unsendable } from "./adj-rib-out.ts";
+import type { SessionState } from "./fsm.ts";
+import type { IgnoredReason, SessionReason } from "./reasons.ts";
+import type { Endpoint } from "./transport.ts";
+import type { Family } from "./wire/address.ts";
+import type { MessageType } from "./wire/header.ts";
+import { decodeShutdownText, type Notification, notificationName } from "./wire/notification.ts";
+
+/** A NOTIFICATION as people read it. */
+export interface NotificationView {
+  readonly direction: "received" | "sent";
+  readonly code: number;
+  readonly subcode: number;
+  readonly name: string;
+  /** RFC 9003 text, safe to show; empty without one. */
+  readonly text: string;
+}
+
+export function viewOf(direction: NotificationView["direction"], notification: Notification): NotificationView {
+  const { code, subcode } = notification;
+  return {
+    direction,
+    code,
+    subcode,
+    name: notificationName(code, subcode),
+    text: decodeShutdownText(notification),
+  };
+}
+
+export interface Traffic {
+  readonly bytes: number;
+  readonly messages: Readonly<Record<MessageType, number>>;
+}
+
+/** Everything there is to say about a session, as a plain object. */
+export interface SessionStatus {
+  readonly peer: Endpoint & { readonly asn: number | "any" };
+  readonly local: { readonly asn: number; readonly routerId: string; readonly address: string | undefined };
+  readonly state: SessionState;
+  /** When the state was entered. */
+  readonly since: Instant;
+  readonly reason: SessionReason | undefined;
+  readonly detail: string;
+  readonly offeredHoldTime: Duration;
+  /** From here on, what the peer's OPEN brought; undefined before it. */
+  readonly holdTime: Duration | undefined;
+  readonly remoteAsn: number | undefined;
+  readonly remoteRouterId: string | undefined;
+  readonly families: readonly Family[];
+  /** Names of the peer's capabilities. */
+  readonly capabilities: readonly string[];
+  readonly announced: readonly string[];
+  readonly unsendable: readonly Unsendable[];
+  readonly received: Traffic;
+  readonly sent: Traffic;
+  readonly ignored: Readonly<Record<IgnoredReason, number>>;
+  readonly lastNotification: NotificationView | undefined;
+  /** How often the session has reached Established. */
+  readonly established: number;
+}
+
+/** Octets and messages in one direction. */
+export class TrafficCounter implements Traffic {
+  bytes = 0;
+  readonly messages: Record<MessageType, number> = {
+    open: 0,
+    update: 0,
+    notification: 0,
+    keepalive: 0,
+    "route-refresh": 0,
+  };
+
+  count(type: MessageType, size: number): void {
+    this.messages[type] += 1;
+    this.bytes += size;
+  }
+
+  snapshot(): Traffic {
+    return { bytes: this.bytes, messages: { ...this.messages } };
+  }
+}

@@ -1,0 +1,1 @@
+export { LOOPBACK } from "./loopback/site.ts";

@@ -1,0 +1,61 @@
+import type { JournalEntry } from "@stitch/announcer";
+
+const WISH = { normal: "announced", "last-resort": "announced as last resort", none: "withdrawn" } as const;
+
+/** A journal entry as a line for people. */
+export function decisionText(entry: JournalEntry): string {
+  const at = entry.at.slice(11, 23);
+  switch (entry.kind) {
+    case "decision": {
+      const effect = entry.wish.from === entry.wish.to ? "" : `, route ${WISH[entry.wish.to]}`;
+      const moved = entry.from === entry.to ? entry.to : `${entry.from} -> ${entry.to}`;
+      return `${at} ${entry.service}: ${moved} (${entry.reason}: ${entry.detail})${effect}`;
+    }
+    case "update":
+      return `${at} UPDATE to ${entry.peer}: ${[...entry.announced.map(plus), ...entry.withdrawn.map(minus)].join(" ")}`;
+    case "session":
+      return `${at} BGP ${entry.peer}: ${entry.from} -> ${entry.to} (${entry.reason}${entry.detail === "" ? "" : `: ${entry.detail}`})`;
+    case "operator":
+      return `${at} operator: ${entry.action} ${entry.vips.join(" ")}${entry.reason === "" ? "" : ` (${entry.reason})`}`;
+    case "held":
+      return `${at} ${entry.vip}: ${entry.detail}`;
+  }
+}
+
+function plus(prefix: string): string {
+  return `+${prefix}`;
+}
+
+function minus(prefix: string): string {
+  return `-${prefix}`;
+}
+
+/** A role's JSON log line as a line for people; anything else as it is. */
+export function logText(role: string, line: string): string {
+  const entry = parsed(line);
+  if (entry === undefined) return `${role.padEnd(9)} ${line}`;
+  if (isJournal(entry))
+    return `${role.padEnd(9)} ${decisionText({ at: String(entry["time"]), ...entry } as unknown as JournalEntry)}`;
+  const { level, time, msg, ...rest } = entry;
+  for (const known of ["service", "site", "instance"]) delete rest[known];
+  const fields = Object.entries(rest).map(
+    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  const mark = level === "info" ? "" : `${String(level).toUpperCase()} `;
+  return `${role.padEnd(9)} ${String(time).slice(11, 23)} ${mark}${String(msg)} ${fields.join(" ")}`.trimEnd();
+}
+
+const JOURNAL_KINDS = new Set(["decision", "update", "session", "operator", "held"]);
+
+function isJournal(entry: Record<string, unknown>): boolean {
+  return typeof entry["kind"] === "string" && JOURNAL_KINDS.has(entry["kind"]);
+}
+
+function parsed(line: string): Record<string, unknown> | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return undefined; // not ours: shown as it is
+  }
+}

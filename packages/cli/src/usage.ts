@@ -1,0 +1,27 @@
+/** A mistake in how `stitch` was called or configured: one sentence, exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Something that was asked for and did not work: exit code 1. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+}
+
+export const USAGE = `stitch: DNS, syslog and NTP behind anycast addresses, and a route that knows when to quit
+
+  stitch up [-c FILE] [--forward system|ADDRESS]    the whole site under one supervisor
+  stitch run dns|syslog|ntp|announcer [-c FILE]     one role: what a container runs
+  stitch check [-c FILE]                            validate the configuration
+  stitch try [-c FILE]                              one question through each VIP, answers and timings
+  stitch status                                     every VIP and every BGP session
+  stitch watch                                      decisions as they are made
+  stitch explain [VIP]                              why a VIP is, or is not, announced
+  stitch drain VIP|all [--for 30m] [--reason TEXT] [--force]
+  stitch undrain VIP|all [--reason TEXT]
+  stitch logs [-f] [--since 1h] [--sender A] [--host H] [--severity S] [TEXT]
+
+  -c FILE   site.yaml; without it, the built-in site on loopback
+  --json    machine-readable output of check, try, status, watch, explain, drain, undrain and logs
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+`;

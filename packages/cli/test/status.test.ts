@@ -1,0 +1,42 @@
+import type { VipStatus } from "@stitch/announcer";
+import { expect, test } from "vitest";
+import { note } from "../src/command/operate.ts";
+
+const WELL: VipStatus = {
+  prefix: "10.10.10.53/32",
+  service: "dns",
+  state: "UP",
+  verdict: "pass",
+  wish: "normal",
+  age: 1_000,
+  load: 0,
+  holdDownLeft: 0,
+  addressMissing: false,
+  lease: "http://127.0.0.1:8153/health/lease",
+  lastLoss: "",
+  report: { service: "dns", site: "nyc", instance: "nyc-1", phase: "serving", verdict: "pass", load: 0, reasons: [] },
+  drain: undefined,
+  otherOrigins: [],
+};
+const DEAD = { code: "unresponsive", class: "dead", since: "2026-01-01T00:00:00.000Z", detail: "no answer" } as const;
+
+test.each<[string, Partial<VipStatus>, string]>([
+  ["nothing of a VIP that is well", {}, ""],
+  ["the missing address", { addressMissing: true }, "10.10.10.53/32 is not an address of this machine"],
+  ["that nobody has been heard", { report: undefined }, "the service has not been heard yet"],
+  [
+    "the lost lease and the hold-down",
+    { report: undefined, lastLoss: "ECONNREFUSED at 127.0.0.1:8153", holdDownLeft: 2_000 },
+    "no lease: ECONNREFUSED at 127.0.0.1:8153; hold-down for 2s",
+  ],
+  [
+    "the drain and the dead service behind it",
+    {
+      drain: { by: "operator", reason: "CHG-1", returnsIn: 60_000, detail: "" },
+      report: { ...(WELL.report as NonNullable<VipStatus["report"]>), verdict: "fail", reasons: [DEAD] },
+    },
+    "drain by operator: CHG-1, returns in 1m; unresponsive: no answer",
+  ],
+])("status tells %s", (_name, change, text) => {
+  expect(note({ ...WELL, ...change })).toBe(text);
+});

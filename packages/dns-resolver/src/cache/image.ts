@@ -1,0 +1,74 @@
+import { put16 } from "../wire/octets.ts";
+
+/**
+ * An answer as it is kept: ten words, then the message without its OPT record, then where its TTLs are.
+ *
+ *   word 0  size of all this in bytes, a multiple of 8     5  stored, in ticks
+ *        1  state bits                                     6  expires, in ticks
+ *        2  hash of the key                                7  message length << 16 | number of TTLs
+ *        3  tag: place << 2 | DO << 1 | CD                 8  reserved
+ *        4  name length                                    9  reserved
+ *   byte 40  the message, its question in lower case: with the tag it is the whole key
+ *   after it, on an even offset: the offset of each TTL in the message, two bytes each
+ */
+export const WORD = {
+  size: 0,
+  state: 1,
+  hash: 2,
+  tag: 3,
+  nameLength: 4,
+  stored: 5,
+  expires: 6,
+  lengths: 7,
+} as const;
+export const MESSAGE_AT = 40;
+
+/** State bits. A record without LIVE is a hole that eviction skips. */
+export const LIVE = 1;
+/** Asked for since it was stored or last spared. */
+export const USED = 2;
+export const NEGATIVE = 4;
+
+/** A tenth of a second: fine enough for TTLs, and 32 bits of them last 13 years. */
+export const TICKS_PER_SECOND = 10;
+/** Local data never expires and never ages. */
+export const NEVER = 0xff_ff_ff_ff;
+
+/** Memory that holds images: the cache's, or one image alone. The two views share their buffer. */
+export interface Slab {
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+}
+
+export interface ImageParts {
+  /** Header, lower-cased question, sections; no OPT record. */
+  readonly message: Uint8Array;
+  readonly nameLength: number;
+  /** Offsets of TTLs in `message`. */
+  readonly ttlsAt: readonly number[];
+  readonly negative: boolean;
+}
+
+/** One image alone, ready to be rendered or to be stored. */
+export function packImage(parts: ImageParts, tag: number): Slab {
+  const { message, ttlsAt } = parts;
+  const offsetsAt = evenAfter(message.length);
+  const size = (offsetsAt + 2 * ttlsAt.length + 7) & ~7;
+  const buffer = new ArrayBuffer(size);
+  const bytes = new Uint8Array(buffer);
+  const words = new Uint32Array(buffer);
+  words[WORD.size] = size;
+  words[WORD.state] = LIVE | (parts.negative ? NEGATIVE : 0);
+  words[WORD.tag] = tag;
+  words[WORD.nameLength] = parts.nameLength;
+  words[WORD.expires] = NEVER;
+  words[WORD.lengths] = (message.length << 16) | ttlsAt.length;
+  bytes.set(message, MESSAGE_AT);
+  for (const [i, at] of ttlsAt.entries()) put16(bytes, offsetsAt + 2 * i, at);
+  return { bytes, words };
+}
+
+/** Where the TTL offsets begin, behind a message of `length` bytes. */
+export function evenAfter(length: number): number {
+  return (MESSAGE_AT + length + 1) & ~1;
+}

@@ -1,0 +1,169 @@
+import { isIPv6 } from "node:net";
+import { dirname, resolve } from "node:path";
+import { days, hours, minutes, seconds } from "@stitch/clock";
+import {
+  byteSize,
+  ConfigError,
+  duration,
+  hostPort,
+  ipAddress,
+  parsed,
+  prefix,
+  section,
+  type ByteSize,
+  type HostPort,
+  type Prefix,
+  type Problem,
+  type SiteDocument,
+} from "@stitch/config";
+import { formatEndpoint } from "@stitch/linux-io";
+import { z } from "zod";
+import { SMALLEST_CACHE } from "./cache.ts";
+import { lowerName, parseName } from "./wire/name.ts";
+
+/** RFC 1918 and RFC 4193: whoever is inside. Loopback may always ask. */
+const INSIDE: readonly Prefix[] = [
+  { family: "ipv4", address: "127.0.0.0", length: 8 },
+  { family: "ipv4", address: "10.0.0.0", length: 8 },
+  { family: "ipv4", address: "172.16.0.0", length: 12 },
+  { family: "ipv4", address: "192.168.0.0", length: 16 },
+  { family: "ipv6", address: "fd00::", length: 8 },
+];
+const EVERY_ADDRESS = /^(0\.0\.0\.0|::)$/;
+const MOST_WORKERS = 64;
+/** Slab offsets are 32-bit; and no site needs more. */
+const LARGEST_CACHE = 3 * 2 ** 30;
+
+function zoneName() {
+  return parsed("a zone such as corp.example, or . for everything", (text) =>
+    parseName(text) === undefined ? undefined : text,
+  );
+}
+
+function workers() {
+  return parsed(`a number of workers from 1 to ${MOST_WORKERS}`, (text) =>
+    /^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= MOST_WORKERS ? Number(text) : undefined,
+  );
+}
+
+function filePath() {
+  return parsed("a path of a file", (text) => (text === "" ? undefined : text));
+}
+
+const routeSection = section({
+  /** Everything at and below this name that no longer zone claims. */
+  zone: zoneName(),
+  /** Asked in this order; port 53 unless another is written. */
+  upstreams: z.array(hostPort(53)).min(1),
+  /** Own address to ask from. */
+  source: ipAddress().optional(),
+});
+
+const localSection = section({
+  hosts: z.array(filePath()).default([]),
+  zones: z.array(filePath()).default([]),
+});
+
+const cacheSection = section({
+  /** Bytes in all. */
+  size: byteSize().default((64 * 2 ** 20) as ByteSize),
+  maxTtl: duration({ min: seconds(1), max: days(7) }).default(days(1)),
+  /** Cap of "no such name" (RFC 2308 section 5). */
+  negativeTtl: duration({ min: seconds(0), max: hours(3) }).default(minutes(15)),
+  /** How long after expiry an answer may still be served when upstreams fail (RFC 8767); 0s never. */
+  stale: duration({ max: days(7) }).default(hours(24)),
+});
+
+/** The `dns:` section of site.yaml. */
+export const dnsSection = section({
+  /** UDP and TCP on each. */
+  listen: z.array(hostPort()).min(1),
+  workers: workers().default(1),
+  health: hostPort().default({ address: "127.0.0.1", port: 8_153 }),
+  allow: prefix()
+    .array()
+    .default([...INSIDE]),
+  routes: z.array(routeSection).default([]),
+  local: localSection.prefault({}),
+  cache: cacheSection.prefault({}),
+});
+
+export type DnsSettings = z.infer<typeof dnsSection>;
+
+/** Reads and checks the section. Throws ConfigError with every problem found. */
+export function dnsConfig(document: SiteDocument): DnsSettings {
+  const settings = document.section("dns", dnsSection);
+  const problems = checkDns(document, settings);
+  if (problems.length > 0) throw new ConfigError(document.file, problems);
+  return settings;
+}
+
+/** A path in the file is relative to the file. */
+export function localPath(document: SiteDocument, file: string): string {
+  return resolve(dirname(document.file), file);
+}
+
+/** What only several settings together, or their meaning, show to be wrong. */
+export function checkDns(document: SiteDocument, settings: DnsSettings): Problem[] {
+  const at = (path: readonly PropertyKey[], message: string): Problem => document.problemAt(["dns", ...path], message);
+  const problems: Problem[] = [];
+  const listen = new Set<string>();
+  for (const [i, endpoint] of settings.listen.entries()) {
+    const text = formatEndpoint(endpoint);
+    if (endpoint.port !== 0 && listen.has(text)) problems.push(at(["listen", i], `${text} is listed twice`));
+    listen.add(text);
+    if (EVERY_ADDRESS.test(endpoint.address)) {
+      const message = `${text} is every address: name the VIP, so that answers leave from the address that was asked`;
+      problems.push(at(["listen", i], message));
+    }
+  }
+  if (settings.cache.size < SMALLEST_CACHE) problems.push(at(["cache", "size"], "is less than 1MiB"));
+  if (settings.cache.size > LARGEST_CACHE) problems.push(at(["cache", "size"], "is more than 3GiB"));
+  return [...problems, ...checkRoutes(settings, at)];
+}
+
+function checkRoutes(
+  { routes, listen }: DnsSettings,
+  at: (path: readonly PropertyKey[], message: string) => Problem,
+): Problem[] {
+  const problems: Problem[] = [];
+  const zones = new Map<string, number>();
+  for (const [i, { zone, upstreams, source }] of routes.entries()) {
+    const key = Buffer.from(lowerName(parseName(zone) ?? new Uint8Array())).toString("latin1");
+    const first = zones.get(key);
+    if (first === undefined) zones.set(key, i);
+    else
+      problems.push(
+        at(["routes", i, "zone"], `${zone} has a route already, routes[${first}]: put the upstreams there`),
+      );
+    if (source !== undefined && listen.some(({ address }) => address === source)) {
+      const message = `${source} is an address that this resolver serves on; at another site the answer would find that site: name this machine's own address`;
+      problems.push(at(["routes", i, "source"], message));
+    }
+    if (zone.startsWith("*")) {
+      problems.push(at(["routes", i, "zone"], `${zone}: a route covers everything below its zone; leave out the "*."`));
+    }
+    const asked = upstreams.map(formatEndpoint);
+    for (const [j, upstream] of upstreams.entries()) {
+      const twice = asked.indexOf(formatEndpoint(upstream)) < j ? `${asked[j]} is listed twice` : undefined;
+      const message = twice ?? wrongUpstream(upstream, source, listen);
+      if (message !== undefined) problems.push(at(["routes", i, "upstreams", j], message));
+    }
+  }
+  return problems;
+}
+
+function wrongUpstream(
+  upstream: HostPort,
+  source: string | undefined,
+  listen: readonly HostPort[],
+): string | undefined {
+  const text = formatEndpoint(upstream);
+  if (listen.some(({ address, port }) => address === upstream.address && port === upstream.port)) {
+    return `${text} is this resolver itself: questions would go round in a loop`;
+  }
+  if (EVERY_ADDRESS.test(upstream.address)) return `${text} is every address: name the server to ask`;
+  if (upstream.port === 0) return `${text} has port 0`;
+  if (source === undefined || isIPv6(source) === isIPv6(upstream.address)) return undefined;
+  return `${text} and source ${source} are not of the same family (IPv4, IPv6)`;
+}

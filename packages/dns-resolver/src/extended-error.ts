@@ -1,0 +1,19 @@
+import { EDE } from "./wire/registry.ts";
+
+/** Data of the EDE option (RFC 8914 section 2): the code, then a sentence for whoever runs `dig`. */
+export function extendedError(code: number, text = ""): Uint8Array {
+  return Uint8Array.from([code >>> 8, code & 0xff, ...Buffer.from(text)]);
+}
+
+/** Written once: the datagram path only copies them. */
+export const EXTENDED = {
+  noRoute: extendedError(
+    EDE.NOT_AUTHORITATIVE,
+    "no route for this name: add dns.routes or start with --forward system",
+  ),
+  prohibited: extendedError(EDE.PROHIBITED),
+  notRecursive: extendedError(EDE.NOT_AUTHORITATIVE, "only local names are answered without recursion desired"),
+  notSupported: extendedError(EDE.NOT_SUPPORTED),
+  stale: extendedError(EDE.STALE_ANSWER),
+  busy: extendedError(EDE.NO_REACHABLE_AUTHORITY, "too many questions wait for the upstreams of this route"),
+} as const;

@@ -1,0 +1,54 @@
+import type { Field } from "./rdata-text.ts";
+
+/** One entry of a zone file: a line, or several that parentheses make one (RFC 1035 section 5.1). */
+export interface Entry {
+  readonly line: number;
+  /** The line began with a blank: the owner is that of the entry before. */
+  readonly indented: boolean;
+  readonly fields: readonly Field[];
+}
+
+export interface LexError {
+  readonly line: number;
+  readonly message: string;
+}
+
+const TOKEN = /"((?:\\[\s\S]|[^"\\\n])*)"|(;[^\n]*)|([()])|(\n)|([^\S\n]+)|((?:\\[\s\S]|[^\s;()"\\])+)|([\s\S])/g;
+
+/** Splits a zone file into entries: comments, quotes and parentheses are dealt with here and nowhere else. */
+export function lexZone(text: string): { readonly entries: readonly Entry[]; readonly errors: readonly LexError[] } {
+  const entries: Entry[] = [];
+  const errors: LexError[] = [];
+  let line = 1;
+  let open: { line: number; indented: boolean; fields: Field[] } | undefined;
+  let depth = 0;
+  let atStart = true;
+  let blank = false;
+  const push = (field: Field): void => {
+    open ??= { line, indented: blank, fields: [] };
+    open.fields.push(field);
+    atStart = false;
+  };
+  for (const [, quoted, , bracket, newline, space, word, stray] of `${text}\n`.matchAll(TOKEN)) {
+    if (quoted !== undefined) push({ text: quoted, quoted: true });
+    else if (word !== undefined) push({ text: word, quoted: false });
+    else if (space !== undefined) blank ||= atStart;
+    else if (bracket !== undefined) depth += bracket === "(" ? 1 : -1;
+    else if (stray !== undefined)
+      errors.push({ line, message: `a stray ${JSON.stringify(stray)}: is a quote not closed?` });
+    if (depth < 0) {
+      errors.push({ line, message: "a closing parenthesis without an opening one" });
+      depth = 0;
+    }
+    if (newline === undefined) continue;
+    if (depth === 0) {
+      if (open !== undefined) entries.push(open);
+      open = undefined;
+      atStart = true;
+      blank = false;
+    }
+    line += 1;
+  }
+  if (depth > 0) errors.push({ line: open?.line ?? line, message: "an opening parenthesis is never closed" });
+  return { entries, errors };
+}

@@ -1,0 +1,258 @@
+import { randomBytes } from "node:crypto";
+import type { AllowList } from "./allow-list.ts";
+import { Cache } from "./cache.ts";
+import { NEVER, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
+import { EXTENDED } from "./extended-error.ts";
+import { anyAnswer, identityAnswer, localAnswer } from "./local/local-answer.ts";
+import type { LocalZone } from "./local/local-zone.ts";
+import { REASON, type ReasonCode } from "./reasons.ts";
+import { RouteTable, type Suffix } from "./routes.ts";
+import { CD, RD } from "./wire/header.ts";
+import { lowerName, parseName } from "./wire/name.ts";
+import { sameBytes } from "./wire/octets.ts";
+import { adoptName, decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
+import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
+
+/** What is to be done with a query: nothing, send the reply that stands in `out`, or ask upstream. */
+export const ACTION = { silent: 0, answer: 1, forward: 2 } as const;
+export type Action = (typeof ACTION)[keyof typeof ACTION];
+
+/** Who answers for a name: data of our own, or the route with this number. */
+export type Place =
+  | { readonly kind: "zone"; readonly zone: LocalZone }
+  | { readonly kind: "route"; readonly route: number };
+
+export interface ResolverOptions {
+  readonly allow: AllowList;
+  readonly places: readonly Place[];
+  /** Names that lead to `places`. */
+  readonly suffixes: readonly Suffix[];
+  readonly cache: Cache;
+  /** Random per process. */
+  readonly seed: number;
+  /** `site/instance`. */
+  readonly identity: string;
+}
+
+/** Images of local answers, which are made when first asked for; names that do not exist are made up by strangers. */
+const LOCAL_CACHE_BYTES = 4 * 2 ** 20;
+const IDENTITY_NAMES = ["id.server", "hostname.bind"].map((text) => parseName(text) ?? new Uint8Array());
+
+/**
+ * The decision for one query; no I/O, no clock of its own, and for local and cached answers no allocation.
+ *
+ * Normal: the client is allowed, the query is well formed, its name has a route, the cache has an image: the image is
+ * copied to `out`, patched, and its length stands in `length`, the reason in `reason`.
+ *
+ * Hard: no image, or one that has expired. The action is `forward`, `place` and `tag` say for whom; the caller asks
+ * upstream and comes back with `lateImage` or `lateFailure`, once for each client that waits.
+ */
+export class Resolver {
+  readonly cache: Cache;
+  /** The query last decided. */
+  readonly query = new Query();
+  length = 0;
+  reason: ReasonCode = 0;
+  /** Index of the place, and the cache tag, of a query to forward. */
+  place = -1;
+  tag = 0;
+  readonly #options: ResolverOptions;
+  readonly #routes: RouteTable;
+  readonly #local: Cache;
+  readonly #writer: ReplyWriter;
+  readonly #identity: Uint8Array;
+  readonly #alias = new Query();
+
+  constructor(options: ResolverOptions) {
+    this.#options = options;
+    this.cache = options.cache;
+    this.#routes = new RouteTable(options.suffixes, options.seed);
+    this.#local = new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed: options.seed });
+    this.#identity = Buffer.from(options.identity);
+    this.#writer = new ReplyWriter(this.#identity);
+  }
+
+  /**
+   * Decides the message of `size` bytes at `bytes[at]` from the endpoint record at `peers[peerAt]`. `out` has room for
+   * 1232 bytes from `outAt`, or 65535 when `tcp`.
+   */
+  decide(
+    bytes: Uint8Array,
+    at: number,
+    size: number,
+    peers: Uint8Array,
+    peerAt: number,
+    tcp: boolean,
+    tick: number,
+    out: Uint8Array,
+    outAt: number,
+  ): Action {
+    const { query } = this;
+    const allowed = this.#options.allow.allows(peers, peerAt);
+    const fault = decodeQuery(bytes, at, size, query);
+    if (fault === FAULT.short) return this.#silent(REASON.tooShort);
+    if (fault === FAULT.response) return this.#silent(REASON.isResponse);
+    if (!allowed) return this.#turnAway(bytes, at, out, outAt);
+    if (fault !== FAULT.none) return this.#fault(fault, bytes, at, out, outAt);
+    if (query.class !== CLASS.IN) return this.#otherClass(bytes, at, tcp, out, outAt);
+    if (query.type === TYPE.OPT || query.type === 0 || (query.type >= TYPE.TKEY && query.type < TYPE.ANY)) {
+      const transfer = query.type === TYPE.AXFR || query.type === TYPE.IXFR;
+      const reason = transfer ? REASON.transferRefused : REASON.typeRefused;
+      return this.#refuse(bytes, at, EXTENDED.notSupported, reason, out, outAt);
+    }
+    this.place = this.#routes.find(query);
+    const place = this.#options.places[this.place];
+    if (place === undefined) return this.#refuse(bytes, at, EXTENDED.noRoute, REASON.noRoute, out, outAt);
+    if (query.type === TYPE.ANY) return this.#made(anyAnswer(query, 0), REASON.anyMinimal, bytes, at, tcp, out, outAt);
+    if (place.kind === "zone") return this.#fromZone(place.zone, bytes, at, tcp, tick, out, outAt);
+    if ((query.flags & RD) === 0) {
+      return this.#refuse(bytes, at, EXTENDED.notRecursive, REASON.recursionNotDesired, out, outAt);
+    }
+    return this.#fromCache(bytes, at, tcp, tick, out, outAt);
+  }
+
+  /** Whether the client at this endpoint record may ask at all. */
+  admits(peer: Uint8Array): boolean {
+    return this.#options.allow.allows(peer, 0);
+  }
+
+  /** Answers a query that has waited, `bytes`, with what came for it. */
+  lateImage(image: Slab, stale: boolean, bytes: Uint8Array, tcp: boolean, out: Uint8Array): void {
+    decodeQuery(bytes, 0, bytes.length, this.query);
+    this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? EXTENDED.stale : undefined, out, 0);
+    this.reason = stale ? REASON.stale : REASON.forwarded;
+  }
+
+  /** Answers a query that has waited, `bytes`, with SERVFAIL and why. */
+  lateFailure(extended: Uint8Array, reason: ReasonCode, bytes: Uint8Array, out: Uint8Array): void {
+    decodeQuery(bytes, 0, bytes.length, this.query);
+    this.length = this.#writer.status(this.query, bytes, 0, RCODE.SERVFAIL, extended, out, 0);
+    this.reason = reason;
+  }
+
+  #fromCache(bytes: Uint8Array, at: number, tcp: boolean, tick: number, out: Uint8Array, outAt: number): Action {
+    const { query, cache } = this;
+    this.tag = (this.place << 2) | (query.dnssecOk ? 2 : 0) | ((query.lowFlags & CD) !== 0 ? 1 : 0);
+    const found = cache.find(query, this.tag, tick);
+    if (found < 0 || !cache.isFresh(found, tick)) return ACTION.forward;
+    const stored = cache.slab.words[(found >>> 2) + WORD.stored] ?? 0;
+    const age = Math.floor((tick - stored) / TICKS_PER_SECOND);
+    this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
+    this.reason = REASON.cached;
+    return ACTION.answer;
+  }
+
+  #fromZone(
+    zone: LocalZone,
+    bytes: Uint8Array,
+    at: number,
+    tcp: boolean,
+    tick: number,
+    out: Uint8Array,
+    outAt: number,
+  ): Action {
+    const tag = this.place << 2;
+    const found = this.#local.find(this.query, tag, tick);
+    if (found < 0) {
+      const image = localAnswer(this.query, zone, (name) => this.#zoneOf(name), tag);
+      this.#local.store(image, this.query, tag, tick, NEVER);
+      return this.#made(image, REASON.local, bytes, at, tcp, out, outAt);
+    }
+    this.#write(this.#local.slab, found, 0, bytes, at, tcp, undefined, out, outAt);
+    this.reason = REASON.local;
+    return ACTION.answer;
+  }
+
+  #made(
+    image: Slab,
+    reason: ReasonCode,
+    bytes: Uint8Array,
+    at: number,
+    tcp: boolean,
+    out: Uint8Array,
+    outAt: number,
+  ): Action {
+    this.#write(image, 0, 0, bytes, at, tcp, undefined, out, outAt);
+    this.reason = reason;
+    return ACTION.answer;
+  }
+
+  /** RFC 4892 for CH; other classes have no data anywhere. */
+  #otherClass(bytes: Uint8Array, at: number, tcp: boolean, out: Uint8Array, outAt: number): Action {
+    const { key, nameLength } = this.query;
+    const asked =
+      this.query.class === CLASS.CH &&
+      IDENTITY_NAMES.some((name) => name.length === nameLength && sameBytes(name, 0, key, 0, nameLength));
+    if (!asked) return this.#refuse(bytes, at, EXTENDED.notSupported, REASON.classRefused, out, outAt);
+    return this.#made(identityAnswer(this.query, this.#identity), REASON.identity, bytes, at, tcp, out, outAt);
+  }
+
+  #write(
+    slab: Slab,
+    image: number,
+    age: number,
+    bytes: Uint8Array,
+    at: number,
+    tcp: boolean,
+    extended: Uint8Array | undefined,
+    out: Uint8Array,
+    outAt: number,
+  ): void {
+    const limit = tcp ? LARGEST_TCP : udpLimit(this.query);
+    this.length = this.#writer.image(slab, image, this.query, bytes, at, age, extended, limit, out, outAt);
+  }
+
+  #silent(reason: ReasonCode): Action {
+    this.length = 0;
+    this.reason = reason;
+    return ACTION.silent;
+  }
+
+  #refuse(
+    bytes: Uint8Array,
+    at: number,
+    extended: Uint8Array,
+    reason: ReasonCode,
+    out: Uint8Array,
+    outAt: number,
+  ): Action {
+    this.length = this.#writer.status(this.query, bytes, at, RCODE.REFUSED, extended, out, outAt);
+    this.reason = reason;
+    return ACTION.answer;
+  }
+
+  /** A stranger, or somebody who is made to look like one: the reply is hardly longer than the query. */
+  #turnAway(bytes: Uint8Array, at: number, out: Uint8Array, outAt: number): Action {
+    this.query.wantsNsid = false;
+    return this.#refuse(bytes, at, EXTENDED.prohibited, REASON.clientNotAllowed, out, outAt);
+  }
+
+  /** RFC 8906 section 3: these deserve an answer, not silence. */
+  #fault(fault: Fault, bytes: Uint8Array, at: number, out: Uint8Array, outAt: number): Action {
+    const { query } = this;
+    let rcode: number = RCODE.FORMERR;
+    this.reason = REASON.malformed;
+    if (fault === FAULT.opcode) {
+      rcode = RCODE.NOTIMP;
+      this.reason = REASON.opcodeUnsupported;
+    } else if (fault === FAULT.version) {
+      rcode = RCODE.BADVERS;
+      this.reason = REASON.ednsVersion;
+    }
+    if (rcode === RCODE.FORMERR) query.edns = false;
+    this.length = this.#writer.status(query, bytes, at, rcode, undefined, out, outAt);
+    return ACTION.answer;
+  }
+
+  #zoneOf(name: Uint8Array): LocalZone | undefined {
+    adoptName(this.#alias, lowerName(name), TYPE.A, CLASS.IN);
+    const place = this.#options.places[this.#routes.find(this.#alias)];
+    return place?.kind === "zone" ? place.zone : undefined;
+  }
+}
+
+/** A seed that strangers cannot guess. */
+export function randomSeed(): number {
+  return randomBytes(4).readUInt32BE();
+}

@@ -1,0 +1,179 @@
+import type { Clock } from "@stitch/clock";
+import type { OutcomeCounter } from "@stitch/health";
+import {
+  ENDPOINT_BYTES,
+  openDatagramSocket,
+  TRUNCATED,
+  type Arrivals,
+  type DatagramSocket,
+  type Endpoint,
+  type Replies,
+} from "@stitch/linux-io";
+import { tickOf } from "./cache.ts";
+import { LARGEST_TCP } from "./cache/reply-writer.ts";
+import { REASON, type Reason } from "./reasons.ts";
+import { ACTION, type Resolver } from "./resolver.ts";
+import { TcpListener } from "./tcp-listener.ts";
+import { Forwarder, type ForwarderOptions, type Outcome, type Waiter } from "./upstream/forwarder.ts";
+import { EDNS_SIZE } from "./wire/edns.ts";
+
+/**
+ * Queries are below 512 bytes, with padding below 1232; what is longer is none. Over TCP too: thousands that are padded
+ * to 64 KiB and wait for a dead upstream would cost a gigabyte.
+ */
+const SLOT_BYTES = 2_048;
+const EMPTY = new Uint8Array();
+const BATCH = 64;
+/** Half a second of queries at 50,000 a second. */
+const RECEIVE_BUFFER = 4 * 2 ** 20;
+/** The port chosen for UDP may be taken for TCP; with port 0 another is tried. */
+const PORT_TRIES = 8;
+
+export interface DnsServerOptions {
+  readonly listen: readonly Endpoint[];
+  readonly clock: Clock;
+  readonly resolver: Resolver;
+  readonly outcomes: OutcomeCounter<Reason>;
+  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache">;
+  readonly onFailure: (failure: Error) => void;
+}
+
+/** Sockets of the resolver: takes queries in, carries out what the resolver decides, counts each once at the exit. */
+export class DnsServer {
+  readonly sockets: DatagramSocket[] = [];
+  readonly listeners: TcpListener[] = [];
+  readonly forwarder: Forwarder;
+  readonly #options: DnsServerOptions;
+  /** Replies to queries that waited, and over TCP. */
+  readonly #scratch = new Uint8Array(LARGEST_TCP);
+
+  /** Rejects with a BindError when an address cannot be had; nothing is left open then. */
+  static async open(options: DnsServerOptions): Promise<DnsServer> {
+    const server = new DnsServer(options);
+    try {
+      for (const local of options.listen) await server.#listen(local);
+    } catch (failure) {
+      await server.close();
+      throw failure;
+    }
+    return server;
+  }
+
+  private constructor(options: DnsServerOptions) {
+    this.#options = options;
+    this.forwarder = new Forwarder({
+      ...options.forwarding,
+      clock: options.clock,
+      cache: options.resolver.cache,
+      deliver: (waiter, outcome) => this.#deliver(waiter, outcome),
+    });
+  }
+
+  get kernelDrops(): number {
+    return this.sockets.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
+  }
+
+  async close(): Promise<void> {
+    this.forwarder.close();
+    await Promise.all([...this.sockets, ...this.listeners].map((each) => each.close()));
+  }
+
+  async #listen(local: Endpoint): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      const socket = await this.#openUdp(local);
+      try {
+        this.listeners.push(await this.#openTcp(socket.local));
+        this.sockets.push(socket);
+        return;
+      } catch (failure) {
+        await socket.close();
+        if (local.port !== 0 || tries >= PORT_TRIES) throw failure;
+      }
+    }
+  }
+
+  #openUdp(local: Endpoint): Promise<DatagramSocket> {
+    const { clock, onFailure } = this.#options;
+    let socket: DatagramSocket | undefined;
+    const opening = openDatagramSocket({
+      local,
+      clock,
+      slotSize: SLOT_BYTES,
+      replySlotSize: EDNS_SIZE,
+      batchSize: BATCH,
+      receiveBuffer: RECEIVE_BUFFER,
+      onFailure,
+      onBatch: (arrivals, replies) => {
+        if (socket !== undefined) this.#batch(socket, arrivals, replies);
+      },
+    });
+    return opening.then((opened) => (socket = opened));
+  }
+
+  #openTcp(local: Endpoint): Promise<TcpListener> {
+    const onQuery = (message: Uint8Array, peer: Uint8Array, reply: (message: Uint8Array) => void): void =>
+      this.#tcpQuery(message, peer, reply);
+    const { clock, resolver } = this.#options;
+    return TcpListener.open({ local, clock, admits: (peer) => resolver.admits(peer), onQuery });
+  }
+
+  #batch(socket: DatagramSocket, arrivals: Arrivals, replies: Replies): void {
+    const { resolver, clock, outcomes } = this.#options;
+    const tick = tickOf(clock.now());
+    const { bytes, peers } = arrivals;
+    for (let slot = 0; slot < arrivals.count; slot += 1) {
+      if (((arrivals.flags[slot] ?? 0) & TRUNCATED) !== 0) {
+        outcomes.count(REASON.oversized);
+        continue;
+      }
+      const at = slot * arrivals.slotSize;
+      const size = arrivals.lengths[slot] ?? 0;
+      const peer = slot * ENDPOINT_BYTES;
+      const outAt = slot * replies.slotSize;
+      const action = resolver.decide(bytes, at, size, peers, peer, false, tick, replies.bytes, outAt);
+      if (action === ACTION.forward) {
+        this.#later(socket, arrivals, slot);
+        continue;
+      }
+      if (action === ACTION.answer) replies.lengths[slot] = resolver.length;
+      outcomes.count(resolver.reason);
+    }
+  }
+
+  /** The batch's memory is used again when this returns, so what waits is copied. */
+  #later(socket: DatagramSocket, arrivals: Arrivals, slot: number): void {
+    const { resolver } = this.#options;
+    const at = slot * arrivals.slotSize;
+    const query = arrivals.bytes.slice(at, at + (arrivals.lengths[slot] ?? 0));
+    const record = slot * ENDPOINT_BYTES;
+    const peer = arrivals.peers.slice(record, record + ENDPOINT_BYTES);
+    const local = arrivals.locals.slice(record, record + ENDPOINT_BYTES);
+    const reply = (message: Uint8Array): void => socket.send(peer, 0, local, 0, message);
+    this.forwarder.ask(resolver.query, resolver.place, resolver.tag, { query, tcp: false, reply });
+  }
+
+  #tcpQuery(message: Uint8Array, peer: Uint8Array, reply: (message: Uint8Array) => void): void {
+    const { resolver, clock, outcomes } = this.#options;
+    if (message.length > SLOT_BYTES) {
+      outcomes.count(REASON.oversized);
+      return reply(EMPTY);
+    }
+    const tick = tickOf(clock.now());
+    const action = resolver.decide(message, 0, message.length, peer, 0, true, tick, this.#scratch, 0);
+    if (action === ACTION.forward) {
+      const waiter = { query: Uint8Array.from(message), tcp: true, reply };
+      this.forwarder.ask(resolver.query, resolver.place, resolver.tag, waiter);
+      return;
+    }
+    outcomes.count(resolver.reason);
+    reply(this.#scratch.subarray(0, action === ACTION.answer ? resolver.length : 0));
+  }
+
+  #deliver({ query, tcp, reply }: Waiter, outcome: Outcome): void {
+    const { resolver, outcomes } = this.#options;
+    if (outcome.kind === "image") resolver.lateImage(outcome.image, outcome.stale, query, tcp, this.#scratch);
+    else resolver.lateFailure(outcome.extended, outcome.reason, query, this.#scratch);
+    outcomes.count(resolver.reason);
+    reply(this.#scratch.subarray(0, resolver.length));
+  }
+}

@@ -1,0 +1,63 @@
+import type { Clock, Duration } from "@stitch/clock";
+import type { HostPort } from "@stitch/config";
+import { writeOpt } from "../wire/edns.ts";
+import { AT, CD, HEADER_BYTES, opcodeOf, QR, RD, TC, Z } from "../wire/header.ts";
+import { OPT_BYTES } from "../wire/edns.ts";
+import { decodeMessage, type Message } from "../wire/message.ts";
+import { put16, sameBytes, u16, u8 } from "../wire/octets.ts";
+
+/** One question to one upstream. */
+export interface Request {
+  readonly upstream: HostPort;
+  /** Address to ask from: the site's own, never the VIP, to which the answer might find another site. */
+  readonly source: string | undefined;
+  readonly id: number;
+  /** Name in lower case, type, class. */
+  readonly question: Uint8Array;
+  readonly dnssecOk: boolean;
+  readonly checkingDisabled: boolean;
+  readonly limit: Duration;
+  readonly clock: Clock;
+  /** Called for every datagram that was not the answer: a guess, an echo, an answer to something else. */
+  readonly onIgnored: () => void;
+}
+
+/** What came of it. Only `timeout` and `unreachable` speak against the upstream. */
+export type Exchange =
+  | { readonly kind: "answer"; readonly message: Message }
+  | { readonly kind: "truncated" }
+  | { readonly kind: "timeout" }
+  | { readonly kind: "unreachable"; readonly code: string }
+  | { readonly kind: "malformed" }
+  | { readonly kind: "no-socket"; readonly code: string };
+
+/** Our own query, never the client's bytes: its options stay here (CVE-2026-42004 class). */
+export function encodeRequest({ id, question, dnssecOk, checkingDisabled }: Request): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + question.length + OPT_BYTES);
+  put16(bytes, AT.id, id);
+  bytes[AT.flags] = RD;
+  bytes[AT.lowFlags] = checkingDisabled ? CD : 0;
+  put16(bytes, AT.questions, 1);
+  put16(bytes, AT.additionals, 1);
+  bytes.set(question, HEADER_BYTES);
+  writeOpt(bytes, HEADER_BYTES + question.length, 0, dnssecOk);
+  return bytes;
+}
+
+/**
+ * Whether `bytes` can be the answer to `request`: id, header and the question byte for byte. What is not is ignored and
+ * the wait goes on: giving up would let a stranger end it with one forged datagram (CVE-2023-28452 class).
+ */
+export function isAnswerTo({ id, question }: Request, bytes: Uint8Array): boolean {
+  if (bytes.length < HEADER_BYTES + question.length || u16(bytes, AT.id) !== id) return false;
+  const flags = u8(bytes, AT.flags);
+  if ((flags & QR) === 0 || opcodeOf(flags) !== 0 || (u8(bytes, AT.lowFlags) & Z) !== 0) return false;
+  return u16(bytes, AT.questions) === 1 && sameBytes(bytes, HEADER_BYTES, question, 0, question.length);
+}
+
+/** Reads a matched answer. One that is cut or does not parse is worth asking for again over TCP. */
+export function readAnswer(bytes: Uint8Array): Exchange {
+  if ((u8(bytes, AT.flags) & TC) !== 0) return { kind: "truncated" };
+  const message = decodeMessage(bytes);
+  return message.ok ? { kind: "answer", message: message.value } : { kind: "malformed" };
+}

@@ -1,0 +1,43 @@
+import { connect } from "node:net";
+import { put16 } from "../wire/octets.ts";
+import { Frames } from "../wire/frames.ts";
+import { encodeRequest, isAnswerTo, readAnswer, type Exchange, type Request } from "./exchange.ts";
+import { failed } from "./udp-exchange.ts";
+
+/** Asks over TCP (RFC 7766), on a connection for this one question. */
+export function exchangeTcp(request: Request): Promise<Exchange> {
+  const { upstream, source, clock, limit } = request;
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: upstream.address,
+      port: upstream.port,
+      noDelay: true,
+      ...(source === undefined ? {} : { localAddress: source }),
+    });
+    const frames = new Frames();
+    const finish = (result: Exchange): void => {
+      timer.cancel();
+      socket.destroy();
+      resolve(result);
+    };
+    const timer = clock.after("upstream-tcp", limit, () => finish({ kind: "timeout" }));
+    socket.on("error", (failure) => finish(failed(failure)));
+    socket.on("close", () => finish({ kind: "unreachable", code: "closed" }));
+    socket.on("connect", () => socket.write(framed(encodeRequest(request))));
+    socket.on("data", (chunk: Buffer) => {
+      frames.push(chunk);
+      for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
+        if (isAnswerTo(request, frame)) return finish(readAnswer(frame));
+        request.onIgnored();
+      }
+    });
+  });
+}
+
+/** RFC 1035 section 4.2.2: the length in front. */
+export function framed(message: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(message.length + 2);
+  put16(frame, 0, message.length);
+  frame.set(message, 2);
+  return frame;
+}

@@ -1,0 +1,89 @@
+import { createSocket } from "node:dgram";
+import { milliseconds, SystemClock, type Clock } from "@stitch/clock";
+import type { FakeClock } from "@stitch/clock/testing";
+import type { HostPort } from "@stitch/config";
+import { createRegistry, Health, OutcomeCounter } from "@stitch/health";
+import { afterEach, expect } from "vitest";
+import { AllowList } from "../src/allow-list.ts";
+import { Cache } from "../src/cache.ts";
+import { reportUpstreams } from "../src/health.ts";
+import { builtInZones } from "../src/local/built-in.ts";
+import { arrange } from "../src/places.ts";
+import { REASONS, type Reason } from "../src/reasons.ts";
+import { Resolver } from "../src/resolver.ts";
+import { DnsServer } from "../src/server.ts";
+import { FakeUpstream, type Script } from "./fake-upstream.ts";
+
+const IDENTITY = { service: "dns", site: "nyc", instance: "nyc-1" };
+const open: { close(): Promise<void> }[] = [];
+
+/** Closed after the test. */
+export function whenDone(each: { close(): Promise<void> }): void {
+  open.push(each);
+}
+
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.close();
+});
+
+export async function upstream(script: Script): Promise<FakeUpstream> {
+  const fake = await FakeUpstream.open("127.88.0.2", script);
+  open.push(fake);
+  return fake;
+}
+
+export interface Rig {
+  readonly server: DnsServer;
+  readonly health: Health;
+  readonly port: number;
+  count(reason: Reason): number;
+  ask(query: Uint8Array): Promise<Buffer>;
+}
+
+/** A resolver on loopback whose root route has these upstreams. */
+export async function rig(
+  upstreams: readonly (FakeUpstream | HostPort)[],
+  clock: Clock = new SystemClock(),
+  source?: string,
+): Promise<Rig> {
+  const registry = createRegistry(IDENTITY);
+  const outcomes = new OutcomeCounter(registry, "stitch_test_total", "test", "reason", REASONS);
+  const health = new Health(IDENTITY, clock);
+  const targets = upstreams.map((each) => ("address" in each ? each : { address: "127.88.0.2", port: each.port }));
+  const routes = [{ zone: ".", upstreams: targets, source }];
+  const placed = arrange({ routes }, { zones: builtInZones(), hosts: [] }, clock);
+  const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
+  const resolver = new Resolver({ ...placed, allow: new AllowList([]), cache, seed: 1, identity: "nyc/nyc-1" });
+  const onChange = (): void => reportUpstreams(health, placed.routes.values());
+  const server = await DnsServer.open({
+    listen: [{ address: "127.88.0.1", port: 0 }],
+    clock,
+    resolver,
+    outcomes,
+    forwarding: { routes: placed.routes, maxTtl: 3_600, negativeTtl: 300, onChange },
+    onFailure: (failure) => {
+      throw failure;
+    },
+  });
+  open.push(server);
+  const port = server.sockets[0]?.local.port ?? 0;
+  const count = (reason: Reason): number => outcomes.counts[REASONS.indexOf(reason)] ?? 0;
+  return { server, health, port, count, ask: (query) => askUdp(port, query) };
+}
+
+export function askUdp(port: number, query: Uint8Array): Promise<Buffer> {
+  const socket = createSocket("udp4");
+  return new Promise((resolve) => {
+    socket.on("message", (bytes) => {
+      socket.close();
+      resolve(bytes);
+    });
+    socket.send(query, port, "127.88.0.1");
+  });
+}
+
+/** Lets fake time pass until `done`, bounded. */
+export async function passing(clock: FakeClock, done: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !done(); i += 1) await clock.run(milliseconds(100));
+  expect(done()).toBe(true);
+}

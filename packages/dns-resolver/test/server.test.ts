@@ -1,0 +1,144 @@
+import { milliseconds, seconds, SystemClock } from "@stitch/clock";
+import { FakeClock } from "@stitch/clock/testing";
+import { describe, expect, test, vi } from "vitest";
+import { SelfProbe } from "../src/self-probe.ts";
+import { respond } from "./fake-upstream.ts";
+import { dataOf, decoded, queryFor } from "./fixtures.ts";
+import { passing, rig, upstream } from "./rig.ts";
+
+describe("forwarding", () => {
+  test("asks once, answers, and answers the next from the cache", async () => {
+    const fake = await upstream({ udp: (query, send) => send(respond(query)) });
+    const { ask, count } = await rig([fake]);
+    expect(dataOf(await ask(queryFor("wWw.example")))).toEqual(["192.0.2.7"]);
+    expect(dataOf(await ask(queryFor("www.example", { edns: {} })))).toEqual(["192.0.2.7"]);
+    expect(fake.queries.length).toBe(1);
+    expect(decoded(fake.queries[0] ?? new Uint8Array()).questions?.[0]?.name).toBe("www.example");
+    expect([count("forwarded"), count("cached")]).toEqual([1, 1]);
+  });
+
+  test("asks from a new port with a new id every time", async () => {
+    const fake = await upstream({ udp: (query, send) => send(respond(query)) });
+    const { ask } = await rig([fake]);
+    for (let i = 0; i < 20; i += 1) await ask(queryFor(`n${i}.example`));
+    expect(fake.ports.size).toBeGreaterThan(15);
+    expect(new Set(fake.queries.map((query) => query.readUInt16BE(0))).size).toBeGreaterThan(15);
+  });
+
+  test("asks once for identical questions at the same time, and answers each in its own words", async () => {
+    const held: (() => void)[] = [];
+    const fake = await upstream({ udp: (query, send) => held.push(() => send(respond(query))) });
+    const { ask, server } = await rig([fake]);
+    const names = ["www.example", "WWW.example", "www.EXAMPLE"];
+    const asked = names.map((name, i) => ask(queryFor(name, { id: i + 1 })));
+    await vi.waitFor(() => expect(server.forwarder.counters.coalesced).toBe(2));
+    await vi.waitFor(() => expect(held.length).toBe(1));
+    held[0]?.();
+    const replies = await Promise.all(asked);
+    expect(replies.map((reply) => decoded(reply).id)).toEqual([1, 2, 3]);
+    expect(replies.map((reply) => decoded(reply).questions?.[0]?.name)).toEqual(names);
+    expect(fake.queries.length).toBe(1);
+  });
+
+  test("ignores a wrong id, a wrong question and garbage, and takes the right answer after them", async () => {
+    const fake = await upstream({
+      udp: (query, send) => {
+        const forged = respond(query, { answers: [{ type: "A", name: "x", ttl: 9, data: "203.0.113.1" }] });
+        forged.writeUInt16BE(query.readUInt16BE(0) ^ 1, 0);
+        send(forged);
+        send(respond(query, { questions: [{ type: "A", name: "other.example" }] }));
+        send(Buffer.from("garbage"));
+        send(query);
+        send(respond(query));
+      },
+    });
+    const { ask, server } = await rig([fake]);
+    expect(dataOf(await ask(queryFor("www.example")))).toEqual(["192.0.2.7"]);
+    expect(server.forwarder.counters.ignored).toBe(4);
+  });
+
+  test("asks again over TCP when the answer was truncated or cannot be read", async () => {
+    const cut = await upstream({
+      udp: (query, send) => send(respond(query, { flags: 0x0280, answers: [] })),
+      tcp: respond,
+    });
+    const first = await rig([cut]);
+    expect(dataOf(await first.ask(queryFor("www.example")))).toEqual(["192.0.2.7"]);
+    const broken = await upstream({
+      udp: (query, send) => send(Buffer.concat([respond(query), Buffer.of(1)])),
+      tcp: respond,
+    });
+    const second = await rig([broken]);
+    expect(dataOf(await second.ask(queryFor("www.example")))).toEqual(["192.0.2.7"]);
+    expect([cut.tcpQueries, broken.tcpQueries]).toEqual([1, 1]);
+  });
+
+  test.each([
+    ["is silent", {}],
+    [
+      "says SERVFAIL",
+      { udp: (query: Buffer, send: (b: Uint8Array) => void) => send(respond(query, { flags: 0x82, answers: [] })) },
+    ],
+  ])("asks the second upstream when the first %s", async (_, script) => {
+    const bad = await upstream(script);
+    const good = await upstream({ udp: (query, send) => send(respond(query)) });
+    const { ask } = await rig([bad, good]);
+    expect(dataOf(await ask(queryFor("www.example")))).toEqual(["192.0.2.7"]);
+    expect([bad.queries.length, good.queries.length]).toEqual([1, 1]);
+  });
+
+  test("says SERVFAIL with an extended error when nobody answers, is degraded, and recovers by itself", async () => {
+    let alive = false;
+    const fake = await upstream({ udp: (query, send) => alive && send(respond(query)) });
+    const clock = new FakeClock();
+    const { ask, health, count } = await rig([fake], clock);
+    let reply: Buffer | undefined;
+    for (let i = 1; i <= 3; i += 1) {
+      expect(health.verdict).toBe("pass");
+      reply = undefined;
+      const before = fake.queries.length;
+      void ask(queryFor(`n${i}.example`, { edns: {} })).then((bytes) => (reply = bytes));
+      await vi.waitFor(() => expect(fake.queries.length).toBe(before + 1));
+      await passing(clock, () => reply !== undefined);
+    }
+    expect(reply && decoded(reply).rcode).toBe("SERVFAIL");
+    expect(reply?.toString("latin1")).toContain("127.88.0.2 did not answer in time");
+    expect(count("upstream-failed")).toBe(3);
+    expect(health.report).toMatchObject({
+      verdict: "degraded",
+      reasons: [{ code: "upstreams-unreachable", class: "dependency" }],
+    });
+    alive = true;
+    await passing(clock, () => health.verdict === "pass");
+    expect(health.verdict).toBe("pass");
+  });
+
+  test("serves an expired answer, marked stale, when upstreams fail", async () => {
+    let alive = true;
+    const fake = await upstream({ udp: (query, send) => alive && send(respond(query)) });
+    const clock = new FakeClock();
+    const { ask, count } = await rig([fake], clock);
+    const first = ask(queryFor("www.example"));
+    expect(dataOf(await first)).toEqual(["192.0.2.7"]);
+    alive = false;
+    clock.advance(seconds(100));
+    let reply: Buffer | undefined;
+    void ask(queryFor("www.example", { edns: {} })).then((bytes) => (reply = bytes));
+    await vi.waitFor(() => expect(fake.queries.length).toBe(2));
+    await passing(clock, () => reply !== undefined);
+    expect(reply && decoded(reply)).toMatchObject({ rcode: "NOERROR", answers: [{ ttl: 30, data: "192.0.2.7" }] });
+    expect(count("stale")).toBe(1);
+  });
+});
+
+describe("the self-probe", () => {
+  test("is answered by this instance, and says wrong when another answers", async () => {
+    const { port } = await rig([]);
+    const target = [{ address: "127.88.0.1", port }];
+    const clock = new SystemClock();
+    expect(await new SelfProbe(clock, target, "nyc/nyc-1").probe(seconds(2))).toEqual({ kind: "answered" });
+    expect(await new SelfProbe(clock, target, "lon/lon-1").probe(seconds(2))).toMatchObject({ kind: "wrong" });
+    const nobody = [{ address: "127.88.0.1", port: 9 }];
+    expect(await new SelfProbe(clock, nobody, "nyc/nyc-1").probe(milliseconds(50))).toMatchObject({ kind: "silent" });
+  });
+});

@@ -1,0 +1,101 @@
+import fastify, { type FastifyInstance } from "fastify";
+import type { Registry } from "prom-client";
+import type { Health } from "./health.ts";
+import type { LeaseStream } from "./lease.ts";
+
+/** These endpoints take no body; whoever sends one is not a health check. */
+const LARGEST_BODY = 1_024;
+/** Connections at once: sixteen holders, pollers, scrapers. More is a leak or an attack, and is not accepted. */
+const MOST_CONNECTIONS = 128;
+/** Milliseconds for a whole request to arrive: a client that dribbles bytes would hold its connection for ever. */
+const REQUEST_TIMEOUT = 5_000;
+/** Milliseconds an idle connection is kept; longer than the usual polling interval. */
+const KEEP_ALIVE_TIMEOUT = 15_000;
+
+export interface HealthEndpointOptions {
+  readonly health: Health;
+  readonly lease: LeaseStream;
+  readonly registry: Registry;
+  readonly listen: { readonly address: string; readonly port: number };
+}
+
+/** The health endpoint's address cannot be bound: the operator's to mend. */
+export class HealthBindError extends Error {
+  override readonly name = "BindError";
+  readonly code: string;
+
+  constructor(listen: HealthEndpointOptions["listen"], cause: NodeJS.ErrnoException) {
+    const code = cause.code ?? "unknown";
+    const where = formatEndpointText(listen.address, listen.port);
+    super(`cannot bind the health endpoint on tcp ${where}: ${advice(code)}`, { cause });
+    this.code = code;
+  }
+}
+
+function advice(code: string): string {
+  if (code === "EADDRINUSE") return "another program holds it; stop that one or choose another `health` address";
+  if (code === "EADDRNOTAVAIL") return "the address is not on this machine; choose another `health` address";
+  return `the system says ${code}`;
+}
+
+/** `GET /health`, `/livez`, `/metrics`, `/health/lease` of one service. */
+export class HealthEndpoint {
+  readonly port: number;
+  readonly #app: FastifyInstance;
+  readonly #lease: LeaseStream;
+
+  /** Resolves once listening; rejects with a HealthBindError. */
+  static async open(options: HealthEndpointOptions): Promise<HealthEndpoint> {
+    const { listen } = options;
+    const app = routes(options);
+    app.server.maxConnections = MOST_CONNECTIONS;
+    app.server.headersTimeout = REQUEST_TIMEOUT;
+    try {
+      await app.listen({ host: listen.address, port: listen.port });
+    } catch (failure) {
+      await app.close();
+      throw new HealthBindError(listen, failure as NodeJS.ErrnoException);
+    }
+    return new HealthEndpoint(app, options.lease);
+  }
+
+  private constructor(app: FastifyInstance, lease: LeaseStream) {
+    this.#app = app;
+    this.#lease = lease;
+    const bound = app.server.address();
+    this.port = bound !== null && typeof bound === "object" ? bound.port : 0;
+  }
+
+  async close(): Promise<void> {
+    this.#lease.close();
+    await this.#app.close();
+  }
+}
+
+function routes({ health, lease, registry }: HealthEndpointOptions): FastifyInstance {
+  const app = fastify({
+    bodyLimit: LARGEST_BODY,
+    requestTimeout: REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    forceCloseConnections: true,
+    http: { connectionsCheckingInterval: REQUEST_TIMEOUT },
+  });
+  app.get("/health", (_request, reply) => {
+    const { report } = health;
+    const serving = report.phase === "serving" && report.verdict !== "fail";
+    return reply.code(serving ? 200 : 503).send(report);
+  });
+  app.get("/livez", (_request, reply) => reply.send({ alive: true }));
+  app.get("/metrics", async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+  // A HEAD would hold a place without ever hearing anything.
+  app.get("/health/lease", { exposeHeadRoute: false }, (_request, reply) => {
+    if (lease.hold(reply.raw)) reply.hijack();
+    else void reply.code(503).send({ error: "no place for another lease holder" });
+  });
+  return app;
+}
+
+/** `127.0.0.1:8153`, `[::1]:8153`. */
+export function formatEndpointText(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}

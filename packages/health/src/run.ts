@@ -1,0 +1,36 @@
+import { formatEndpointText } from "./endpoint.ts";
+import { EXIT } from "./exit.ts";
+import { Service, type ServiceOptions } from "./service.ts";
+import { stopWished } from "./stop-wish.ts";
+
+/**
+ * Runs a service until SIGTERM or SIGINT and resolves with the exit code. For `main.ts` files only. A second wish to
+ * stop ends the process at once, with code 1.
+ */
+export async function runService(options: ServiceOptions): Promise<number> {
+  const stop = stopWished(options.clock);
+  let service: Service;
+  try {
+    service = await Service.start(options);
+  } catch (failure) {
+    return startFailure(options, failure);
+  }
+  options.log.info({ health: formatEndpointText(options.listenHealth.address, service.healthPort) }, "started");
+  await stop;
+  await service.stop();
+  return EXIT.stopped;
+}
+
+/** An address that cannot be bound is the operator's to mend: one sentence, exit code 2, no stack. */
+function startFailure({ log }: ServiceOptions, failure: unknown): number {
+  if (failure instanceof Error && isForOperator(failure)) {
+    log.fatal(failure.message);
+    return EXIT.unusable;
+  }
+  log.fatal({ err: failure }, "could not start");
+  return EXIT.failed;
+}
+
+function isForOperator(failure: NodeJS.ErrnoException): boolean {
+  return failure.name === "BindError" || failure.name === "ConfigError" || failure.syscall === "listen";
+}

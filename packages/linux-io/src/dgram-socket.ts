@@ -1,0 +1,269 @@
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { readFileSync } from "node:fs";
+import { elapsed, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
+import { BindError } from "./bind-error.ts";
+import { TRUNCATED, type DatagramSocket, type DatagramSocketOptions, type Lacking } from "./datagrams.ts";
+import { ENDPOINT_BYTES, readEndpoint, writeEndpoint, type Endpoint } from "./endpoint.ts";
+import { dropsOf } from "./proc-net-udp.ts";
+import { withZoneIndex, withZoneName } from "./zone.ts";
+import { ArrivalSlab, ReplySlab } from "./slabs.ts";
+
+/** No system refuses a receive buffer of this many bytes. */
+const SMALLEST_BUFFER = 4_096;
+/** Reply slabs that may wait for the kernel at once; a flood that outruns sending costs this much memory, no more. */
+const MOST_REPLY_SLABS = 8;
+/** Bytes outside batches that may wait at once; beyond it sends fail and are counted, as with a full socket buffer. */
+const MOST_QUEUED_BYTES = 4 * 2 ** 20;
+/** What the bookkeeping of one waiting send costs, in bytes, so that empty datagrams are bounded too. */
+const QUEUED_SEND_OVERHEAD = 512;
+/** A stranger may know a datagram that makes the handler fail: each is counted, one in this time is told. */
+const FAILURE_INTERVAL: Duration = seconds(1);
+
+/**
+ * The batch interface on node:dgram: one system call and several objects per datagram, right everywhere.
+ * libuv reads up to 32 datagrams per wake-up; they are gathered and handed over together once the reading is done.
+ */
+export class DgramSocket implements DatagramSocket {
+  readonly implementation = "dgram";
+  readonly lacking: readonly Lacking[];
+  readonly local: Endpoint;
+  readonly grantedReceiveBuffer: number;
+  readonly counters = { received: 0, batches: 0, truncated: 0, sent: 0, sendFailures: 0, handlerFailures: 0 };
+  readonly #socket: Socket;
+  readonly #options: DatagramSocketOptions;
+  readonly #arrivals: ArrivalSlab;
+  readonly #remotes: RemoteInfo[] = [];
+  readonly #slabs: ReplySlab[] = [];
+  #discard: ReplySlab | undefined;
+  readonly #localRecord = new Uint8Array(ENDPOINT_BYTES);
+  readonly #kernelDropsKnown: boolean;
+  #flushDue = false;
+  #delivering = false;
+  #closing: Promise<void> | undefined;
+  #queuedBytes = 0;
+  #lastFailure: Instant | undefined;
+
+  /** Resolves with an open socket, or rejects with a BindError that a person can act on. */
+  static async open(options: DatagramSocketOptions): Promise<DgramSocket> {
+    const { local } = options;
+    const socket = createSocket({
+      type: local.address.includes(":") ? "udp6" : "udp4",
+      ipv6Only: local.address.includes(":"),
+      // Addresses are literals: without this, node:dgram asks its resolver, and defers, on every send.
+      lookup: (host, _options, done) => done(null, host, host.includes(":") ? 6 : 4),
+    });
+    await bound(socket, local);
+    try {
+      return new DgramSocket(socket, options);
+    } catch (failure) {
+      socket.close();
+      throw failure;
+    }
+  }
+
+  private constructor(socket: Socket, options: DatagramSocketOptions) {
+    const { address, port } = socket.address();
+    this.#socket = socket;
+    this.#options = options;
+    this.local = { address, port };
+    this.#arrivals = new ArrivalSlab(options.batchSize, options.slotSize);
+    this.grantedReceiveBuffer = grantedBuffer(socket, options.receiveBuffer);
+    this.#kernelDropsKnown = this.kernelDrops() !== undefined;
+    if (!isWildcard(address)) writeEndpoint(withZoneIndex(this.local), this.#localRecord, 0);
+    this.lacking = this.#lacking();
+    if (options.hopLimit !== undefined) socket.setTTL(options.hopLimit);
+    socket.on("message", (bytes, remote) => this.#arrived(bytes, remote));
+    socket.on("error", (failure) => this.#tell(failure));
+  }
+
+  send(peer: Uint8Array, peerOffset: number, _local: Uint8Array, _localOffset: number, bytes: Uint8Array): void {
+    const endpoint = readEndpoint(peer, peerOffset);
+    const cost = bytes.length + QUEUED_SEND_OVERHEAD;
+    if (this.#closing !== undefined || endpoint === undefined || this.#queuedBytes + cost > MOST_QUEUED_BYTES) {
+      this.counters.sendFailures += 1;
+      return;
+    }
+    this.#queuedBytes += cost;
+    const to = { address: withZoneName(endpoint.address), port: endpoint.port };
+    this.#transmit(Buffer.from(bytes), 0, bytes.length, to, (failure) => {
+      this.#queuedBytes -= cost;
+      this.#sent(failure);
+    });
+  }
+
+  kernelDrops(): number | undefined {
+    try {
+      return dropsOf(this.local, (path) => readFileSync(path, "latin1"));
+    } catch {
+      return undefined; // not Linux, or /proc is hidden: said once through `lacking`
+    }
+  }
+
+  /** What was read before is delivered first: it has been counted as received, and nobody else has it. */
+  close(): Promise<void> {
+    if (!this.#delivering) this.#flush();
+    this.#closing ??= new Promise<void>((resolve) => {
+      this.#socket.close(() => resolve());
+    });
+    return this.#closing;
+  }
+
+  #lacking(): Lacking[] {
+    const lacking: Lacking[] = ["native-batches", "hop-limit"];
+    if (this.#options.receiveTime === true) lacking.push("kernel-receive-time");
+    if (this.#localRecord[0] === 0) lacking.push("local-address");
+    if (!this.#kernelDropsKnown) lacking.push("kernel-drops");
+    if (this.grantedReceiveBuffer < this.#options.receiveBuffer) lacking.push("receive-buffer");
+    return lacking;
+  }
+
+  #arrived(bytes: Buffer, remote: RemoteInfo): void {
+    const arrivals = this.#arrivals;
+    const slot = arrivals.count;
+    const length = Math.min(bytes.length, arrivals.slotSize);
+    arrivals.bytes.set(length === bytes.length ? bytes : bytes.subarray(0, length), slot * arrivals.slotSize);
+    arrivals.lengths[slot] = length;
+    arrivals.flags[slot] = length < bytes.length ? TRUNCATED : 0;
+    if (length < bytes.length) this.counters.truncated += 1;
+    writeEndpoint(withZoneIndex(remote), arrivals.peers, slot * ENDPOINT_BYTES);
+    arrivals.locals.set(this.#localRecord, slot * ENDPOINT_BYTES);
+    if (this.#options.receiveTime === true) stampArrival(arrivals, slot, this.#options.clock);
+    this.#remotes[slot] = remote;
+    arrivals.count = slot + 1;
+    this.counters.received += 1;
+    if (arrivals.count === arrivals.capacity) this.#flush();
+    else this.#flushSoon();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushDue) return;
+    this.#flushDue = true;
+    setImmediate(() => {
+      this.#flushDue = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#arrivals.count === 0 || this.#closing !== undefined) return;
+    const slab = this.#freeSlab();
+    this.counters.batches += 1;
+    this.#delivering = true;
+    try {
+      this.#options.onBatch(this.#arrivals, slab);
+    } catch (failure) {
+      this.counters.handlerFailures += 1;
+      this.#tell(failure instanceof Error ? failure : new Error(String(failure)));
+    } finally {
+      this.#delivering = false;
+      this.#reply(slab);
+      this.#arrivals.count = 0;
+    }
+  }
+
+  #tell(failure: Error): void {
+    const now = this.#options.clock.now();
+    if (this.#lastFailure !== undefined && elapsed(this.#lastFailure, now) < FAILURE_INTERVAL) return;
+    this.#lastFailure = now;
+    this.#options.onFailure(failure);
+  }
+
+  /** A slab whose bytes the system no longer reads; when all wait, one whose replies will be dropped and counted. */
+  #freeSlab(): ReplySlab {
+    let slab = this.#slabs.find((candidate) => candidate.unsent === 0);
+    if (slab === undefined && this.#slabs.length < MOST_REPLY_SLABS) {
+      slab = new ReplySlab(this.#options.batchSize, this.#options.replySlotSize);
+      this.#slabs.push(slab);
+    }
+    slab ??= this.#discard ??= new ReplySlab(this.#options.batchSize, this.#options.replySlotSize);
+    slab.lengths.fill(0);
+    return slab;
+  }
+
+  /** A length beyond its slot would send bytes of the neighbour's answer: it is refused and counted. */
+  #reply(slab: ReplySlab): void {
+    const unsendable = this.#closing !== undefined || slab === this.#discard;
+    const done = (failure: Error | null): void => {
+      slab.unsent -= 1;
+      this.#sent(failure);
+    };
+    for (let slot = 0; slot < this.#arrivals.count; slot += 1) {
+      const length = slab.lengths[slot] ?? 0;
+      const remote = this.#remotes[slot];
+      if (length <= 0 || remote === undefined) continue;
+      if (unsendable || length > slab.slotSize) {
+        this.counters.sendFailures += 1;
+        continue;
+      }
+      slab.unsent += 1;
+      this.#transmit(slab.bytes, slot * slab.slotSize, length, remote, done);
+    }
+  }
+
+  #transmit(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    to: Endpoint,
+    done: (failure: Error | null) => void,
+  ): void {
+    try {
+      this.#socket.send(bytes, offset, length, to.port, to.address, done);
+    } catch (failure) {
+      done(failure as Error); // port 0 from a forged datagram: node:dgram refuses it by throwing
+    }
+  }
+
+  #sent(failure: Error | null): void {
+    if (failure === null) this.counters.sent += 1;
+    else this.counters.sendFailures += 1;
+  }
+}
+
+function bound(socket: Socket, local: Endpoint): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const refused = (cause: NodeJS.ErrnoException): void => {
+      socket.close();
+      reject(new BindError(local, "udp", cause, process.platform));
+    };
+    // libuv would cut the port to 16 bits and bind another one
+    if (local.port >>> 0 !== local.port || local.port > 65_535) {
+      refused(Object.assign(new RangeError("no such port"), { code: "ERR_SOCKET_BAD_PORT" }));
+      return;
+    }
+    socket.once("error", refused);
+    socket.bind({ address: local.address, port: local.port, exclusive: true }, () => {
+      socket.off("error", refused);
+      resolve();
+    });
+  });
+}
+
+/**
+ * Asks for a receive buffer and says what was granted. Linux cuts the wish to net.core.rmem_max, macOS refuses it, so it
+ * is halved until it is taken. Linux reports twice what was asked for (its own bookkeeping included): given back in the
+ * asker's unit.
+ */
+function grantedBuffer(socket: Socket, wanted: number): number {
+  for (let wish = wanted; wish >= SMALLEST_BUFFER; wish = Math.floor(wish / 2)) {
+    try {
+      socket.setRecvBufferSize(wish);
+      break;
+    } catch {
+      continue; // halved; what was granted in the end is reported through `lacking`
+    }
+  }
+  const reported = socket.getRecvBufferSize();
+  return process.platform === "linux" ? reported / 2 : reported;
+}
+
+function isWildcard(address: string): boolean {
+  return address === "0.0.0.0" || address === "::";
+}
+
+function stampArrival(arrivals: ArrivalSlab, slot: number, clock: Clock): void {
+  const micros = clock.wallMicros();
+  const wholeSeconds = Math.floor(micros / 1_000_000);
+  arrivals.receivedSeconds[slot] = wholeSeconds;
+  arrivals.receivedNanoseconds[slot] = (micros - wholeSeconds * 1_000_000) * 1_000;
+}

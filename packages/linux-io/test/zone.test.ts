@@ -1,0 +1,23 @@
+import { networkInterfaces } from "node:os";
+import { expect, test } from "vitest";
+import { withZoneIndex, withZoneName } from "../src/zone.ts";
+
+test("addresses without a zone are left alone", () => {
+  const endpoint = { address: "fd00::1", port: 53 };
+  expect(withZoneIndex(endpoint)).toBe(endpoint);
+  expect(withZoneName("fd00::1")).toBe("fd00::1");
+});
+
+test("an interface that is not there has no index", () => {
+  expect(withZoneIndex({ address: "fe80::1%nosuch0", port: 53 })).toEqual({ address: "fe80::1%0", port: 53 });
+  expect(withZoneName("fe80::1%0")).toBe("fe80::1%0");
+  expect(withZoneName("fe80::1%4000000")).toBe("fe80::1%4000000");
+});
+
+test("every interface with a link-local address is named by its index and back", () => {
+  for (const [name, addresses] of Object.entries(networkInterfaces())) {
+    const linkLocal = addresses?.find((address) => address.family === "IPv6" && address.address.startsWith("fe80:"));
+    const there = withZoneIndex({ address: `fe80::1%${name}`, port: 1 }).address;
+    expect(withZoneName(there)).toBe(linkLocal === undefined ? "fe80::1%0" : `fe80::1%${name}`);
+  }
+});

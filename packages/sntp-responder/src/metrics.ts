@@ -1,0 +1,71 @@
+import { counterFrom, gaugeFrom, OutcomeCounter, type Registry } from "@stitch/health";
+import type { DatagramSocket } from "@stitch/linux-io";
+import { rootDistance, type Synchronised } from "./host-clock/clock-state.ts";
+import type { HostClock } from "./host-clock/host-clock.ts";
+import { REASONS, type Reason } from "./reasons.ts";
+
+export function requestCounter(registry: Registry): OutcomeCounter<Reason> {
+  return new OutcomeCounter(
+    registry,
+    "stitch_ntp_requests_total",
+    "Datagrams by what became of them",
+    "reason",
+    REASONS,
+  );
+}
+
+export function registerClockMetrics(registry: Registry, hostClock: HostClock): void {
+  const gauge = (name: string, help: string, read: (state: Synchronised) => number): void =>
+    gaugeFrom(registry, name, help, () => {
+      const state = hostClock.state();
+      return state.kind === "synchronised" ? read(state) : Number.NaN;
+    });
+  gaugeFrom(registry, "stitch_ntp_clock_synchronised", "1 while time is served", () =>
+    hostClock.state().kind === "synchronised" ? 1 : 0,
+  );
+  gauge("stitch_ntp_clock_stratum", "Stratum as served", ({ stratum }) => stratum);
+  gauge("stitch_ntp_clock_leap", "Leap indicator as served", ({ leap }) => leap);
+  gauge("stitch_ntp_clock_root_delay_seconds", "Root delay as served", ({ rootDelay }) => rootDelay);
+  gauge("stitch_ntp_clock_root_dispersion_seconds", "Root dispersion as served", (state) => state.rootDispersion);
+  gauge("stitch_ntp_clock_root_distance_seconds", "Root delay / 2 + root dispersion", rootDistance);
+  gaugeFrom(registry, "stitch_ntp_clock_reading_age_seconds", "Since the source last answered", () =>
+    hostClock.readingAge === undefined ? Number.NaN : hostClock.readingAge / 1_000,
+  );
+  counterFrom(registry, "stitch_ntp_clock_steps_total", "Jumps of the wall clock", () => hostClock.stepCount);
+  counterFrom(registry, "stitch_ntp_clock_polls_total", "Questions to the source", () => hostClock.polls);
+  counterFrom(
+    registry,
+    "stitch_ntp_clock_silent_polls_total",
+    "Questions without an answer",
+    () => hostClock.silentPolls,
+  );
+}
+
+export function registerSocketMetrics(registry: Registry, sockets: readonly DatagramSocket[]): void {
+  const sum = (read: (socket: DatagramSocket) => number) => (): number =>
+    sockets.reduce((total, socket) => total + read(socket), 0);
+  counterFrom(
+    registry,
+    "stitch_ntp_replies_sent_total",
+    "Replies handed to the system",
+    sum((s) => s.counters.sent),
+  );
+  counterFrom(
+    registry,
+    "stitch_ntp_send_failures_total",
+    "Replies that could not be sent",
+    sum((s) => s.counters.sendFailures),
+  );
+  counterFrom(
+    registry,
+    "stitch_ntp_kernel_drops_total",
+    "Datagrams that the kernel dropped",
+    sum((s) => s.kernelDrops() ?? 0),
+  );
+  gaugeFrom(
+    registry,
+    "stitch_ntp_receive_buffer_bytes",
+    "Receive buffers as granted",
+    sum((s) => s.grantedReceiveBuffer),
+  );
+}

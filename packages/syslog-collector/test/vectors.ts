@@ -1,0 +1,497 @@
+import type { Reason } from "../src/reasons.ts";
+import type { LogRecord } from "../src/store/record.ts";
+
+/** Intent, exact bytes (text stands for UTF-8), and what must be read from them: everything but seq, rx, from, to, raw. */
+export interface Vector {
+  readonly intent: string;
+  readonly bytes: string | Uint8Array;
+  readonly reason: Reason;
+  readonly value: Partial<LogRecord>;
+  /** True when the bytes are kept in base64. */
+  readonly raw64?: boolean;
+}
+
+function modern(intent: string, bytes: string | Uint8Array, value: Partial<LogRecord>, raw64 = false): Vector {
+  return {
+    intent: `RFC 5424: ${intent}`,
+    bytes,
+    reason: "rfc5424",
+    value: { layout: "rfc5424", ...value },
+    raw64,
+  };
+}
+
+function bsd(intent: string, bytes: string | Uint8Array, value: Partial<LogRecord>, raw64 = false): Vector {
+  return { intent: `RFC 3164: ${intent}`, bytes, reason: "rfc3164", value: { layout: "rfc3164", ...value }, raw64 };
+}
+
+function other(
+  intent: string,
+  bytes: string | Uint8Array,
+  reason: Reason,
+  value: Partial<LogRecord>,
+  raw64 = false,
+): Vector {
+  return { intent, bytes, reason, value: { layout: "unparsed", ...value }, raw64 };
+}
+
+function latin1(text: string): Uint8Array {
+  return Buffer.from(text, "latin1");
+}
+
+/** The receive time of the tests is 2026-11-22T14:42:01Z: years that a sender leaves out are those nearest to it. */
+export const VECTORS: readonly Vector[] = [
+  modern(
+    "section 6.5, example 1: no structured data, BOM",
+    "<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - \u{feff}'su root' failed for lonvick on /dev/pts/8",
+    {
+      facility: 4,
+      severity: 2,
+      time: "2003-10-11T22:14:15.003Z",
+      host: "mymachine.example.com",
+      app: "su",
+      msgid: "ID47",
+      message: "'su root' failed for lonvick on /dev/pts/8",
+    },
+  ),
+  modern(
+    "section 6.5, example 2: offset and microseconds",
+    "<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 myproc 8710 - - %% It's time to make the do-nuts.",
+    {
+      facility: 20,
+      severity: 5,
+      time: "2003-08-24T05:14:15.000003-07:00",
+      host: "192.0.2.1",
+      app: "myproc",
+      pid: "8710",
+      message: "%% It's time to make the do-nuts.",
+    },
+  ),
+  modern(
+    "section 6.5, example 3: structured data",
+    '<165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog - ID47 [exampleSDID@32473 iut="3" eventSource="Application" eventID="1011"] \u{feff}An application event log entry...',
+    {
+      facility: 20,
+      severity: 5,
+      time: "2003-10-11T22:14:15.003Z",
+      host: "mymachine.example.com",
+      app: "evntslog",
+      msgid: "ID47",
+      sd: { "exampleSDID@32473": { iut: "3", eventSource: "Application", eventID: "1011" } },
+      message: "An application event log entry...",
+    },
+  ),
+  modern(
+    "section 6.5, example 4: structured data and no message",
+    '<165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog - ID47 [exampleSDID@32473 iut="3"][examplePriority@32473 class="high"]',
+    {
+      facility: 20,
+      severity: 5,
+      time: "2003-10-11T22:14:15.003Z",
+      host: "mymachine.example.com",
+      app: "evntslog",
+      msgid: "ID47",
+      sd: { "exampleSDID@32473": { iut: "3" }, "examplePriority@32473": { class: "high" } },
+      message: "",
+    },
+  ),
+  modern("every field nil", "<0>1 - - - - - -", { facility: 0, severity: 0, message: "" }),
+  modern("highest priority", "<191>1 - - - - - - x", { facility: 23, severity: 7, message: "x" }),
+  modern(
+    "escapes in a value; a backslash before anything else stands for itself",
+    '<13>1 - h a - - [x@1 v="a\\"b\\\\c\\]d\\n"] t',
+    {
+      facility: 1,
+      severity: 5,
+      host: "h",
+      app: "a",
+      sd: { "x@1": { v: 'a"b\\c]d\\n' } },
+      message: "t",
+    },
+  ),
+  modern(
+    "a parameter that is repeated (section 6.3.3 allows it: origin ip)",
+    '<13>1 - h a - - [origin ip="192.0.2.1" software="s" ip="192.0.2.129"] t',
+    {
+      facility: 1,
+      severity: 5,
+      host: "h",
+      app: "a",
+      message: "t",
+      sd: { origin: { ip: ["192.0.2.1", "192.0.2.129"], software: "s" } },
+    },
+  ),
+  modern("an element with no parameter", "<13>1 - h a - - [x@1] t", {
+    facility: 1,
+    severity: 5,
+    host: "h",
+    app: "a",
+    sd: { "x@1": {} },
+    message: "t",
+  }),
+  modern("structured data that does not end is text", '<13>1 - h a - - [x@1 v="1 t', {
+    facility: 1,
+    severity: 5,
+    host: "h",
+    app: "a",
+    message: '[x@1 v="1 t',
+  }),
+  modern("structured data left out is text", "<13>1 - h a 1 m hello", {
+    facility: 1,
+    severity: 5,
+    host: "h",
+    app: "a",
+    pid: "1",
+    msgid: "m",
+    message: "hello",
+  }),
+  modern("a host name of 300 bytes is still the host", `<13>1 - ${"h".repeat(300)} a - - - t`, {
+    facility: 1,
+    severity: 5,
+    host: "h".repeat(300),
+    app: "a",
+    message: "t",
+  }),
+  modern("UTF-8 without BOM", "<13>1 - h a - - - Grüße 😀", {
+    facility: 1,
+    severity: 5,
+    host: "h",
+    app: "a",
+    message: "Grüße 😀",
+  }),
+  modern(
+    "ISO-8859-1 is kept in base64 and read as such",
+    latin1("<13>1 - h a - - - Gr\u00fc\u00dfe"),
+    { facility: 1, severity: 5, host: "h", app: "a", message: "Grüße" },
+    true,
+  ),
+  modern(
+    "UTF-8 cut in the middle of a character",
+    Buffer.concat([Buffer.from("<13>1 - h a - - - é"), Buffer.of(0xe2, 0x82)]),
+    { facility: 1, severity: 5, host: "h", app: "a", message: "é\u00e2\u0082" },
+    true,
+  ),
+  modern("line feed and NUL inside stay, at the end they go", "<13>1 - h a - - - one\ntwo\u0000three\r\n\u0000", {
+    facility: 1,
+    severity: 5,
+    host: "h",
+    app: "a",
+    message: "one\ntwo\u0000three",
+  }),
+  modern("an octet count before a datagram, as if it were a stream", "25 <13>1 - h a - - - message", {
+    facility: 1,
+    severity: 5,
+    host: "h",
+    app: "a",
+    message: "message",
+  }),
+  modern("nanoseconds", "<13>1 2026-11-22T14:42:01.123456789Z h a - - - t", {
+    facility: 1,
+    severity: 5,
+    time: "2026-11-22T14:42:01.123456789Z",
+    host: "h",
+    app: "a",
+    message: "t",
+  }),
+  modern(
+    "Junos",
+    "<14>1 2026-11-22T14:42:01.123Z r1 mgd 3046 UI_DBASE_LOGOUT_EVENT [junos@2636.1.1.1.2.18 username=\"user\"] User 'user' exiting",
+    {
+      facility: 1,
+      severity: 6,
+      time: "2026-11-22T14:42:01.123Z",
+      host: "r1",
+      app: "mgd",
+      pid: "3046",
+      msgid: "UI_DBASE_LOGOUT_EVENT",
+      sd: { "junos@2636.1.1.1.2.18": { username: "user" } },
+      message: "User 'user' exiting",
+    },
+  ),
+  bsd("section 5.4, example 1", "<34>Oct 11 22:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8", {
+    facility: 4,
+    severity: 2,
+    time: "2026-10-11T22:14:15",
+    host: "mymachine",
+    app: "su",
+    message: "'su root' failed for lonvick on /dev/pts/8",
+  }),
+  bsd("section 5.4, example 2: a host and no tag", "<13>Feb  5 17:32:18 10.0.0.99 Use the BFG!", {
+    facility: 1,
+    severity: 5,
+    time: "2027-02-05T17:32:18",
+    host: "10.0.0.99",
+    message: "Use the BFG!",
+  }),
+  bsd("tag with process id", "<30>Nov 22 14:42:01 h sshd[4321]: Accepted", {
+    facility: 3,
+    severity: 6,
+    time: "2026-11-22T14:42:01",
+    host: "h",
+    app: "sshd",
+    pid: "4321",
+    message: "Accepted",
+  }),
+  bsd("no host name", "<30>Nov 22 14:42:01 sshd[4321]: Accepted", {
+    facility: 3,
+    severity: 6,
+    time: "2026-11-22T14:42:01",
+    app: "sshd",
+    pid: "4321",
+    message: "Accepted",
+  }),
+  bsd("no host name, tag without process id", "<30>Nov 22 14:42:01 kernel: oops", {
+    facility: 3,
+    severity: 6,
+    time: "2026-11-22T14:42:01",
+    app: "kernel",
+    message: "oops",
+  }),
+  bsd("no time: tag only", "<30>dropbear[12]: Exit", {
+    facility: 3,
+    severity: 6,
+    app: "dropbear",
+    pid: "12",
+    message: "Exit",
+  }),
+  bsd("a year after the day", "<30>Nov 22 2025 14:42:01 h app: t", {
+    facility: 3,
+    severity: 6,
+    time: "2025-11-22T14:42:01",
+    host: "h",
+    app: "app",
+    message: "t",
+  }),
+  bsd(
+    "RFC 3339 time where BSD time belongs (rsyslog's default forwarding)",
+    "<30>2026-11-22T14:42:01.5+01:00 h app[1]: t",
+    {
+      facility: 3,
+      severity: 6,
+      time: "2026-11-22T14:42:01.5+01:00",
+      host: "h",
+      app: "app",
+      pid: "1",
+      message: "t",
+    },
+  ),
+  bsd("a day with a leading zero and one without any", "<30>Nov 02 14:42:01 h app: t", {
+    facility: 3,
+    severity: 6,
+    time: "2026-11-02T14:42:01",
+    host: "h",
+    app: "app",
+    message: "t",
+  }),
+  bsd("29 February is put in the nearest leap year", "<30>Feb 29 00:00:00 h app: t", {
+    facility: 3,
+    severity: 6,
+    time: "2028-02-29T00:00:00",
+    host: "h",
+    app: "app",
+    message: "t",
+  }),
+  bsd(
+    "ISO-8859-1 in the host",
+    latin1("<30>Nov 22 14:42:01 b\u00fcro app: t"),
+    { facility: 3, severity: 6, time: "2026-11-22T14:42:01", host: "büro", app: "app", message: "t" },
+    true,
+  ),
+  bsd(
+    "Cisco IOS: counter, star, milliseconds, no host",
+    "<189>123: *Mar  1 00:00:01.123: %SYS-5-CONFIG_I: Configured from console",
+    {
+      facility: 23,
+      severity: 5,
+      time: "2027-03-01T00:00:01.123",
+      unsynchronized: true,
+      msgid: "%SYS-5-CONFIG_I",
+      counter: 123,
+      message: "Configured from console",
+    },
+  ),
+  bsd("Cisco IOS: dot, zone name, no counter", "<189>.Nov 22 14:42:01.123 CET: %LINK-3-UPDOWN: Interface up", {
+    facility: 23,
+    severity: 5,
+    time: "2026-11-22T14:42:01.123",
+    unsynchronized: true,
+    msgid: "%LINK-3-UPDOWN",
+    message: "Interface up",
+  }),
+  bsd("Cisco IOS: UTC is a zone that is known", "<189>55: Nov 22 14:42:01.123 UTC: %LINK-3-UPDOWN: Interface up", {
+    facility: 23,
+    severity: 5,
+    time: "2026-11-22T14:42:01.123Z",
+    msgid: "%LINK-3-UPDOWN",
+    counter: 55,
+    message: "Interface up",
+  }),
+  bsd(
+    "Cisco IOS: two counters and origin id",
+    "<174>15162564: BGP-BETA: 29391555: Nov 22 14:42:01.123: %BGP-5-ADJCHANGE: neighbor 192.0.2.9 Up",
+    {
+      facility: 21,
+      severity: 6,
+      time: "2026-11-22T14:42:01.123",
+      host: "BGP-BETA",
+      msgid: "%BGP-5-ADJCHANGE",
+      counter: 15_162_564,
+      sequence: 29_391_555,
+      message: "neighbor 192.0.2.9 Up",
+    },
+  ),
+  bsd("Cisco IOS: sequence with leading zeros, origin id, no time", "<174>000123: sw1: %SYS-6-LOGGINGHOST: started", {
+    facility: 21,
+    severity: 6,
+    host: "sw1",
+    msgid: "%SYS-6-LOGGINGHOST",
+    counter: 123,
+    message: "started",
+  }),
+  bsd("Cisco IOS: uptime in place of a time", "<189>45: 1w2d: %SYS-5-CONFIG_I: Configured", {
+    facility: 23,
+    severity: 5,
+    msgid: "%SYS-5-CONFIG_I",
+    counter: 45,
+    message: "Configured",
+  }),
+  bsd("Cisco IOS: a year in the time", "<189>7: Nov 22 2026 14:42:01.123 UTC: %SYS-5-RESTART: System restarted", {
+    facility: 23,
+    severity: 5,
+    time: "2026-11-22T14:42:01.123Z",
+    msgid: "%SYS-5-RESTART",
+    counter: 7,
+    message: "System restarted",
+  }),
+  bsd(
+    "Cisco NX-OS: colon, year first",
+    "<189>: 2023 May  2 10:11:12 UTC: %ETHPORT-5-IF_UP: Interface Ethernet1/1 is up",
+    {
+      facility: 23,
+      severity: 5,
+      time: "2023-05-02T10:11:12Z",
+      msgid: "%ETHPORT-5-IF_UP",
+      message: "Interface Ethernet1/1 is up",
+    },
+  ),
+  bsd(
+    "Cisco IOS-XR: node, process, mnemonic with a space",
+    "<189>83: router1 RP/0/RSP0/CPU0:Nov 22 14:42:01.123 UTC: config[65710]: %MGBL-SYS-5-CONFIG_I : Configured",
+    {
+      facility: 23,
+      severity: 5,
+      time: "2026-11-22T14:42:01.123Z",
+      host: "router1",
+      app: "config",
+      pid: "65710",
+      msgid: "%MGBL-SYS-5-CONFIG_I",
+      counter: 83,
+      message: "Configured",
+    },
+  ),
+  bsd("Cisco ASA with device id", "<166>Nov 22 2026 14:42:01 fw1 : %ASA-6-302013: Built outbound TCP connection", {
+    facility: 20,
+    severity: 6,
+    time: "2026-11-22T14:42:01",
+    host: "fw1",
+    msgid: "%ASA-6-302013",
+    message: "Built outbound TCP connection",
+  }),
+  bsd("Cisco ASA without device id", "<166>Nov 22 2026 14:42:01: %ASA-6-302013: Built", {
+    facility: 20,
+    severity: 6,
+    time: "2026-11-22T14:42:01",
+    msgid: "%ASA-6-302013",
+    message: "Built",
+  }),
+  bsd("Cisco ASA without time", "<166>%ASA-6-302013: Built", {
+    facility: 20,
+    severity: 6,
+    msgid: "%ASA-6-302013",
+    message: "Built",
+  }),
+  bsd("Arista EOS: process and mnemonic", "<189>Nov 22 14:42:01 leaf1 Ebra: %LINEPROTO-5-UPDOWN: Line protocol up", {
+    facility: 23,
+    severity: 5,
+    time: "2026-11-22T14:42:01",
+    host: "leaf1",
+    app: "Ebra",
+    msgid: "%LINEPROTO-5-UPDOWN",
+    message: "Line protocol up",
+  }),
+  bsd("HPE Comware: year behind the time", "<189>Nov 22 14:42:01 2026 sw1 %%10IFNET/3/LINK_UPDOWN(l): up", {
+    facility: 23,
+    severity: 5,
+    time: "2026-11-22T14:42:01",
+    host: "sw1",
+    msgid: "%%10IFNET/3/LINK_UPDOWN(l)",
+    message: "up",
+  }),
+  bsd("PAN-OS: commas, no tag", "<14>Nov 22 14:42:01 PA-VM 1,2026/11/22 14:42:01,007,TRAFFIC,end", {
+    facility: 1,
+    severity: 6,
+    time: "2026-11-22T14:42:01",
+    host: "PA-VM",
+    message: "1,2026/11/22 14:42:01,007,TRAFFIC,end",
+  }),
+  other(
+    "FortiGate: pairs without any header",
+    '<189>date=2026-11-22 time=14:42:01 devname="fg1" level="notice"',
+    "unparsed",
+    {
+      facility: 23,
+      severity: 5,
+      message: 'date=2026-11-22 time=14:42:01 devname="fg1" level="notice"',
+    },
+  ),
+  other("MikroTik: topics", "<30>system,info,account user admin logged in", "unparsed", {
+    facility: 3,
+    severity: 6,
+    message: "system,info,account user admin logged in",
+  }),
+  other("only a priority", "<13>", "unparsed", { facility: 1, severity: 5, message: "" }),
+  other("priority and text", "<13>hello world", "unparsed", { facility: 1, severity: 5, message: "hello world" }),
+  other("text only", "hello world", "no-priority", { message: "hello world" }),
+  other("a header without priority is still read", "Nov 22 14:42:01 h app: t", "no-priority", {
+    layout: "rfc3164",
+    time: "2026-11-22T14:42:01",
+    host: "h",
+    app: "app",
+    message: "t",
+  }),
+  other("priority 192", "<192>Nov 22 14:42:01 h app: t", "bad-priority", {
+    layout: "rfc3164",
+    time: "2026-11-22T14:42:01",
+    host: "h",
+    app: "app",
+    message: "t",
+  }),
+  other("priority 999 before RFC 5424", "<999>1 - h a - - - t", "bad-priority", {
+    layout: "rfc5424",
+    host: "h",
+    app: "a",
+    message: "t",
+  }),
+  other("priority of four digits is text", "<1000>x", "no-priority", { message: "<1000>x" }),
+  other("priority that is no number", "<abc>x", "no-priority", { message: "<abc>x" }),
+  other("priority that does not end", "<13", "no-priority", { message: "<13" }),
+  other("leading zeros in the priority", "<013>hello world", "unparsed", {
+    facility: 1,
+    severity: 5,
+    message: "hello world",
+  }),
+  other("BOM before everything", "\u{feff}<13>hello world", "unparsed", {
+    facility: 1,
+    severity: 5,
+    message: "hello world",
+  }),
+  other("only a line feed", "\n", "no-priority", { message: "" }),
+  other("noise", Buffer.of(0x80, 0x00, 0xff, 0x22, 0x5c), "no-priority", { message: '\u0080\u0000\u00ff"\\' }, true),
+  other(
+    "an NTP request sent to the wrong port",
+    Buffer.concat([Buffer.of(0x23), Buffer.alloc(46), Buffer.of(0xe3)]),
+    "no-priority",
+    { message: `#${"\u0000".repeat(46)}\u00e3` },
+    true,
+  ),
+];

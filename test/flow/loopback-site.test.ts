@@ -1,0 +1,184 @@
+/** `npm start` as a new user meets it: the built-in site, its three protocols, and a route that comes and goes. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LOOPBACK } from "@stitch/cli";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const STITCH = join(ROOT, "packages", "cli", "bin", "stitch.js");
+/** The README's promise: everything serves this soon after the start. */
+const SERVES_WITHIN = 20_000;
+/** The issue of a killed service: its route is gone this soon. */
+const WITHDRAWN_WITHIN_MS = 50;
+
+interface Line {
+  readonly at: number;
+  readonly text: string;
+}
+
+let state: string;
+let site: ChildProcess;
+let lines: Line[];
+
+function env(): NodeJS.ProcessEnv {
+  return { ...process.env, XDG_STATE_HOME: state };
+}
+
+async function stitch(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [STITCH, ...args], {
+    env: env(),
+    reject: false,
+    timeout: 20_000,
+  });
+  return { code: exitCode ?? -1, out: stdout, err: stderr };
+}
+
+function roles(): Record<string, { pid: number | null; restarts: number }> {
+  return JSON.parse(readFileSync(join(state, "stitch", "roles.json"), "utf8")) as never;
+}
+
+/** The first line since `from` that matches; waits for it. */
+async function lineLike(pattern: RegExp, from: number, within = SERVES_WITHIN): Promise<Line> {
+  return vi.waitFor(
+    () => {
+      const found = lines.slice(from).find(({ text }) => pattern.test(text));
+      if (found === undefined)
+        throw new Error(
+          `no line like ${pattern} in:\n${lines
+            .slice(from)
+            .map(({ text }) => text)
+            .join("\n")}`,
+        );
+      return found;
+    },
+    { timeout: within, interval: 5 },
+  );
+}
+
+const VIPS = [LOOPBACK.dns, LOOPBACK.syslog, LOOPBACK.ntp].map(({ address }) => address);
+
+async function everythingAnnounced(from: number): Promise<void> {
+  for (const address of VIPS)
+    await lineLike(new RegExp(`^router .*\\+ ${address.replaceAll(".", "\\.")}/32 +announced`), from);
+}
+
+beforeAll(async () => {
+  state = mkdtempSync(join(tmpdir(), "stitch-flow-"));
+  lines = [];
+  site = spawn(process.execPath, [STITCH, "up"], { env: env(), stdio: ["ignore", "pipe", "pipe"] });
+  let rest = "";
+  site.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop() ?? "";
+    for (const part of parts) lines.push({ at: performance.now(), text: part });
+  });
+  site.stderr?.setEncoding("utf8").on("data", (text: string) => lines.push({ at: performance.now(), text }));
+  await everythingAnnounced(0);
+}, 60_000);
+
+afterAll(async () => {
+  const gone = new Promise<void>((resolve) => void site.once("exit", () => resolve()));
+  if (site.exitCode === null && site.kill("SIGTERM")) await gone;
+  rmSync(state, { recursive: true, force: true });
+}, 120_000);
+
+describe("the built-in site", () => {
+  test("answers all three protocols with the truth, as `stitch try` shows", async () => {
+    const { code, out, err } = await stitch("try", "--json");
+    expect(err).toBe("");
+    const trials = JSON.parse(out) as { service: string; ok: boolean; answer: string }[];
+    expect(trials.map(({ service, ok }) => [service, ok])).toEqual([
+      ["dns", true],
+      ["dns", true],
+      ["syslog", true],
+      ["ntp", true],
+    ]);
+    expect(trials[1]?.answer).toMatch(
+      /corp\.stitch\.test SOA: NOERROR ns\.corp\.stitch\.test \(answered by loopback\//,
+    );
+    expect(trials[3]?.answer).toMatch(/stratum 10, offset -?0\.\d+ ms/);
+    expect(code).toBe(0);
+  });
+
+  test("shows every VIP announced and the session established", async () => {
+    const { out } = await stitch("status", "--json");
+    const status = JSON.parse(out) as {
+      vips: { state: string; wish: string }[];
+      peers: { session: { state: string } }[];
+    };
+    expect(status.vips.map(({ state: name, wish }) => [name, wish])).toEqual(
+      Array.from({ length: 3 }, () => ["UP", "normal"]),
+    );
+    expect(status.peers.map(({ session }) => session.state)).toEqual(["Established"]);
+  });
+
+  test("withdraws the route of a killed resolver within 50 ms and announces it again when it has risen", async () => {
+    const from = lines.length;
+    const pid = roles()["dns"]?.pid;
+    if (pid === null || pid === undefined) throw new Error("the resolver does not run");
+    const killed = performance.now();
+    process.kill(pid, "SIGKILL");
+    const withdrawn = await lineLike(/^router .*- 127\.10\.10\.53\/32 +withdrawn/, from);
+    expect(withdrawn.at - killed).toBeLessThan(WITHDRAWN_WITHIN_MS);
+    await lineLike(/^router .*\+ 127\.10\.10\.53\/32 +announced/, from);
+    expect(roles()["dns"]?.restarts).toBe(1);
+    const { out } = await stitch("explain", "dns");
+    expect(out).toMatch(/UP -> DOWN: the service's lease stream ended/);
+  });
+
+  test("withdraws the route of a hung resolver when its lease times out", async () => {
+    const from = lines.length;
+    const pid = roles()["dns"]?.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    const hung = performance.now();
+    const withdrawn = await lineLike(/^router .*- 127\.10\.10\.53\/32 +withdrawn/, from);
+    process.kill(pid, "SIGCONT");
+    expect(withdrawn.at - hung).toBeLessThan(1_000);
+    await lineLike(/^router .*\+ 127\.10\.10\.53\/32 +announced/, from);
+  });
+
+  test("holds an operator's drain of the last origin, and returns", async () => {
+    const from = lines.length;
+    const drained = await stitch("drain", "ntp", "--reason", "CHG-1", "--json");
+    expect(JSON.parse(drained.out)).toMatchObject([{ service: "ntp", state: "DRAINING", wish: "last-resort" }]);
+    await lineLike(/^router .*\+ 127\.10\.10\.123\/32 +announced.*last resort/, from);
+    await lineLike(/it stays on last resort/, from);
+    const back = await stitch("undrain", "ntp", "--json");
+    expect(JSON.parse(back.out)).toMatchObject([{ state: "UP", wish: "normal" }]);
+  });
+
+  test("stores what it is told and gives it back", async () => {
+    const { code, out } = await stitch("logs", "--since", "10m", "stitch-try");
+    expect(code).toBe(0);
+    expect(out).toMatch(/stitch-try-[0-9a-f]{12}/);
+  });
+
+  test.each([
+    [["drain", "gpu"], 1, /no such VIP; this site has dns, syslog, ntp/],
+    [["drain"], 2, /stitch drain needs a VIP, a service or all/],
+    [["status", "--force"], 2, /stitch status does not take --force/],
+    [["statsu"], 2, /no such command: statsu/],
+    [["status", "-c", "/nowhere.yaml"], 2, /\/nowhere\.yaml: no such file/],
+    [["up", "--forward", "somewhere"], 2, /--forward takes "system" or an address/],
+    [["up"], 2, /cannot bind tcp 127\.10\.10\.179:1790/],
+  ])("stitch %j is refused with a sentence", async (args, exitCode, text) => {
+    const { code, out, err } = await stitch(...args);
+    expect(`${out}${err}`).toMatch(text);
+    expect(code).toBe(exitCode);
+  });
+
+  test("stops on SIGTERM: routes first, then services, exit 0", async () => {
+    const from = lines.length;
+    const exited = new Promise<number | null>((resolve) => void site.once("exit", (code) => resolve(code)));
+    site.kill("SIGTERM");
+    expect(await exited).toBe(0);
+    const text = lines.slice(from).map((line) => line.text);
+    const withdrawn = text.findIndex((line) => /^router .*- 127\.10\.10\.53\/32/.test(line));
+    const stopped = text.findIndex((line) => /^dns .*exited with 0/.test(line));
+    expect(withdrawn).toBeGreaterThan(-1);
+    expect(stopped).toBeGreaterThan(withdrawn);
+  }, 60_000);
+});

@@ -1,0 +1,85 @@
+import { writeFile } from "node:fs/promises";
+
+import { inPrivateEtc, type Peer } from "@stitch/peers";
+import { execa } from "execa";
+
+import { familyOf, type RibEntry, type Router, words } from "./router.ts";
+import { eventually, ROUTER, SPEAKER, transcript, type Wire } from "./wire.ts";
+
+export async function startFrr(found: Peer, wire: Wire): Promise<Router> {
+  const { directory } = wire;
+  const sockets = ["--vty_socket", directory, "-z", wire.file("zserv.api"), "-P", "0", "--log", "stdout"];
+  const config = `hostname router
+log stdout informational
+router bgp ${ROUTER.asn}
+ bgp log-neighbor-changes
+ bgp router-id ${ROUTER.routerId}
+ no bgp ebgp-requires-policy
+ neighbor ${SPEAKER.address} remote-as ${SPEAKER.asn}
+ neighbor ${SPEAKER.address} passive
+ neighbor ${SPEAKER.address} timers connect 1
+ address-family ipv6 unicast
+  neighbor ${SPEAKER.address} activate
+ exit-address-family
+`;
+  await writeFile(wire.file("bgpd.conf"), config);
+  await writeFile(wire.file("zebra.conf"), "hostname router\n");
+  await writeFile(wire.file("vtysh.conf"), "");
+  const outputs = ["zebra", "bgpd"].map((daemon) => {
+    const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`)];
+    const argv = inPrivateEtc([found.program(daemon), ...own, ...sockets], { peers: [found] });
+    return transcript(wire.start(wire.router, argv, found.env));
+  });
+  const vtysh = async (...commands: string[]): Promise<string> => {
+    const argv = [found.program("vtysh"), "--vty_socket", directory, "--config_dir", directory];
+    const [file = "", ...args] = wire.router.enter(
+      inPrivateEtc([...argv, ...commands.flatMap((command) => ["-c", command])], { peers: [found] }),
+    );
+    return (await execa(file, args, { env: found.env })).stdout;
+  };
+  await eventually("vtysh answers", 20_000, () =>
+    vtysh("show bgp summary").then(
+      (text) => text || "up",
+      () => undefined,
+    ),
+  );
+  return {
+    route: async (prefix) => {
+      const shown = JSON.parse(await vtysh(`show bgp ${familyOf(prefix)} unicast ${prefix} json`)) as FrrRoute;
+      return frrEntry(shown.paths?.find((path) => path.peer?.peerId === SPEAKER.address));
+    },
+    account: async () =>
+      `${outputs.map((read) => read()).join("")}${await vtysh(`show bgp neighbors ${SPEAKER.address}`)}`,
+    refresh: async () => void (await vtysh(`clear bgp ipv4 unicast ${SPEAKER.address} soft in`)),
+    originate: async (prefix) => {
+      await vtysh("configure terminal", `router bgp ${ROUTER.asn}`, "no bgp network import-check", `network ${prefix}`);
+    },
+    refuseHoldTimesBelow: async (floor) => {
+      await vtysh("configure terminal", `router bgp ${ROUTER.asn}`, `bgp minimum-holdtime ${floor}`);
+    },
+  };
+}
+
+interface FrrRoute {
+  readonly paths?: readonly {
+    readonly peer?: { readonly peerId?: string };
+    readonly aspath?: { readonly segments?: readonly { readonly list: readonly number[] }[] };
+    readonly metric?: number;
+    readonly nexthops?: readonly { readonly ip: string }[];
+    readonly community?: { readonly string: string };
+    readonly largeCommunity?: { readonly string: string };
+  }[];
+}
+
+function frrEntry(path: NonNullable<FrrRoute["paths"]>[number] | undefined): RibEntry | undefined {
+  if (path === undefined) return undefined;
+  return {
+    nextHop: path.nexthops?.[0]?.ip ?? "",
+    asPath: path.aspath?.segments?.flatMap((segment) => segment.list) ?? [],
+    med: path.metric,
+    communities: words(path.community?.string).map((word) =>
+      word === "gracefulShutdown" || word === "graceful-shutdown" ? "65535:0" : word,
+    ),
+    largeCommunities: words(path.largeCommunity?.string),
+  };
+}

@@ -1,0 +1,28 @@
+import { type Peer, peer, type PeerName } from "@stitch/peers";
+
+import { startBird } from "./bird.ts";
+import { startExabgp } from "./exabgp.ts";
+import { startFrr } from "./frr.ts";
+import { startGobgp } from "./gobgp.ts";
+import type { Router } from "./router.ts";
+import type { Wire } from "./wire.ts";
+
+export const ROUTERS = ["frr", "bird", "gobgp", "exabgp"] as const satisfies readonly PeerName[];
+/** GoBGP's softresetin works from its own copy of what we sent; ExaBGP has no command for it. */
+export const ASKS_AGAIN: readonly RouterName[] = ["frr", "bird"];
+/** ExaBGP is no router: it sends what it is told and chooses nothing. */
+export const CHOOSES_PATHS: readonly RouterName[] = ["frr", "bird", "gobgp"];
+export const SETS_A_FLOOR: readonly RouterName[] = ["frr"];
+export type RouterName = (typeof ROUTERS)[number];
+
+export async function startRouter(name: RouterName, wire: Wire): Promise<Router> {
+  const found = await peer(name);
+  return STARTERS[name](found, wire);
+}
+
+const STARTERS: Readonly<Record<RouterName, (found: Peer, wire: Wire) => Promise<Router>>> = {
+  frr: startFrr,
+  bird: startBird,
+  gobgp: startGobgp,
+  exabgp: startExabgp,
+};

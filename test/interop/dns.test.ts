@@ -1,0 +1,221 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decodeMessage } from "@stitch/dns-resolver/wire";
+import { peer, type Peer } from "@stitch/peers";
+import dnsPacket from "dns-packet";
+import { execa } from "execa";
+import { createSocket } from "node:dgram";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+// Real clients (dig, kdig) ask our resolver, which forwards to real servers (nsd, unbound), all on loopback.
+
+const US = { address: "127.99.0.1", port: 5391, health: 18_753 };
+const NSD = { address: "127.99.0.2", port: 5392 };
+const UNBOUND = { address: "127.99.0.3", port: 5393 };
+const STITCH = join(import.meta.dirname, "../../packages/cli/bin/stitch.js");
+
+const ZONE = `$ORIGIN nsd.test.
+$TTL 300
+@ SOA ns hostmaster 1 3600 600 86400 60
+@ NS ns
+ns A ${NSD.address}
+www A 192.0.2.80
+www AAAA 2001:db8::80
+alias CNAME www
+big TXT ${Array.from({ length: 12 }, (_, i) => `"${String.fromCharCode(97 + i).repeat(200)}"`).join(" ")}
+odd TYPE1000 \\# 3 010203
+`;
+
+const running: ChildProcess[] = [];
+let directory = "";
+let us: ChildProcess;
+let dig: Peer;
+let kdig: Peer;
+
+function start(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  const child = spawn(file, args, { cwd: directory, env: { ...process.env, ...env }, stdio: "ignore" });
+  running.push(child);
+  return child;
+}
+
+async function ask(endpoint: { address: string; port: number }, query: Buffer): Promise<Buffer | undefined> {
+  const socket = createSocket("udp4");
+  try {
+    return await new Promise((resolve) => {
+      setTimeout(() => resolve(undefined), 250);
+      socket.on("error", () => resolve(undefined));
+      socket.on("message", resolve);
+      socket.send(query, endpoint.port, endpoint.address);
+    });
+  } finally {
+    socket.close();
+  }
+}
+
+function questionFor(name: string): Buffer {
+  const flags = dnsPacket.RECURSION_DESIRED;
+  return dnsPacket.encode({ type: "query", id: 77, flags, questions: [{ type: "A", name }] });
+}
+
+async function answers(endpoint: { address: string; port: number }, name: string): Promise<void> {
+  for (let tries = 0; tries < 80; tries += 1) {
+    const reply = await ask(endpoint, questionFor(name));
+    if (reply !== undefined && ((reply[3] ?? 0) & 15) === 0) return;
+  }
+  throw new Error(`${endpoint.address} never answered for ${name}`);
+}
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "stitch-dns-"));
+  [dig, kdig] = await Promise.all([peer("dig"), peer("kdig")]);
+  const [nsd, unbound] = await Promise.all([peer("nsd"), peer("unbound")]);
+  writeFileSync(join(directory, "nsd.test.zone"), ZONE);
+  writeFileSync(join(directory, "nsd.conf"), nsdConf());
+  writeFileSync(join(directory, "unbound.conf"), unboundConf());
+  writeFileSync(join(directory, "site.yaml"), siteYaml());
+  start(nsd.program("nsd"), ["-d", "-c", join(directory, "nsd.conf")], nsd.env);
+  start(unbound.program("unbound"), ["-d", "-c", join(directory, "unbound.conf")], unbound.env);
+  us = start(process.execPath, [STITCH, "run", "dns", "-c", join(directory, "site.yaml")]);
+  await answers(NSD, "www.nsd.test");
+  await answers(UNBOUND, "www.nsd.test");
+  await answers(US, "localhost");
+});
+
+afterAll(async () => {
+  const ended = running
+    .filter(({ exitCode }) => exitCode === null)
+    .map((child) => new Promise<void>((resolve) => void child.once("exit", () => resolve())));
+  for (const child of running) child.kill("SIGTERM");
+  await Promise.all(ended);
+  rmSync(directory, { recursive: true });
+});
+
+function nsdConf(): string {
+  return `server:
+  ip-address: ${NSD.address}@${NSD.port}
+  zonesdir: "${directory}"
+  database: ""
+  username: ""
+  chroot: ""
+  pidfile: "${directory}/nsd.pid"
+  xfrdfile: "${directory}/xfrd.state"
+  zonelistfile: "${directory}/zone.list"
+  cookie-secret-file: "${directory}/cookies"
+  server-count: 1
+remote-control:
+  control-enable: no
+zone:
+  name: nsd.test
+  zonefile: nsd.test.zone
+`;
+}
+
+function unboundConf(): string {
+  return `server:
+  interface: ${UNBOUND.address}@${UNBOUND.port}
+  directory: "${directory}"
+  username: ""
+  chroot: ""
+  pidfile: ""
+  use-syslog: no
+  do-daemonize: no
+  do-not-query-localhost: no
+  module-config: "iterator"
+  local-zone: "test." transparent
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "nsd.test."
+  forward-addr: ${NSD.address}@${NSD.port}
+`;
+}
+
+function siteYaml(): string {
+  return `site: nyc
+instance: nyc-1
+dns:
+  listen: ["${US.address}:${US.port}"]
+  health: "127.0.0.1:${US.health}"
+  routes:
+    - { zone: nsd.test, upstreams: ["${NSD.address}:${NSD.port}"] }
+    - { zone: www.nsd.test, upstreams: ["${UNBOUND.address}:${UNBOUND.port}"] }
+`;
+}
+
+async function askWithDig(...args: readonly string[]): Promise<string> {
+  const at = [`@${US.address}`, "-p", String(US.port), "+tries=1", "+time=3"];
+  const { stdout } = await execa(dig.program("dig"), [...at, ...args], { env: dig.env, reject: false });
+  return stdout;
+}
+
+describe("RFC 8906 section 8: whatever dig asks gets a fitting answer", () => {
+  test.each<readonly [args: string, expected: readonly RegExp[]]>([
+    ["+noedns +noad www.nsd.test A", [/NOERROR/, /192\.0\.2\.80/, /ADDITIONAL: 0/]],
+    ["+noedns nsd.test SOA", [/NOERROR/, /SOA\s+ns\.nsd\.test/]],
+    ["+noedns odd.nsd.test TYPE1000", [/NOERROR/, /TYPE1000\s+\\# 3 010203/]],
+    ["+noedns www.nsd.test TYPE1000", [/NOERROR/, /ANSWER: 0/, /SOA/]],
+    ["+noedns +cd www.nsd.test A", [/NOERROR/, /flags: qr rd ra cd;/]],
+    ["+noedns +ad www.nsd.test A", [/NOERROR/, /flags: qr rd ra;/]],
+    ["+noedns +zflag www.nsd.test A", [/NOERROR/, /flags: qr rd ra;/]],
+    ["+noedns +header-only +opcode=15 +norec", [/NOTIMP/, /opcode: RESERVED15/]],
+    ["+edns=0 www.nsd.test A", [/NOERROR/, /EDNS: version: 0/]],
+    ["+edns=100 +noednsneg www.nsd.test A", [/BADVERS/, /EDNS: version: 0/, /ANSWER: 0/]],
+    ["+edns=0 +ednsopt=100 www.nsd.test A", [/NOERROR/, /EDNS: version: 0/]],
+    ["+edns=100 +noednsneg +ednsopt=100 www.nsd.test A", [/BADVERS/, /EDNS: version: 0/]],
+    ["+edns=0 +ednsflags=0x80 www.nsd.test A", [/NOERROR/, /EDNS: version: 0, flags:;/]],
+    ["+dnssec www.nsd.test A", [/NOERROR/, /EDNS: version: 0, flags: do;/]],
+    ["+bufsize=512 +ignore big.nsd.test TXT", [/NOERROR/, /flags: qr tc rd ra;/, /EDNS: version: 0/]],
+    ["+edns=0 +nsid www.nsd.test A", [/NOERROR/, /"nyc\/nyc-1"/]],
+    ["+cookie www.nsd.test A", [/NOERROR/]],
+    ["+subnet=192.0.2.0/24 www.nsd.test A", [/NOERROR/]],
+    ["+tcp www.nsd.test AAAA", [/NOERROR/, /2001:db8::80/, /\(TCP\)/]],
+    ["+tcp big.nsd.test TXT", [/NOERROR/, /llllllll/]],
+    ["big.nsd.test TXT", [/Truncated, retrying in TCP/, /llllllll/, /\(TCP\)/]],
+    ["alias.nsd.test A", [/NOERROR/, /CNAME\s+www\.nsd\.test/, /192\.0\.2\.80/]],
+    ["nope.nsd.test A", [/NXDOMAIN/, /SOA/]],
+    ["elsewhere.example A", [/REFUSED/, /EDE: 20 .*add dns\.routes/]],
+    ["nsd.test ANY +notcp", [/NOERROR/, /HINFO\s+"RFC8482"/]],
+    ["nsd.test AXFR", [/Transfer failed/]],
+    ["id.server CH TXT", [/NOERROR/, /"nyc\/nyc-1"/]],
+    ["-x 127.0.0.1", [/NOERROR/, /localhost\./]],
+  ])("%s", async (args, expected) => {
+    const output = await askWithDig(...args.split(" "));
+    for (const pattern of expected) expect(output).toMatch(pattern);
+  });
+});
+
+test("kdig keeps one connection for several questions", async () => {
+  const names = ["www.nsd.test", "alias.nsd.test", "localhost"];
+  const args = [`@${US.address}`, "-p", String(US.port), "+tcp", "+keepopen", ...names];
+  const { stdout } = await execa(kdig.program("kdig"), args, { env: kdig.env });
+  expect(stdout.match(/status: NOERROR/g)?.length).toBe(3);
+});
+
+function dataOf(bytes: Buffer): unknown[] {
+  return (dnsPacket.decode(bytes).answers ?? []).map((record) => ("data" in record ? record.data : undefined));
+}
+
+test("an answer is the same as the upstream's own, in the client's spelling, and reads back", async () => {
+  const ours = await ask(US, questionFor("ALIAS.nsd.test"));
+  const theirs = await ask(NSD, questionFor("alias.nsd.test"));
+  if (ours === undefined || theirs === undefined) throw new Error("no answer");
+  expect(dataOf(ours)).toEqual(dataOf(theirs));
+  expect(decodeMessage(ours).ok).toBe(true);
+  expect(dnsPacket.decode(ours).questions?.[0]?.name).toBe("ALIAS.nsd.test");
+});
+
+test("a second resolver on the same address says what holds it and exits with 2", async () => {
+  const file = join(directory, "again.yaml");
+  writeFileSync(file, siteYaml().replace(String(US.health), "18754"));
+  const result = await execa(process.execPath, [STITCH, "run", "dns", "-c", file], { reject: false });
+  expect(result.exitCode).toBe(2);
+  expect(result.stdout).toContain(`cannot bind udp ${US.address}:${US.port}: another program holds it`);
+});
+
+test("SIGTERM ends it within the linger, with 0", async () => {
+  const ended = new Promise<number | null>((resolve) => void us.once("exit", resolve));
+  us.kill("SIGTERM");
+  expect(await ended).toBe(0);
+});

@@ -1,0 +1,157 @@
+/**
+ * Every peer the tests talk to: one row each, and nothing about them written anywhere else.
+ * `tested` is the upstream version the suite was last run against (Debian 12); another one is fetched where apt offers another.
+ */
+export interface PeerFacts {
+  /** Debian packages; the first gives the version and the folder's name. */
+  readonly packages: readonly [string, ...string[]];
+  readonly tested: string;
+  /** Program name -> path inside the unpacked tree. */
+  readonly programs: Readonly<Record<string, string>>;
+  /** Prints the version and ends; the proof that the tree runs. */
+  readonly prove: { readonly program: string; readonly args: readonly string[]; readonly expect: RegExp };
+  /** Accounts that the package's postinst would have made and the daemon insists on. */
+  readonly users?: readonly string[];
+  /** Group -> members. */
+  readonly groups?: Readonly<Record<string, readonly string[]>>;
+  /** Directories that the daemon wants, owned by `users[0]`. */
+  readonly runDirectories?: readonly string[];
+  /** Directories it would otherwise leave traces in: empty, `users[0]`'s, and gone with the command. */
+  readonly privateDirectories?: readonly string[];
+  /** Folders holding shared objects beside the architecture's own. `ARCH` stands for the multiarch triple. */
+  readonly libraries?: readonly string[];
+  /** Programs find their plugins by a compiled-in path: run them with the tree laid over /usr (`inPrivateEtc`). */
+  readonly overUsr?: true;
+}
+
+const PYTHON_MODULES = "usr/lib/python3/dist-packages";
+export const pythonModules: string = PYTHON_MODULES;
+
+export const CATALOGUE = {
+  frr: {
+    packages: ["frr"],
+    tested: "8.4.4",
+    programs: {
+      zebra: "usr/lib/frr/zebra",
+      bgpd: "usr/lib/frr/bgpd",
+      bfdd: "usr/lib/frr/bfdd",
+      ospfd: "usr/lib/frr/ospfd",
+      staticd: "usr/lib/frr/staticd",
+      vtysh: "usr/bin/vtysh",
+    },
+    prove: { program: "bgpd", args: ["--version"], expect: /bgpd version (\S+)/ },
+    users: ["frr"],
+    groups: { frr: [], frrvty: ["frr"] },
+    runDirectories: ["/run/frr", "/etc/frr"],
+    privateDirectories: ["/var/tmp/frr"],
+    libraries: ["usr/lib/ARCH/frr"],
+  },
+  bird: {
+    packages: ["bird2"],
+    tested: "2.0.12",
+    programs: { bird: "usr/sbin/bird", birdc: "usr/sbin/birdc" },
+    prove: { program: "bird", args: ["--version"], expect: /BIRD version (\S+)/ },
+  },
+  gobgp: {
+    packages: ["gobgpd"],
+    tested: "3.10.0",
+    programs: { gobgpd: "usr/bin/gobgpd", gobgp: "usr/bin/gobgp" },
+    prove: { program: "gobgpd", args: ["--version"], expect: /gobgpd version (\S+)/ },
+  },
+  exabgp: {
+    packages: ["exabgp", "python3-exabgp"],
+    tested: "4.2.21",
+    programs: { exabgp: "usr/sbin/python3-exabgp", exabgpcli: "usr/sbin/python3-exabgpcli" },
+    prove: { program: "exabgp", args: ["--version"], expect: /ExaBGP : (\S+)/ },
+  },
+  chrony: {
+    packages: ["chrony"],
+    tested: "4.3",
+    programs: { chronyd: "usr/sbin/chronyd", chronyc: "usr/bin/chronyc" },
+    prove: { program: "chronyd", args: ["--version"], expect: /chronyd \(chrony\) version (\S+)/ },
+    users: ["_chrony"],
+    groups: { _chrony: [] },
+    runDirectories: ["/run/chrony"],
+  },
+  ntpsec: {
+    packages: ["ntpsec", "ntpsec-ntpdig", "python3-ntp"],
+    tested: "1.2.2",
+    programs: { ntpd: "usr/sbin/ntpd", ntpdig: "usr/bin/ntpdig", ntpq: "usr/bin/ntpq" },
+    prove: { program: "ntpd", args: ["--version"], expect: /ntpd ntpsec-(\S+)/ },
+    users: ["ntpsec"],
+    groups: { ntpsec: [] },
+    runDirectories: ["/run/ntpsec"],
+  },
+  dig: {
+    packages: ["bind9-dnsutils", "bind9-libs"],
+    tested: "9.18.49",
+    programs: { dig: "usr/bin/dig", delv: "usr/bin/delv", nsupdate: "usr/bin/nsupdate" },
+    prove: { program: "dig", args: ["-v"], expect: /DiG ([\d.]+)/ },
+  },
+  kdig: {
+    packages: ["knot-dnsutils"],
+    tested: "3.2.6",
+    programs: { kdig: "usr/bin/kdig" },
+    prove: { program: "kdig", args: ["--version"], expect: /kdig \(Knot DNS\), version (\S+)/ },
+  },
+  ldns: {
+    packages: ["ldnsutils"],
+    tested: "1.8.3",
+    programs: { drill: "usr/bin/drill", "ldns-testns": "usr/bin/ldns-testns" },
+    prove: { program: "drill", args: ["-v"], expect: /ldns version ([\d.]+)/ },
+  },
+  unbound: {
+    packages: ["unbound"],
+    tested: "1.17.1",
+    programs: { unbound: "usr/sbin/unbound", "unbound-checkconf": "usr/sbin/unbound-checkconf" },
+    prove: { program: "unbound", args: ["-V"], expect: /Version (\S+)/ },
+    users: ["unbound"],
+    groups: { unbound: [] },
+  },
+  nsd: {
+    packages: ["nsd"],
+    tested: "4.6.1",
+    programs: { nsd: "usr/sbin/nsd", "nsd-checkconf": "usr/sbin/nsd-checkconf" },
+    prove: { program: "nsd", args: ["-v"], expect: /NSD version (\S+)/ },
+    users: ["nsd"],
+    groups: { nsd: [] },
+    runDirectories: ["/run/nsd"],
+  },
+  rsyslog: {
+    packages: ["rsyslog", "libestr0", "libfastjson4", "liblognorm5"],
+    tested: "8.2302.0",
+    programs: { rsyslogd: "usr/sbin/rsyslogd" },
+    prove: { program: "rsyslogd", args: ["-v"], expect: /rsyslogd\s+(\S+)/ },
+    libraries: ["usr/lib/ARCH/rsyslog"],
+  },
+  loggen: {
+    packages: ["syslog-ng-core"],
+    tested: "3.38.1",
+    programs: { loggen: "usr/bin/loggen", "syslog-ng": "usr/sbin/syslog-ng" },
+    prove: { program: "syslog-ng", args: ["--version"], expect: /syslog-ng 3 \((\S+)\)/ },
+    libraries: ["usr/lib/syslog-ng"],
+    overUsr: true,
+  },
+  tcpdump: {
+    packages: ["tcpdump"],
+    tested: "4.99.3",
+    programs: { tcpdump: "usr/bin/tcpdump" },
+    prove: { program: "tcpdump", args: ["--version"], expect: /tcpdump version (\S+)/ },
+  },
+  nft: {
+    packages: ["nftables"],
+    tested: "1.0.6",
+    programs: { nft: "usr/sbin/nft" },
+    prove: { program: "nft", args: ["--version"], expect: /nftables v(\S+)/ },
+  },
+} as const satisfies Readonly<Record<string, PeerFacts>>;
+
+export type PeerName = keyof typeof CATALOGUE;
+export const peerNames: readonly PeerName[] = Object.keys(CATALOGUE).filter(isPeerName);
+
+export function isPeerName(name: string): name is PeerName {
+  return Object.hasOwn(CATALOGUE, name);
+}
+export function factsOf(name: PeerName): PeerFacts {
+  return CATALOGUE[name];
+}
