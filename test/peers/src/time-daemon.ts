@@ -11,12 +11,20 @@ export function withoutClockAccess(argv: readonly [string, ...string[]]): string
   return ["setpriv", "--bounding-set=-sys_time", "--inh-caps=-all", "--ambient-caps=-all", "--", ...argv];
 }
 
+/** How often the two clocks are read; the reading that was interrupted least counts. */
+const READINGS = 9;
+
 /** REALTIME minus MONOTONIC, ns. It moves only when somebody steps the clock: slewing moves both together. */
 export function clockStepReference(): bigint {
-  const before = process.hrtime.bigint();
-  const wall = Temporal.Now.instant().epochNanoseconds;
-  const after = process.hrtime.bigint();
-  return wall - (before + after) / 2n;
+  let best = { width: -1n, offset: 0n };
+  for (let i = 0; i < READINGS; i += 1) {
+    const before = process.hrtime.bigint();
+    const wall = Temporal.Now.instant().epochNanoseconds;
+    const after = process.hrtime.bigint();
+    const width = after - before;
+    if (best.width < 0n || width < best.width) best = { width, offset: wall - (before + after) / 2n };
+  }
+  return best.offset;
 }
 
 /** Two readings of two clocks on a busy machine; a step worth the name is larger. */
@@ -28,5 +36,5 @@ export function clockStepped(reference: bigint): string | undefined {
   const size = moved < 0n ? -moved : moved;
   return size <= READING_NOISE_NS
     ? undefined
-    : `the machine's clock was stepped by ${Number(moved) / 1e6} ms during the run`;
+    : `the machine's clock was stepped by ${Math.round(Number(moved) / 1e6)} ms during the run`;
 }

@@ -144,6 +144,8 @@ describe("a time daemon", () => {
   test("would be noticed if it stepped the clock", () => {
     const now = clockStepReference();
     expect(clockStepped(now)).toBeUndefined();
-    expect(clockStepped(now - 1_000_000_000n)).toMatch(/stepped by 1000/);
+    const told = clockStepped(now - 1_000_000_000n);
+    const stepMs = Number(/stepped by (\d+) ms/.exec(told ?? "")?.[1]);
+    expect(Math.abs(stepMs - 1_000)).toBeLessThanOrEqual(20); // two readings of a busy machine differ a little
   });
 });
