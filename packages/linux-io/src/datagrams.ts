@@ -60,6 +60,8 @@ export interface DatagramSocketOptions {
   /** Kernel receive buffer wanted, in bytes; what was granted is reported. */
   readonly receiveBuffer: number;
   readonly receiveTime?: boolean;
+  /** SO_REUSEPORT: several sockets share the address, and the kernel deals datagrams out among them by their source. */
+  readonly reusePort?: boolean;
   /** Hop limit of what is sent (255 lets a peer see that it is one hop away). */
   readonly hopLimit?: number;
   readonly onBatch: BatchHandler;

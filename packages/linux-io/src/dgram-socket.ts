@@ -49,6 +49,7 @@ export class DgramSocket implements DatagramSocket {
     const socket = createSocket({
       type: local.address.includes(":") ? "udp6" : "udp4",
       ipv6Only: local.address.includes(":"),
+      reusePort: options.reusePort === true,
       // Addresses are literals: without this, node:dgram asks its resolver, and defers, on every send.
       lookup: (host, _options, done) => done(null, host, host.includes(":") ? 6 : 4),
     });
