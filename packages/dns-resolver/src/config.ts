@@ -117,7 +117,10 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
       problems.push(at(["listen", i], message));
     }
   }
-  if (settings.cache.size < SMALLEST_CACHE) problems.push(at(["cache", "size"], "is less than 1MiB"));
+  if (settings.cache.size < SMALLEST_CACHE * settings.workers) {
+    const each = settings.workers === 1 ? "" : ` for each of ${settings.workers} workers`;
+    problems.push(at(["cache", "size"], `is less than 1MiB${each}`));
+  }
   if (settings.cache.size > LARGEST_CACHE) problems.push(at(["cache", "size"], "is more than 3GiB"));
   return [...problems, ...checkRoutes(settings, at)];
 }
