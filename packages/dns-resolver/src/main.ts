@@ -1,6 +1,14 @@
 import { seconds, SystemClock, type Duration } from "@stitch/clock";
 import { ConfigError, type SiteDocument } from "@stitch/config";
-import { createLogger, EXIT, runService, WorkerGroup, type ServiceContext, type ServingParts } from "@stitch/health";
+import {
+  createLogger,
+  EXIT,
+  runService,
+  WorkerGroup,
+  workersHere,
+  type ServiceContext,
+  type ServingParts,
+} from "@stitch/health";
 import { claimed } from "./claim.ts";
 import { dnsConfig, localPath, type DnsSettings } from "./config.ts";
 import { openFileLimit, upstreamSockets } from "./descriptors.ts";
@@ -57,7 +65,7 @@ function read(document: SiteDocument): Served {
 async function start(served: Served, module: URL, context: ServiceContext): Promise<ServingParts> {
   const { clock, health, registry } = context;
   const { settings, hosts, zones, localZones } = served;
-  const workers = workersHere(settings, context.log);
+  const workers = workersHere(settings.workers, context.log);
   const listen = await claimed(settings.listen, clock);
   const upstreams = new UpstreamHealth(health);
   const sockets = upstreamSockets(openFileLimit(), listen.length, workers);
@@ -83,13 +91,6 @@ async function start(served: Served, module: URL, context: ServiceContext): Prom
       await group.close();
     },
   };
-}
-
-/** Several sockets on one address, with the load dealt out fairly, are Linux's. */
-function workersHere({ workers }: DnsSettings, log: ServiceContext["log"]): number {
-  if (workers === 1 || process.platform === "linux") return workers;
-  log.warn(`workers: ${workers} takes effect on Linux only; one works now`);
-  return 1;
 }
 
 function logStart({ ready }: WorkerGroup<DnsWorkers>, workers: number, log: ServiceContext["log"]): void {

@@ -24,5 +24,5 @@ export { HUNG_AFTER } from "./workers/heart-watch.ts";
 export type { WorkerContract } from "./workers/protocol.ts";
 export { runWorker, type WorkerContext, type WorkerParts } from "./workers/run-worker.ts";
 export { WorkerRow, WorkerTable, type WorkerLayout } from "./workers/table.ts";
-export { WorkerGroup } from "./workers/worker-group.ts";
+export { WorkerGroup, workersHere } from "./workers/worker-group.ts";
 export type { Registry } from "prom-client";

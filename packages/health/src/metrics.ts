@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry, type CounterConfiguration } from "prom-client";
 import type { Health, HealthIdentity } from "./health.ts";
+import type { WorkerTable } from "./workers/table.ts";
 
 /** A registry whose every sample says which service of which site and instance it is. */
 export function createRegistry({ service, site, instance }: HealthIdentity): Registry {
@@ -92,6 +93,13 @@ export function gaugeFrom(registry: Registry, name: string, help: string, read: 
       },
     }),
   );
+}
+
+/** What shows that the work is dealt out evenly, or that it is not. */
+export function registerWorkerMetrics(registry: Registry, { rows }: WorkerTable): void {
+  const name = "stitch_health_worker_outcomes_total";
+  const workers = rows.map((_, index) => String(index));
+  outcomesFrom(registry, name, "Outcomes counted per worker", "worker", workers, (i) => rows[i]?.total ?? 0);
 }
 
 const VERDICT_VALUE = { pass: 2, degraded: 1, fail: 0 } as const;

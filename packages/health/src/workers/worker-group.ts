@@ -1,5 +1,7 @@
+import type { Logger } from "../log.ts";
 import type { ServiceContext } from "../service.ts";
 import { HeartWatch } from "./heart-watch.ts";
+import { registerWorkerMetrics } from "../metrics.ts";
 import type { WorkerContract } from "./protocol.ts";
 import { WorkerTable, type WorkerLayout } from "./table.ts";
 import { WorkerThread } from "./worker-thread.ts";
@@ -10,8 +12,15 @@ export interface WorkerGroupOptions<C extends WorkerContract> {
   readonly workers: number;
   readonly layout: WorkerLayout<C["reason"], C["figure"]>;
   readonly settings: C["settings"];
-  readonly context: Pick<ServiceContext, "identity" | "clock" | "health" | "fail">;
+  readonly context: Pick<ServiceContext, "identity" | "clock" | "health" | "registry" | "fail">;
   readonly onMessage: (message: C["toMain"], index: number) => void;
+}
+
+/** How many of `wanted` this machine can have: several sockets on one address, the load dealt out fairly, are Linux's. */
+export function workersHere(wanted: number, log: Logger): number {
+  if (wanted === 1 || process.platform === "linux") return wanted;
+  log.warn(`workers: ${wanted} takes effect on Linux only; one works now`);
+  return 1;
 }
 
 /**
@@ -31,7 +40,7 @@ export class WorkerGroup<C extends WorkerContract> {
   /** Resolves when every worker is ready; rejects with what kept one from it, and leaves none behind. */
   static async open<C extends WorkerContract>(options: WorkerGroupOptions<C>): Promise<WorkerGroup<C>> {
     const group = new WorkerGroup(options);
-    const { clock, health } = options.context;
+    const { clock, health, registry } = options.context;
     const started = await Promise.allSettled(group.#threads.map(({ ready }) => ready));
     const failed = started.find((each) => each.status === "rejected");
     if (failed !== undefined) {
@@ -41,6 +50,7 @@ export class WorkerGroup<C extends WorkerContract> {
     group.#ready = started.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
     const signs = (): readonly number[] => group.table.rows.map((row) => row.beats + row.total);
     group.#watch = new HeartWatch({ clock, health, signs });
+    registerWorkerMetrics(registry, group.table);
     return group;
   }
 
