@@ -118,6 +118,14 @@ describe("the resolver's workers", () => {
     expect(answers).toEqual(Array.from({ length: 16 }, () => QUERY.id));
   });
 
+  test("end with the process, with 1, when one of them hangs for good", async () => {
+    const role = await Role.start(DNS);
+    await role.serving();
+    role.order(0, "hang");
+    expect(await role.exit).toBe(1);
+    expect(role.output).toContain("worker 1 of 2 hangs for good");
+  });
+
   test("tell when an upstream of theirs is gone", async () => {
     const role = await Role.start({
       ...DNS,

@@ -72,7 +72,7 @@ export class Service {
     const health = new Health(identity, clock);
     const registry = createRegistry(identity);
     const lease = new LeaseStream(health, clock);
-    const failure = Promise.withResolvers<Error>();
+    const failed = Promise.withResolvers<Error>();
     let service: Service | undefined;
     registerHealthMetrics(registry, health, {
       holders: () => lease.holders,
@@ -81,8 +81,8 @@ export class Service {
     logChanges(health, log);
     const endpoint = await HealthEndpoint.open({ health, lease, registry, listen: options.listenHealth });
     try {
-      const parts = await options.start({ identity, clock, log, health, registry, fail: failure.resolve });
-      service = new Service(options, { health, lease, endpoint, parts, failed: failure.promise });
+      const parts = await options.start({ identity, clock, log, health, registry, fail: failed.resolve });
+      service = new Service(options, { health, lease, endpoint, parts, failed: failed.promise });
       return service;
     } catch (failure) {
       await endpoint.close();

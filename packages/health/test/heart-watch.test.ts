@@ -23,6 +23,7 @@ class Ward {
   readonly health = new Health({ service: "demo", site: "s", instance: "i" }, this.clock);
   readonly hung = new Set<number>();
   readonly signs: number[];
+  readonly failures: string[] = [];
   readonly watch: HeartWatch;
 
   constructor(workers: number) {
@@ -30,7 +31,12 @@ class Ward {
     this.clock.every("beat", milliseconds(50), () => {
       for (const [i, sign] of this.signs.entries()) if (!this.hung.has(i)) this.signs[i] = sign + 1;
     });
-    this.watch = new HeartWatch({ clock: this.clock, health: this.health, signs: () => [...this.signs] });
+    this.watch = new HeartWatch({
+      clock: this.clock,
+      health: this.health,
+      signs: () => [...this.signs],
+      onGivenUp: ({ message }) => this.failures.push(message),
+    });
   }
 
   get details(): string[] {
@@ -64,6 +70,15 @@ describe("the watch over the workers' hearts", () => {
     for (const i of [0, 1, 2]) ward.hung.add(i);
     await ward.clock.run(seconds(1));
     expect(ward.details).toEqual(["worker-hung:dead of 3 workers these hang: 1, 2, 3"]);
+  });
+
+  test("gives a worker up after ten seconds, once", async () => {
+    const ward = new Ward(2);
+    ward.hung.add(1);
+    await ward.clock.run(seconds(9));
+    expect(ward.failures).toEqual([]);
+    await ward.clock.run(seconds(3));
+    expect(ward.failures).toEqual(["worker 2 of 2 hangs for good"]);
   });
 
   test("takes a worker that serves for alive although its timers come late: a flood is no hang", async () => {

@@ -1,4 +1,4 @@
-import { elapsed, milliseconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
+import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
 import type { Health } from "../health.ts";
 import type { SelfCheckReason } from "../reasons.ts";
 
@@ -10,6 +10,8 @@ export const HEART_LOOK: Duration = milliseconds(50);
  * neighbour on the machine takes that long.
  */
 export const HUNG_AFTER: Duration = milliseconds(400);
+/** A worker that hangs for this long will not come back: the process ends, and a supervisor starts one that serves. */
+export const GIVEN_UP_AFTER: Duration = seconds(10);
 /** Of the time between two looks no more than this counts: a longer gap is our own stop, not theirs. */
 const LONGEST_GAP: Duration = milliseconds(100);
 
@@ -20,12 +22,14 @@ export interface HeartWatchOptions {
   readonly health: Health;
   /** Per worker a number that grows while it lives: beats and whatever it serves. */
   readonly signs: () => readonly number[];
+  /** Called when a worker is given up. */
+  readonly onGivenUp: (failure: Error) => void;
 }
 
 /**
  * Sees a worker that hangs while others serve. Normal: every look finds every heart moved. Hard: worker 2 is in an
  * endless loop and clients of its socket get no answer, while worker 1 answers its own. After 400 ms the verdict is
- * fail: the worst worker's. Hard in another way: the whole process was stopped for a minute. This thread wakes first
+ * fail: the worst worker's; after 10 s the process ends, or the site would stay away until somebody came. Hard in another way: the whole process was stopped for a minute. This thread wakes first
  * and finds all hearts where they were; but it has seen only one short gap of its own time, and says nothing.
  */
 export class HeartWatch {
@@ -59,5 +63,12 @@ export class HeartWatch {
     const hung = [...this.#quiet.entries()].filter(([, quiet]) => quiet >= HUNG_AFTER).map(([i]) => i + 1);
     if (hung.length === 0) health.clear(HUNG);
     else health.raise(HUNG, "dead", `of ${found.length} workers these hang: ${hung.join(", ")}`);
+    const givenUp = this.#quiet.findIndex((quiet) => quiet >= GIVEN_UP_AFTER);
+    if (givenUp >= 0) this.#giveUp(`worker ${givenUp + 1} of ${found.length} hangs for good`);
+  }
+
+  #giveUp(why: string): void {
+    this.stop();
+    this.#options.onGivenUp(new Error(why));
   }
 }

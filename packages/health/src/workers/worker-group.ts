@@ -40,7 +40,7 @@ export class WorkerGroup<C extends WorkerContract> {
   /** Resolves when every worker is ready; rejects with what kept one from it, and leaves none behind. */
   static async open<C extends WorkerContract>(options: WorkerGroupOptions<C>): Promise<WorkerGroup<C>> {
     const group = new WorkerGroup(options);
-    const { clock, health, registry } = options.context;
+    const { clock, health, registry, fail } = options.context;
     const started = await Promise.allSettled(group.#threads.map(({ ready }) => ready));
     const failed = started.find((each) => each.status === "rejected");
     if (failed !== undefined) {
@@ -49,7 +49,7 @@ export class WorkerGroup<C extends WorkerContract> {
     }
     group.#ready = started.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
     const signs = (): readonly number[] => group.table.rows.map((row) => row.beats + row.total);
-    group.#watch = new HeartWatch({ clock, health, signs });
+    group.#watch = new HeartWatch({ clock, health, signs, onGivenUp: fail });
     registerWorkerMetrics(registry, group.table);
     return group;
   }
