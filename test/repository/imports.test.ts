@@ -31,6 +31,9 @@ const ROLES: Readonly<Record<string, string>> = {
 /** Files outside wire/ that a codec may import: they hold closed sets of words and touch nothing. */
 const BESIDE_WIRE = new Set(["reasons.ts"]);
 
+/** Where a thread begins: these pick implementations and open sockets. */
+const SHELLS = new Set(["main.ts", "worker.ts"]);
+
 /** Built-in modules that do I/O: not for codecs and decisions. Pure functions of node:net are let through by name. */
 const IO = new Set([
   "node:dgram",
@@ -126,12 +129,13 @@ describe.each(PACKAGES)("%s", (name) => {
     expect([...outside, ...io]).toEqual([]);
   });
 
-  test("nothing imports main.ts, and only main.ts imports server.ts", () => {
+  test("nothing imports main.ts or worker.ts, and only these two import server.ts", () => {
     const wrong = offences(files, (file, specifier) => {
       if (!specifier.startsWith(".")) return false;
       const to = target(file, specifier);
       if (to === `packages/${name}/src/main.ts`) return nameOf(file.path) !== "stitch.js";
-      return to === `packages/${name}/src/server.ts` && nameOf(file.path) !== "main.ts";
+      if (to === `packages/${name}/src/worker.ts`) return true;
+      return to === `packages/${name}/src/server.ts` && !SHELLS.has(nameOf(file.path));
     });
     expect(wrong).toEqual([]);
   });
@@ -146,7 +150,7 @@ describe.each(Object.entries(ROLES))("the decision of %s", (name, role) => {
     const closure = start === undefined ? [] : reached(start, files);
     expect(closure.length).toBeGreaterThan(1);
     const shells = closure
-      .filter(({ path }) => ["server.ts", "main.ts"].includes(nameOf(path)))
+      .filter(({ path }) => ["server.ts", "main.ts", "worker.ts"].includes(nameOf(path)))
       .map(({ path }) => path);
     const io = closure.flatMap((file) =>
       importsOf(file)

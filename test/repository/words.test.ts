@@ -12,7 +12,7 @@ const WITH_REASONS = [...WITH_METRICS, "bgp-speaker"];
 const ALL_METRICS = new Set(PACKAGES.flatMap(metricsOf));
 
 test("the words are found", () => {
-  expect(reasonsOf("health")).toEqual(["overloaded", "unresponsive", "warm-up-failed", "wrong-answer"]);
+  expect(reasonsOf("health")).toEqual(["overloaded", "unresponsive", "warm-up-failed", "worker-hung", "wrong-answer"]);
   expect(metricsOf("health")).toContain("stitch_health_verdict");
   expect(readmeOf("health").rows).toContainEqual({ section: "Health", heading: "reason", cell: "overloaded" });
 });

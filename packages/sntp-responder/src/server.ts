@@ -1,10 +1,9 @@
 import { randomInt } from "node:crypto";
 import type { Clock } from "@stitch/clock";
-import type { OutcomeCounter } from "@stitch/health";
+import type { Outcomes } from "@stitch/health";
 import { ENDPOINT_BYTES, openDatagramSocket, type Arrivals, type DatagramSocket } from "@stitch/linux-io";
 import type { Endpoint, Replies } from "@stitch/linux-io";
 import { OWN_PRECISION, type ClockState } from "./host-clock/clock-state.ts";
-import type { Reason } from "./reasons.ts";
 import { Responder } from "./responder.ts";
 import { encodeClientRequest } from "./wire/client.ts";
 import { HEADER_BYTES } from "./wire/packet.ts";
@@ -24,8 +23,10 @@ const WARM_BATCHES = 400;
 
 export interface ServerOptions {
   readonly listen: readonly Endpoint[];
+  /** How many servers share these addresses, this one included. */
+  readonly workers: number;
   readonly clock: Clock;
-  readonly outcomes: OutcomeCounter<Reason>;
+  readonly outcomes: Outcomes;
   /** Called before a batch is decided: the last chance to `serve` another state. */
   readonly beforeBatch: () => void;
   /** Called for a failure of a socket, at most once a second. */
@@ -64,9 +65,13 @@ export class Server {
     return this.#sockets.map(({ local }) => local);
   }
 
-  /** Requests decided plus kernel drops: moves while the service works or is flooded. */
-  get progress(): number {
-    return this.#sockets.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), this.#options.outcomes.total);
+  /**
+   * What the kernel dropped, so that the workers' sum is right: node:dgram reads drops by address, those of all sockets
+   * there, so one worker tells for all of them.
+   */
+  kernelDropsOf(worker: number): number {
+    const own = this.#sockets.filter(({ implementation }) => worker === 0 || implementation === "native");
+    return own.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
   }
 
   /** What is told of the clock from now on. */
@@ -90,9 +95,10 @@ export class Server {
   }
 
   #open(local: Endpoint): Promise<DatagramSocket> {
-    const { clock, onFailure } = this.#options;
+    const { clock, onFailure, workers } = this.#options;
     return openDatagramSocket({
       local,
+      reusePort: workers > 1,
       clock,
       slotSize: LARGEST_REQUEST,
       replySlotSize: HEADER_BYTES,
@@ -124,12 +130,7 @@ export class Server {
   }
 }
 
-function decideBatch(
-  responder: Responder,
-  arrivals: Arrivals,
-  replies: Replies,
-  outcomes?: OutcomeCounter<Reason>,
-): void {
+function decideBatch(responder: Responder, arrivals: Arrivals, replies: Replies, outcomes?: Outcomes): void {
   for (let slot = 0; slot < arrivals.count; slot += 1) {
     const code = responder.decide(arrivals, slot, replies);
     outcomes?.count(code);
