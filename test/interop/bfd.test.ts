@@ -1,3 +1,4 @@
+import { loadNative } from "@stitch/linux-io";
 import { namespacesUnavailable, type Peer, peer, peerAvailability } from "@stitch/peers";
 import { afterEach, describe, expect, test } from "vitest";
 
@@ -25,7 +26,10 @@ const STARTERS: Readonly<Record<RouterName, (found: Peer, wire: Wire, timers: Ti
 
 const unavailable = await namespacesUnavailable();
 const found = await Promise.all((["nft", ...ROUTERS] as const).map((name) => peerAvailability(name)));
-const missing = unavailable ?? found.flatMap((one) => (one.ok ? [] : [one.reason]))[0];
+// Without the addon no hop limit is known, and BFD does not run.
+const addon = loadNative();
+const unbuilt = addon.native === undefined ? addon.why : undefined;
+const missing = unavailable ?? unbuilt ?? found.flatMap((one) => (one.ok ? [] : [one.reason]))[0];
 const ci = process.env["CI"] !== undefined;
 // In CI nothing is skipped: there a missing peer fails.
 const reason = ci ? undefined : missing;
@@ -117,6 +121,18 @@ describe.skipIf(reason !== undefined)(`our BFD and a router${reason === undefine
       process.stdout.write(`silent cuts, ${name}, 50 ms x 3: ${times.join(", ")} ms\n`);
       expect(Math.min(...times)).toBeLessThanOrEqual(300);
       expect(Math.min(...times)).toBeGreaterThan(50);
+    });
+
+    test("our own stall, longer than the detection time, is no loss: its packets are read first", async () => {
+      // It waits 15 s for us, we 0.9 s for it.
+      const [ours] = await up(name, { interval: 300, multiplier: 50 }, DEFAULT);
+      const before = ours.session?.received ?? 0;
+      await ours.stall(3_000);
+      await eventually("packets of after the stall", 30_000, () =>
+        (ours.session?.received ?? 0) > before + 20 ? true : undefined,
+      );
+      expect(ours.session).toMatchObject({ state: "Up", ups: 1 });
+      expect(ours.changes.filter(({ change }) => change.from === "Up")).toEqual([]);
     });
 
     test("our planned end is AdminDown to it: down at once, by our word", async () => {

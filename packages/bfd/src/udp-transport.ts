@@ -8,6 +8,7 @@ import {
   type DatagramSocket,
   type DatagramSocketOptions,
   ENDPOINT_BYTES,
+  loadNative,
   openDatagramSocket,
   readEndpoint,
   writeEndpoint,
@@ -23,6 +24,8 @@ const LAST_SOURCE_PORT = 65_535;
 /** Source ports tried before giving up for now; that so many in a row are taken is no accident. */
 const SOURCE_PORT_TRIES = 20;
 const HOP_LIMIT = 255;
+/** CS6, network control: what a congested switch drops last. */
+const TRAFFIC_CLASS = 192;
 /** A control packet with the longest authentication section of RFC 5880 has 52 octets. */
 const SLOT_BYTES = 64;
 const BATCH = 64;
@@ -64,8 +67,8 @@ export class UdpTransport implements Transport {
     await socket.close();
     throw new TransportError(
       "hop-limit-unknown",
-      "this machine's sockets do not say the hop limit of what they receive, so a forged packet from far away could " +
-        "not be told from the router's; BFD needs the native part of linux-io: run `npm run build` with a C compiler",
+      "this machine's sockets do not tell the hop limit of what they receive, so a packet forged from afar could pass " +
+        `for the router's: ${whyUnknown()}`,
     );
   }
 
@@ -134,6 +137,8 @@ export class UdpTransport implements Transport {
         batchSize: BATCH,
         receiveBuffer: RECEIVE_BUFFER,
         hopLimit: HOP_LIMIT,
+        receiveHopLimit: true,
+        trafficClass: TRAFFIC_CLASS,
         onBatch,
         // A failed send is counted by the socket; silence is what the session notices, and it is there for that.
         onFailure: () => undefined,
@@ -154,4 +159,9 @@ function arrivalOf(arrivals: Arrivals, slot: number, hopLimitKnown: boolean): Ar
     hopLimit: hopLimitKnown ? (arrivals.hopLimits[slot] ?? 0) : undefined,
     bytes: arrivals.bytes.subarray(start, start + (arrivals.lengths[slot] ?? 0)),
   };
+}
+
+function whyUnknown(): string {
+  const load = loadNative();
+  return load.native === undefined ? load.why : "the system does not tell it";
 }

@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 
 import type { BfdStatus } from "@stitch/bfd";
 
@@ -58,6 +59,13 @@ export class Host {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.order({ stop: true });
     await this.#exit;
+  }
+
+  /** The whole process stands still for so long (ms), as on a machine that is swapping or suspended. */
+  async stall(time: number): Promise<void> {
+    this.#child.kill("SIGSTOP");
+    await pause(time);
+    this.#child.kill("SIGCONT");
   }
 
   async kill(): Promise<void> {

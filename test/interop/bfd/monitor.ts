@@ -26,7 +26,6 @@ const monitor = new BfdMonitor({
   onFailure: (failure) => {
     throw failure;
   },
-  unsafeWithoutHopLimit: true,
 });
 want(options);
 const reports = clock.every("sessions", milliseconds(50), () => tell({ kind: "sessions", sessions: monitor.sessions }));
