@@ -20,6 +20,8 @@ export class Air {
   /** `a>b`: lost on this way. */
   readonly cut = new Set<string>();
   hopLimit: number | undefined = 255;
+  /** Runs at each reading that an engine asks for: a flood that goes on. */
+  onReading: () => void = () => undefined;
   /** Addresses that cannot be bound now. */
   readonly unbindable = new Set<string>();
   readonly #clock: Clock;
@@ -53,6 +55,7 @@ export class Air {
       sourceFor: () => Promise.resolve(source),
       afterReading: (done) => {
         this.resume(source);
+        this.onReading();
         done();
       },
     };

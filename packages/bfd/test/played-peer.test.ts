@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { REFUSED_REASONS, type RefusedReason } from "../src/reasons.ts";
+import { MAX_READS } from "../src/session-runner.ts";
 import { BFD_STATES, type ControlPacket } from "../src/wire/index.ts";
 import { A, B, Bench } from "./bench.ts";
 import { hex } from "./hex.ts";
@@ -166,6 +167,21 @@ describe("silence", () => {
     for (let i = 0; i < 100; i += 1) bench.say({}, "192.0.2.66");
     await bench.run(60);
     expect(bench.a.changes.at(-1)).toMatchObject({ reason: "detection-expired", lost: true });
+  });
+
+  test("is believed in the end, though a stranger's flood goes on and on", async () => {
+    const bench = new Bench();
+    await bench.upWithPlayed(50);
+    bench.say({ state: "Up", yourDiscriminator: OURS, desiredMinTx: 50_000 });
+    let reads = 0;
+    bench.air.onReading = () => {
+      reads += 1;
+      if (reads > 10 * MAX_READS) throw new Error("it reads for ever");
+      bench.say({}, "192.0.2.66");
+    };
+    await bench.run(160);
+    expect(bench.a.changes.at(-1)).toMatchObject({ reason: "detection-expired", lost: true });
+    expect(reads).toBe(MAX_READS);
   });
 
   test("before Up is silence too: Init goes back to Down", async () => {
