@@ -74,8 +74,7 @@ export class DnsServer {
   }
 
   async close(): Promise<void> {
-    this.forwarder.close();
-    await Promise.all([...this.sockets, ...this.listeners].map((each) => each.close()));
+    await Promise.all([this.forwarder, ...this.sockets, ...this.listeners].map((each) => each.close()));
   }
 
   async #listen(local: Endpoint): Promise<void> {

@@ -43,8 +43,9 @@ export class DgramSocketSet implements SocketSet {
   open(local: Uint8Array, peer: Uint8Array): number {
     const from = readEndpoint(local, 0);
     const to = readEndpoint(peer, 0);
-    const place = this.#closed === undefined && from !== undefined && to !== undefined ? this.#places.take() : -1;
-    if (place < 0 || from === undefined || to === undefined) return -1;
+    if (from === undefined || to === undefined) return -constants.errno.EAFNOSUPPORT;
+    const place = this.#closed === undefined ? this.#places.take() : -1;
+    if (place < 0) return -constants.errno.EMFILE;
     const socket = createSocket({
       type: from.address.includes(":") ? "udp6" : "udp4",
       lookup: (host, _options, done) => done(null, host, host.includes(":") ? 6 : 4),
@@ -55,17 +56,18 @@ export class DgramSocketSet implements SocketSet {
     socket.on("error", (failure: NodeJS.ErrnoException) => this.#failed(place, member, failure));
     socket.on("message", (bytes, remote) => this.#arrived(place, member, bytes, remote));
     socket.on("close", () => this.#gone());
-    this.#connect(member, from, to);
+    this.#connect(place, member, from, to);
     return place;
   }
 
-  send(place: number, bytes: Uint8Array): boolean {
+  /** What the system says comes later, as an arrival. */
+  send(place: number, bytes: Uint8Array): number {
     const member = this.#members[place];
-    if (member === undefined) return false;
-    if (member.early === undefined) member.socket.send(Buffer.from(bytes), () => {});
-    else if (member.early.length >= MOST_EARLY) return false;
+    if (member === undefined) return -constants.errno.EBADF;
+    if (member.early === undefined) this.#transmit(place, member, Buffer.from(bytes));
+    else if (member.early.length >= MOST_EARLY) return -constants.errno.ENOBUFS;
     else member.early.push(Uint8Array.from(bytes));
-    return true;
+    return 0;
   }
 
   closeSocket(place: number): void {
@@ -85,16 +87,22 @@ export class DgramSocketSet implements SocketSet {
     return this.#closed.promise;
   }
 
-  #connect(member: Member, from: Endpoint, to: Endpoint): void {
+  #connect(place: number, member: Member, from: Endpoint, to: Endpoint): void {
     const { socket } = member;
     socket.bind({ address: withZoneName(from.address), port: from.port, exclusive: true }, () =>
       socket.connect(to.port, withZoneName(to.address), (failure?: Error) => {
         if (failure instanceof Error) return void socket.emit("error", failure);
         const early = member.early ?? [];
         member.early = undefined;
-        for (const bytes of early) socket.send(bytes, () => {});
+        for (const bytes of early) this.#transmit(place, member, bytes);
       }),
     );
+  }
+
+  #transmit(place: number, member: Member, bytes: Uint8Array): void {
+    member.socket.send(bytes, (failure) => {
+      if (failure !== null) this.#failed(place, member, failure);
+    });
   }
 
   #arrived(place: number, member: Member, bytes: Uint8Array, remote: Endpoint): void {

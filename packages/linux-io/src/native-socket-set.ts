@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { ENDPOINT_BYTES } from "./endpoint.ts";
 import { FailureReport } from "./failure-report.ts";
 import type { Handle, Native } from "./native.ts";
@@ -44,15 +45,16 @@ export class NativeSocketSet implements SocketSet {
 
   open(local: Uint8Array, peer: Uint8Array): number {
     const place = this.#closing === undefined ? this.#places.take() : -1;
-    if (place < 0) return -1;
+    if (place < 0) return -constants.errno.EMFILE;
     this.#local.set(local.subarray(0, ENDPOINT_BYTES)); // the addon writes the bound address back
-    if (this.#native.setOpen(this.#handle, place, this.#local, peer) === 0) return place;
+    const result = this.#native.setOpen(this.#handle, place, this.#local, peer);
+    if (result === 0) return place;
     this.#places.give(place);
-    return -1;
+    return result;
   }
 
-  send(place: number, bytes: Uint8Array): boolean {
-    return this.#places.has(place) && this.#native.setSend(this.#handle, place, bytes) === 0;
+  send(place: number, bytes: Uint8Array): number {
+    return this.#places.has(place) ? this.#native.setSend(this.#handle, place, bytes) : -constants.errno.EBADF;
   }
 
   closeSocket(place: number): void {

@@ -34,11 +34,11 @@ export interface SocketSet {
   readonly size: number;
   /**
    * A socket bound to the record `local` (port 0: the kernel's choice), connected to the record `peer`: nobody else is
-   * heard. Returns its place, or -1 when there is none: no place free, no descriptor, no port, no such address.
+   * heard. Returns its place, or a negative errno: EMFILE when no place or descriptor is free, EADDRNOTAVAIL, ENETUNREACH.
    */
   open(local: Uint8Array, peer: Uint8Array): number;
-  /** To the socket's peer. False when the system does not take it. */
-  send(place: number, bytes: Uint8Array): boolean;
+  /** To the socket's peer. 0, or a negative errno when the system does not take it. */
+  send(place: number, bytes: Uint8Array): number;
   /** Its place may be given to another at once. */
   closeSocket(place: number): void;
   /** Closes all; resolves when the system has let go. */

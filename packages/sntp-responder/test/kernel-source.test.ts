@@ -31,8 +31,8 @@ test("a disciplined clock: the kernel's error bound and what is still to be slew
 });
 
 test("without STA_NANO the offset is in microseconds", async () => {
-  const { answer } = await readingOf({ ...GOOD, status: 0x0001, offset: -500 });
-  expect(answer).toMatchObject({ reading: { rootDispersion: 0.0045 } });
+  const { answer } = await readingOf({ ...GOOD, status: 0x0001, offset: -4_000 });
+  expect(answer).toMatchObject({ reading: { rootDispersion: 0.008 } });
 });
 
 test.each<[string, Partial<KernelClock>, number]>([

@@ -10,7 +10,7 @@ import { digest, type TtlLimits } from "./digest.ts";
 import type { Exchange, Request } from "./exchange.ts";
 import { RandomIds } from "./random-ids.ts";
 import { exchangeTcp } from "./tcp-exchange.ts";
-import { exchangeUdp } from "./udp-exchange.ts";
+import { UdpExchanges } from "./udp-exchange.ts";
 import { allDown, pick, type Route, type Upstream } from "./upstream.ts";
 
 /** How long each attempt waits, in order; with TCP after them still below the 5 s that clients wait. */
@@ -81,6 +81,7 @@ export class Forwarder {
   readonly #ids = new RandomIds();
   readonly #scratch = new Query();
   readonly #probe: Timer;
+  readonly #udp: UdpExchanges;
   #closed = false;
 
   constructor(options: ForwarderOptions) {
@@ -89,6 +90,9 @@ export class Forwarder {
       MOST_PER_ROUTE,
       Math.floor((options.sockets ?? Infinity) / Math.max(1, options.routes.size)),
     );
+    const routes = [...options.routes.values()];
+    const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
+    this.#udp = new UdpExchanges(options.clock, this.perRoute * routes.length + probes + 1);
     this.#probe = options.clock.every("upstream-probe", PROBE_TICK, () => this.#probeDown());
   }
 
@@ -114,9 +118,11 @@ export class Forwarder {
     else void this.#fly(this.#begin(key, tag, route, query, waiter));
   }
 
-  close(): void {
+  /** Resolves when the sockets are closed; what is on its way comes to nothing. */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#probe.cancel();
+    await this.#udp.close();
   }
 
   #join(flight: Flight, waiter: Waiter): void {
@@ -237,7 +243,7 @@ export class Forwarder {
     const probing = upstream.down || kind === "probe";
     if (probing) upstream.probing = true;
     this.counters.exchanges += 1;
-    const result = await exchangeUdp({ ...request, id: this.#ids.next(), limit } satisfies Request);
+    const result = await this.#udp.exchange({ ...request, id: this.#ids.next(), limit } satisfies Request);
     if (probing) upstream.probing = false;
     this.#judge(upstream, result, sent, kind);
     if (result.kind !== "truncated" && result.kind !== "malformed") return result;
