@@ -8,7 +8,7 @@ import { load, metricsOf, optionsOf, readmeOf, reasonsOf } from "./words.ts";
 const SECTIONS = (await load("packages/config/src/index.ts"))["SECTIONS"] as readonly string[];
 const WITH_OPTIONS = ["announcer", "dns-resolver", "sntp-responder", "syslog-collector"];
 const WITH_METRICS = [...WITH_OPTIONS, "health"];
-const WITH_REASONS = [...WITH_METRICS, "bgp-speaker"];
+const WITH_REASONS = [...WITH_METRICS, "bgp-speaker", "bfd"];
 const ALL_METRICS = new Set(PACKAGES.flatMap(metricsOf));
 
 test("the words are found", () => {
