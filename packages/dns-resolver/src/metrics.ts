@@ -27,5 +27,7 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
   gauge("stitch_dns_tcp_connections", "Open TCP connections", "tcpConnections");
   counter("stitch_dns_tcp_refused_total", "TCP connections over a limit", "tcpRefused");
   counter("stitch_dns_send_failures_total", "Replies that the system did not take", "sendFailures");
+  counter("stitch_dns_batches_total", "Times that datagrams were taken from the kernel", "batches");
+  counter("stitch_dns_full_batches_total", "Of these, with as many as one call may bring", "fullBatches");
   counter("stitch_dns_kernel_drops_total", "Datagrams that the kernel dropped", "kernelDrops");
 }

@@ -20,6 +20,8 @@ const FIGURES = [
   "tcpConnections",
   "tcpRefused",
   "sendFailures",
+  "batches",
+  "fullBatches",
   "kernelDrops",
   "load",
 ] as const;

@@ -69,6 +69,14 @@ function publish(row: WorkerRow<Figure>, cache: Cache, server: DnsServer, index:
     "sendFailures",
     sumOf(sockets, ({ counters }) => counters.sendFailures),
   );
+  row.set(
+    "batches",
+    sumOf(sockets, ({ counters }) => counters.batches),
+  );
+  row.set(
+    "fullBatches",
+    sumOf(sockets, ({ counters }) => counters.fullBatches),
+  );
   row.set("kernelDrops", server.kernelDropsOf(index));
   row.set("load", forwarder.load);
 }
