@@ -1,4 +1,5 @@
-export { anycast, type AnycastOptions } from "./anycast.ts";
+export { anycast, ANYCAST_TOPOLOGY, type AnycastOptions } from "./anycast.ts";
+export { deploy, type DeployOptions } from "./containerlab/deploy.ts";
 export { DRILLS, runDrill } from "./drill/index.ts";
 export type { Drill, DrillContext, DrillResult, Row } from "./drill/drill.ts";
 export { settled } from "./drill/settled.ts";

@@ -1,15 +1,16 @@
 import { parseArgs } from "node:util";
 import { SystemClock } from "@stitch/clock";
-import { anycast } from "./anycast.ts";
+import { anycast, ANYCAST_TOPOLOGY } from "./anycast.ts";
+import { deploy } from "./containerlab/deploy.ts";
 import { DRILLS, runDrill } from "./drill/index.ts";
 import type { Drill, DrillResult } from "./drill/drill.ts";
-import type { NamespaceLab } from "./namespace/driver.ts";
+import type { Lab } from "./lab.ts";
 import { settled } from "./drill/settled.ts";
 import { attach, LabUnavailable, layOut } from "./namespace/layout.ts";
 import { endStanding, writeStanding } from "./namespace/standing.ts";
 import { table } from "./table.ts";
 
-const USAGE = `usage: npm run lab -- [all | DRILL... | up | down | list | exec NODE COMMAND...] [--json] [--repeat N]
+const USAGE = `usage: npm run lab -- [all | DRILL... | up | down | list | exec NODE COMMAND...] [--json] [--repeat N] [--containerlab]
 
   all, DRILL   lays the topology out, runs the drills, tears it down (or uses the lab that stands)
   up           lays the topology out and leaves it standing; down ends it
@@ -31,11 +32,13 @@ async function main(argv: readonly string[]): Promise<number> {
       json: { type: "boolean" },
       repeat: { type: "string" },
       "stand-in": { type: "boolean" },
+      containerlab: { type: "boolean" },
       help: { type: "boolean" },
     },
   });
   const options = {
     standIn: values["stand-in"] === true,
+    containerlab: values.containerlab === true,
     json: values.json === true,
     repetitions: Number(values.repeat ?? 3),
   };
@@ -51,13 +54,15 @@ async function main(argv: readonly string[]): Promise<number> {
 
 interface RunOptions {
   readonly standIn: boolean;
+  /** containerlab deploys the topology, of images, on this machine's container engine. */
+  readonly containerlab: boolean;
   readonly json: boolean;
   readonly repetitions: number;
 }
 
 async function run(drills: readonly Drill[], options: RunOptions): Promise<number> {
-  const standing = await attach(anycast({ clock, standIn: options.standIn }));
-  const lab = standing ?? (await layOut(anycast({ clock, progress, standIn: options.standIn })));
+  const standing = options.containerlab ? undefined : await attach(anycast({ clock, standIn: options.standIn }));
+  const lab = standing ?? (await fresh(options));
   if (standing === undefined) downOnSignals(lab);
   try {
     const results: DrillResult[] = [];
@@ -72,6 +77,11 @@ async function run(drills: readonly Drill[], options: RunOptions): Promise<numbe
   } finally {
     if (standing === undefined) await lab.down();
   }
+}
+
+function fresh({ containerlab, standIn }: RunOptions): Promise<Lab> {
+  if (containerlab) return deploy({ topologyFile: ANYCAST_TOPOLOGY, clock, progress });
+  return layOut(anycast({ clock, progress, standIn }));
 }
 
 function verdict({ figures, failures }: DrillResult): string {
@@ -119,7 +129,7 @@ function usage(): number {
 }
 
 /** Ctrl-C takes the lab down; a killed runner's nodes are ended by the kernel. */
-function downOnSignals(lab: NamespaceLab): void {
+function downOnSignals(lab: Lab): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => {
       progress("lab: interrupted, taking it down");

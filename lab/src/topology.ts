@@ -52,7 +52,8 @@ interface Reader {
 }
 type Mapping = Readonly<Record<string, unknown>>;
 
-const NODE_KEYS = new Set(["kind", "image", "labels", "cmd", "binds", "exec", "sysctls"]);
+/** `env` and `entrypoint` are for the image alone. */
+const NODE_KEYS = new Set(["kind", "image", "labels", "env", "entrypoint", "cmd", "binds", "exec", "sysctls"]);
 
 function node(name: string, value: Mapping, defaults: Mapping, at: Reader): TopologyNode {
   for (const key of Object.keys(value)) if (!NODE_KEYS.has(key)) throw problem(at, `the lab does not know "${key}"`);

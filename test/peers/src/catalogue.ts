@@ -22,6 +22,8 @@ export interface PeerFacts {
   readonly libraries?: readonly string[];
   /** Programs find their plugins by a compiled-in path: run them with the tree laid over /usr (`inPrivateEtc`). */
   readonly overUsr?: true;
+  /** Environment variable -> folder in the tree, for a program that would look for its parts in /usr/share. */
+  readonly folders?: Readonly<Record<string, string>>;
   /** Fetched by `npm run test:containers` alone: `npm test` starts no container engine. */
   readonly onlyFor?: "containers";
 }
@@ -178,6 +180,7 @@ export const CATALOGUE = {
     tested: "1.0.128",
     programs: { debootstrap: "usr/sbin/debootstrap" },
     prove: { program: "debootstrap", args: ["--version"], expect: /debootstrap (\S+)/ },
+    folders: { DEBOOTSTRAP_DIR: "usr/share/debootstrap" },
     onlyFor: "containers",
   },
 } as const satisfies Readonly<Record<string, PeerFacts>>;
