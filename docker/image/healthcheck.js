@@ -36,9 +36,7 @@ function ask(role, where) {
 }
 
 const site = SiteDocument.load(FILE);
-const roles = Object.keys(WHERE).filter((role) =>
-  wanted.includes("all") ? site.has(role) : wanted.includes(role),
-);
+const roles = Object.keys(WHERE).filter((role) => (wanted.includes("all") ? site.has(role) : wanted.includes(role)));
 const answers = await Promise.all(roles.map(async (role) => ask(role, await WHERE[role](site))));
 const ill = roles.length === 0 ? [`${FILE} describes none of: ${wanted.join(", ")}`] : answers.filter(Boolean);
 process.stdout.write(`${ill.length === 0 ? `${roles.join(", ")}: well` : ill.join("; ")}\n`);

@@ -27,7 +27,11 @@ export function compose({ env }: RunningEngine, { name, files, variables }: Proj
   return async (...args) => {
     const program = await peer("compose");
     const argv = ["-p", name, ...files.flatMap((file) => ["-f", file]), ...args];
-    const options = { env: { ...env, ...program.env, ...variables }, stdin: "ignore", timeout: COMMAND_LIMIT_MS } as const;
+    const options = {
+      env: { ...env, ...program.env, ...variables },
+      stdin: "ignore",
+      timeout: COMMAND_LIMIT_MS,
+    } as const;
     // The script's first line names the machine's Python, which is what the unpacked modules are for.
     return (await execa("/usr/bin/python3", [program.program("docker-compose"), ...argv], options)).stdout;
   };

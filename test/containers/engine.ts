@@ -16,8 +16,6 @@ export interface Engine {
   /** A process where the engine is, to be entered. */
   readonly pid: number;
   docker(args: readonly string[], timeoutMs?: number): Promise<string>;
-  /** The command line that runs `argv` in the engine's network, mounts and processes. */
-  inside(argv: readonly string[]): string[];
   down(): Promise<void>;
 }
 
@@ -77,7 +75,10 @@ function hold(network: EngineNetwork, files: Peer, socket: string, env: Record<s
   const own = network === "own" ? ["--net"] : [];
   const argv = ["--pdeathsig", "KILL", "unshare", ...own, ...namespaces, "sh", "-c", privateEtcScript({}), "sh"];
   const engine = ["sh", "-c", script(network, files), "sh", ...flags(network, socket)];
-  return spawn("setpriv", [...argv, ...engine], { env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  return spawn("setpriv", [...argv, ...engine], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
 }
 
 function script(network: EngineNetwork, files: Peer): string {
@@ -85,18 +86,33 @@ function script(network: EngineNetwork, files: Peer): string {
   return [
     "set -e",
     // iptables finds itself by its name, and its extensions by this path.
-    `mkdir -p /run/bin; ln -s ${tables} /run/bin/iptables; ln -s ${tables} /run/bin/ip6tables`,
+    `mkdir -p /run/bin; ${RUNC.replaceAll("RUNC", files.program("runc"))}`,
+    `ln -s ${tables} /run/bin/iptables; ln -s ${tables} /run/bin/ip6tables`,
     `export PATH=/run/bin:$PATH XTABLES_LIBDIR=$(dirname "$(find ${files.root}/usr/lib -name 'libxt_standard.so')")`,
     ...(network === "own" ? ["ip link set lo up", "echo 1 > /proc/sys/net/ipv4/ip_forward"] : []),
     'exec dockerd "$@"',
   ].join("\n");
 }
 
+// containerlab's nodes are privileged: they ask for every capability, and a machine that is itself a guest may lack one.
+const RUNC = `grep -q '^CapBnd:.*[13579bdf]......$' /proc/self/status || {
+  cat > /run/bin/runc <<'END'
+#!/bin/sh
+previous=
+for word in "$@"; do
+  case $previous in --bundle) file=$word/config.json ;; --process) file=$word ;; *) file= ;; esac
+  [ -z "$file" ] || sed -i 's/"CAP_SYS_RESOURCE",//g; s/,"CAP_SYS_RESOURCE"//g' "$file"
+  previous=$word
+done
+exec RUNC "$@"
+END
+chmod +x /run/bin/runc; }`;
+
 function flags(network: EngineNetwork, socket: string): string[] {
   const places = [`--host=unix://${socket}`, `--data-root=${CACHE}/data`, "--exec-root=/run/docker"];
   const quiet = ["--pidfile=/run/docker.pid", "--log-level=warn", `--cgroup-parent=/${CGROUP}`];
-  const network_ = [...NETWORK[network], "--ip-masq=false", "--ip6tables=false", "--userland-proxy=false"];
-  return [...places, ...quiet, ...network_, "--storage-driver=overlay2"];
+  const wiring = [...NETWORK[network], "--ip-masq=false", "--ip6tables=false", "--userland-proxy=false"];
+  return [...places, ...quiet, ...wiring, "--storage-driver=overlay2"];
 }
 
 function engineOf(holder: ChildProcess, files: Peer, folder: string, env: Record<string, string>): Engine {
@@ -110,9 +126,6 @@ function engineOf(holder: ChildProcess, files: Peer, folder: string, env: Record
       const options = { env, stdin: "ignore", timeout: timeoutMs, forceKillAfterDelay: 1_000 } as const;
       return (await execa(files.program("docker"), args, options)).stdout;
     },
-    inside(argv) {
-      return ["nsenter", "--target", String(this.pid), "--net", "--mount", "--pid", "--", ...argv];
-    },
     async down() {
       holder.kill("SIGKILL");
       await ended;
@@ -120,6 +133,11 @@ function engineOf(holder: ChildProcess, files: Peer, folder: string, env: Record
       await removeCgroups();
     },
   };
+}
+
+/** The command line that runs `argv` in an engine's network, mounts and processes. */
+export function inEngine(pid: number, argv: readonly string[]): string[] {
+  return ["nsenter", "--target", String(pid), "--net", "--mount", "--pid", "--", ...argv];
 }
 
 async function answering(engine: Engine, holder: ChildProcess, complaints: () => string): Promise<void> {

@@ -1,4 +1,7 @@
-import { beforeAll, describe, expect, inject, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Docker, docker } from "./docker.ts";
 import { FRR_IMAGE, IMAGES } from "./images.ts";
 
@@ -28,12 +31,24 @@ async function facts(image: string): Promise<ImageFacts> {
 
 /** Runs a shell line in an image as the least that it can be: no network, nothing writable, no capability. */
 function within(image: string, line: string, ...options: readonly string[]): Promise<string> {
-  const least = ["--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+  const least = [
+    "--rm",
+    "--network",
+    "none",
+    "--read-only",
+    "--cap-drop",
+    "ALL",
+    "--security-opt",
+    "no-new-privileges",
+  ];
   return run(["run", ...least, ...options, "--entrypoint", "sh", image, "-c", line]);
 }
 
 let nodeSize = 0;
+let scratch = "";
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), "stitch-images-"));
   nodeSize = (await facts(NODE_IMAGE)).Size;
 });
 
@@ -72,24 +87,36 @@ describe("what is inside", () => {
     expect(Config.User).toBe("65532:65532");
     expect(Config.Healthcheck?.Test).toEqual(["CMD", "stitch-healthcheck"]);
     const writable = await run([
-      "run", "--rm", "--network", "none", "--entrypoint", "sh", IMAGES[target], "-c",
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "--entrypoint",
+      "sh",
+      IMAGES[target],
+      "-c",
       "id -u; find / -xdev -writable \\( -type f -o -type d \\) -not -path '/proc/*' 2>/dev/null | sort | tr '\\n' ' '",
     ]);
     const [user, folders = ""] = writable.split("\n");
     expect(user).toBe("65532");
-    expect(folders.trim().split(" ").filter((path) => !/^\/(tmp|var\/tmp|run\/lock)$/.test(path))).toEqual([
-      "/run/stitch",
-      "/var/lib/stitch",
-    ]);
+    expect(
+      folders
+        .trim()
+        .split(" ")
+        .filter((path) => !/^\/(tmp|var\/tmp|run\/lock)$/.test(path)),
+    ).toEqual(["/run/stitch", "/var/lib/stitch"]);
   });
 
   test("no development dependency, no registry's name, no source of the addon", async () => {
-    const list = "ls /opt/stitch/node_modules /opt/stitch/packages/linux-io /opt/stitch/packages/linux-io/build/Release";
+    const list =
+      "ls /opt/stitch/node_modules /opt/stitch/packages/linux-io /opt/stitch/packages/linux-io/build/Release";
     const names = (await within(IMAGES.dns, list)).split("\n");
     expect(names).toContain("linux_io.node");
     expect(names).toContain("fastify");
     expect(names.filter((name) => ["vitest", "typescript", "node-gyp", "native"].includes(name))).toEqual([]);
-    expect(await within(IMAGES.dns, "ls /usr/local/etc/npmrc /usr/bin/gcc /opt/stitch/lab 2>/dev/null | wc -l")).toBe("0");
+    expect(await within(IMAGES.dns, "ls /usr/local/etc/npmrc /usr/bin/gcc /opt/stitch/lab 2>/dev/null | wc -l")).toBe(
+      "0",
+    );
   });
 
   test("the addon loads, so that datagrams go in batches", async () => {
@@ -112,7 +139,16 @@ describe("what is inside", () => {
   });
 
   test("FRR is there for the routers", async () => {
-    const said = await run(["run", "--rm", "--network", "none", "--entrypoint", "/usr/lib/frr/bgpd", FRR_IMAGE, "--version"]);
+    const said = await run([
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "--entrypoint",
+      "/usr/lib/frr/bgpd",
+      FRR_IMAGE,
+      "--version",
+    ]);
     expect(said).toMatch(/bgpd version 8\.4/);
   });
 });
@@ -122,12 +158,15 @@ describe("as root on the host's network", () => {
   const ports = ["--network", "none", "--sysctl", "net.ipv4.ip_unprivileged_port_start=1024"];
   const added = ["NET_BIND_SERVICE", "SETUID", "SETGID", "SETPCAP", "CHOWN"].flatMap((name) => ["--cap-add", name]);
   const least = ["run", "--rm", "--user", "0:0", "--cap-drop", "ALL", ...added, "--security-opt", "no-new-privileges"];
-  const binds =
-    "require('dgram').createSocket('udp4').bind(53, '127.0.0.1', () => { console.log(require('fs').readFileSync('/proc/self/status', 'utf8')); process.exit(0); })";
+  const binds = [
+    'import { createSocket } from "node:dgram"; import { readFileSync } from "node:fs";',
+    'const tell = () => process.stdout.write(readFileSync("/proc/self/status", "utf8"), () => process.exit(0));',
+    'createSocket("udp4").bind(53, "127.0.0.1", tell);',
+  ].join("\n");
 
   test("a role becomes 65532 and keeps the right to bind low ports, and nothing else", async () => {
-    const folder = "/usr/local/bin/stitch";
-    const options = [...ports, "--volume", `${await scriptFile(binds)}:${folder}:ro`];
+    const volume = `${scriptFile(binds)}:/opt/stitch/packages/cli/bin/stitch.js:ro`;
+    const options = [...ports, "--volume", volume];
     const status = await run([...least, ...options, IMAGES.dns, "run", "dns"]);
     const field = (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? "";
     expect(field("Uid").split(/\s+/)).toEqual(["65532", "65532", "65532", "65532"]);
@@ -139,16 +178,14 @@ describe("as root on the host's network", () => {
 
   test("a plain account without that cannot", async () => {
     const plain = ["run", "--rm", "--user", "65532", "--cap-drop", "ALL", ...ports, "--entrypoint", "node"];
-    await expect(run([...plain, IMAGES.dns, "-e", binds])).rejects.toThrow(/EACCES/);
+    const argv = [...plain, IMAGES.dns, "--input-type=module", "-e", binds];
+    await expect(run(argv)).rejects.toThrow(/EACCES/);
   });
 });
 
 /** A program for the container to find in stitch's place. */
-async function scriptFile(body: string): Promise<string> {
-  const { mkdtemp, writeFile } = await import("node:fs/promises");
-  const { tmpdir } = await import("node:os");
-  const { join } = await import("node:path");
-  const file = join(await mkdtemp(join(tmpdir(), "stitch-start-")), "stitch");
-  await writeFile(file, `#!/usr/bin/env node\n${body}\n`, { mode: 0o755 });
+function scriptFile(body: string): string {
+  const file = join(scratch, "stitch.js");
+  writeFileSync(file, `#!/usr/bin/env node\n${body}\n`, { mode: 0o755 });
   return file;
 }

@@ -30,7 +30,14 @@ export async function buildImages(engine: Engine, progress: Progress): Promise<v
   const revision = (await execa("git", ["rev-parse", "HEAD"], { cwd: ROOT, reject: false })).stdout || "unknown";
   for (const [target, image] of Object.entries(IMAGES)) {
     progress(`containers: building ${image}`);
-    const what = ["-f", "docker/Dockerfile", "--target", target, "--label", `org.opencontainers.image.revision=${revision}`];
+    const what = [
+      "-f",
+      "docker/Dockerfile",
+      "--target",
+      target,
+      "--label",
+      `org.opencontainers.image.revision=${revision}`,
+    ];
     await build(engine, [...what, "-t", image, ROOT]);
   }
   progress(`containers: building ${FRR_IMAGE}`);

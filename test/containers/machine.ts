@@ -13,7 +13,9 @@ const FOLDERS = ["/run/netns", "/run/docker", "/var/lib/docker", "/etc/docker", 
 export async function machineState(): Promise<MachineState> {
   const nft = await peer("nft");
   const rules = await execa(nft.program("nft"), ["list", "ruleset"], { env: nft.env });
-  const engine = readdirSync("/sys/fs/cgroup").filter((name) => exists(join("/sys/fs/cgroup", name, "stitch-containers")));
+  const engine = readdirSync("/sys/fs/cgroup").filter((name) =>
+    exists(join("/sys/fs/cgroup", name, "stitch-containers")),
+  );
   return {
     "hosts file": readFileSync("/etc/hosts", "utf8"),
     links: await ip("-oneline", "link"),
@@ -22,7 +24,7 @@ export async function machineState(): Promise<MachineState> {
     "IPv6 routes": stable(await ip("-6", "route", "show", "table", "all")),
     "packet filter": rules.stdout,
     sysctls: sysctls("/proc/sys/net").join("\n"),
-    folders: FOLDERS.map((folder) => `${folder}: ${exists(folder) ? readdirSync(folder).join(" ") : "-"}`).join("\n"),
+    folders: FOLDERS.map((folder) => `${folder}: ${entries(folder).join(" ")}`).join("\n"),
     "control groups": engine.join(" "),
   };
 }
@@ -60,6 +62,11 @@ function readable(path: string): string {
   } catch {
     return "(not to be read)";
   }
+}
+
+/** Namespaces of the other suites, which may run at the same time, come and go. */
+function entries(folder: string): readonly string[] {
+  return exists(folder) ? readdirSync(folder).filter((name) => !name.startsWith("stitch-")) : ["(not there)"];
 }
 
 function exists(path: string): boolean {

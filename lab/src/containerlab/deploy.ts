@@ -35,7 +35,11 @@ export async function deploy(options: DeployOptions): Promise<ContainerlabLab> {
   const topology = readTopology(tools.topologyFile);
   tools.progress(`lab: containerlab deploy: ${topology.nodes.length} nodes, ${topology.links.length} links`);
   try {
-    await call([...tools.containerlab, "deploy", "--reconfigure", "--topo", tools.topologyFile], tools, DEPLOY_TIMEOUT_MS);
+    await call(
+      [...tools.containerlab, "deploy", "--reconfigure", "--topo", tools.topologyFile],
+      tools,
+      DEPLOY_TIMEOUT_MS,
+    );
     return await attached(topology, tools, tcpdump.peer);
   } catch (error) {
     await call([...tools.containerlab, "destroy", "--cleanup", "--topo", tools.topologyFile], tools).catch(() => "");
@@ -59,7 +63,9 @@ async function attached(topology: Topology, tools: Tools, tcpdump: Peer): Promis
 
 async function pidOf(container: string, tools: Tools): Promise<number> {
   const inner = Number(await call([...tools.docker, "inspect", "--format", "{{.State.Pid}}", container], tools));
-  const all = readdirSync("/proc").map(Number).filter((pid) => pid > 0);
+  const all = readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0);
   const pid = inner > 0 ? machinePid(tools.enginePid, inner, all) : undefined;
   if (pid === undefined) throw new Error(`${container} does not run: ${await logOf(container, tools)}`);
   return pid;

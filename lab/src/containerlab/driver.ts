@@ -96,7 +96,13 @@ export class ContainerlabLab implements Lab {
   async log(node: string): Promise<string> {
     const { docker, env, topology } = this.#options;
     const [file = "", ...args] = [...docker, "logs", "--tail", "15", containerOf(topology, node)];
-    const result = await execa(file, args, { env, reject: false, all: true, stdin: "ignore", timeout: EXEC_TIMEOUT_MS });
+    const result = await execa(file, args, {
+      env,
+      reject: false,
+      all: true,
+      stdin: "ignore",
+      timeout: EXEC_TIMEOUT_MS,
+    });
     return result.all;
   }
 
@@ -152,7 +158,8 @@ function namespacePids(pid: number): readonly number[] {
 }
 
 function descends(pid: number, ancestor: number): boolean {
-  for (let at = pid; at > 0; at = Number(/^PPid:\s+(\d+)$/m.exec(status(at))?.[1] ?? 0)) if (at === ancestor) return true;
+  for (let at = pid; at > 0; at = Number(/^PPid:\s+(\d+)$/m.exec(status(at))?.[1] ?? 0))
+    if (at === ancestor) return true;
   return false;
 }
 
