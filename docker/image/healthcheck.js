@@ -5,6 +5,7 @@ import { get } from "node:http";
 import { SiteDocument } from "@stitch/config";
 
 const LIMIT_MS = 2_000;
+const ACCOUNT = 65_532;
 const FILE = process.env["STITCH_SITE"] ?? "/etc/stitch/site.yaml";
 const wanted = (process.env["STITCH_ROLES"] ?? "all").split(" ");
 
@@ -35,6 +36,12 @@ function ask(role, where) {
   });
 }
 
+// On the host's network a container starts as root, which has no right to the control socket of 65532.
+if (process.getuid() === 0) {
+  process.setgroups([]);
+  process.setgid(ACCOUNT);
+  process.setuid(ACCOUNT);
+}
 const site = SiteDocument.load(FILE);
 const roles = Object.keys(WHERE).filter((role) => (wanted.includes("all") ? site.has(role) : wanted.includes(role)));
 const answers = await Promise.all(roles.map(async (role) => ask(role, await WHERE[role](site))));

@@ -4,8 +4,8 @@ import { execa } from "execa";
 import { CACHE } from "./engine.ts";
 
 /** The last release whose Docker client speaks the API of Debian's engine (1.41) and that has been tried here. */
-const VERSION = "0.69.3";
-const MODULE = `github.com/srl-labs/containerlab@v${VERSION}`;
+export const CONTAINERLAB_VERSION = "0.69.3";
+const MODULE = `github.com/srl-labs/containerlab@v${CONTAINERLAB_VERSION}`;
 const GO = ["go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go"];
 /** Some 300 modules, and a minute or three of compiling on two cores. */
 const BUILD_LIMIT_MS = 420_000;
@@ -21,7 +21,7 @@ export async function go(): Promise<string | undefined> {
  * lines), so the module is downloaded and copied, and built as the main module that it is.
  */
 export async function containerlab(command: string): Promise<string> {
-  const program = join(CACHE, `containerlab-${VERSION}`);
+  const program = join(CACHE, `containerlab-${CONTAINERLAB_VERSION}`);
   if (existsSync(program)) return program;
   mkdirSync(CACHE, { recursive: true });
   const folder = join(CACHE, "containerlab-source");
@@ -33,7 +33,14 @@ export async function containerlab(command: string): Promise<string> {
   cpSync((JSON.parse(stdout) as { Dir: string }).Dir, folder, { recursive: true });
   await execa("chmod", ["-R", "u+w", folder]);
   if (!existsSync("/proc/modules")) withoutModules(folder);
-  const flags = ["-trimpath", "-ldflags", `-s -w -X ${PACKAGE}.Version=${VERSION}`, "-o", `${program}.new`, "."];
+  const flags = [
+    "-trimpath",
+    "-ldflags",
+    `-s -w -X ${PACKAGE}.Version=${CONTAINERLAB_VERSION}`,
+    "-o",
+    `${program}.new`,
+    ".",
+  ];
   await execa(command, ["build", ...flags], { cwd: folder, env: { CGO_ENABLED: "0" }, timeout: BUILD_LIMIT_MS });
   renameSync(`${program}.new`, program);
   rmSync(folder, { recursive: true, force: true });

@@ -34,14 +34,14 @@ const START_LIMIT_MS = 60_000;
 const COMMAND_LIMIT_MS = 60_000;
 const POLL_MS = 100;
 
-/** One at a time: both networks share the images. Ends with this process, however that ends. */
-export async function startEngine(network: EngineNetwork): Promise<Engine> {
+/** One at a time, where the folder of images is the same. Ends with this process, however that ends. */
+export async function startEngine(network: EngineNetwork, data: string = join(CACHE, "data")): Promise<Engine> {
   const files = await peer("docker");
   const folder = mkdtempSync(join(tmpdir(), "stitch-engine-"));
   const socket = join(folder, "docker.sock");
-  mkdirSync(join(CACHE, "data"), { recursive: true });
+  mkdirSync(data, { recursive: true });
   const env = environment(files, folder, socket);
-  const holder = hold(network, files, socket, env);
+  const holder = hold(network, files, flags(network, socket, data), env);
   let complaints = "";
   holder.stderr?.on("data", (chunk: Buffer) => void (complaints = (complaints + chunk.toString()).slice(-4_096)));
   const engine = engineOf(holder, files, folder, env);
@@ -70,11 +70,16 @@ function environment(files: Peer, folder: string, socket: string): Record<string
  * The kernel ends the whole tree of processes when this one ends (pdeathsig, and the process namespace's first process).
  * Not `ip netns exec`: it would remount /sys, and the engine would find no cgroups.
  */
-function hold(network: EngineNetwork, files: Peer, socket: string, env: Record<string, string>): ChildProcess {
+function hold(
+  network: EngineNetwork,
+  files: Peer,
+  settings: readonly string[],
+  env: Record<string, string>,
+): ChildProcess {
   const namespaces = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
   const own = network === "own" ? ["--net"] : [];
   const argv = ["--pdeathsig", "KILL", "unshare", ...own, ...namespaces, "sh", "-c", privateEtcScript({}), "sh"];
-  const engine = ["sh", "-c", script(network, files), "sh", ...flags(network, socket)];
+  const engine = ["sh", "-c", script(network, files), "sh", ...settings];
   return spawn("setpriv", [...argv, ...engine], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "ignore", "pipe"],
@@ -108,8 +113,8 @@ exec RUNC "$@"
 END
 chmod +x /run/bin/runc; }`;
 
-function flags(network: EngineNetwork, socket: string): string[] {
-  const places = [`--host=unix://${socket}`, `--data-root=${CACHE}/data`, "--exec-root=/run/docker"];
+function flags(network: EngineNetwork, socket: string, data: string): string[] {
+  const places = [`--host=unix://${socket}`, `--data-root=${data}`, "--exec-root=/run/docker"];
   const quiet = ["--pidfile=/run/docker.pid", "--log-level=warn", `--cgroup-parent=/${CGROUP}`];
   const wiring = [...NETWORK[network], "--ip-masq=false", "--ip6tables=false", "--userland-proxy=false"];
   return [...places, ...quiet, ...wiring, "--storage-driver=overlay2"];

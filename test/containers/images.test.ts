@@ -132,10 +132,10 @@ describe("what is inside", () => {
   });
 
   test("only what touches addresses has `ip`", async () => {
-    const has = (image: string): Promise<string> => within(image, "command -v ip || echo none");
-    expect(await has(IMAGES.dns)).toBe("none");
-    expect(await has(IMAGES.addresses)).toMatch(/\/ip$/);
-    expect(await has(IMAGES.announcer)).toMatch(/\/ip$/);
+    const which = "command -v ip || echo none";
+    expect(await within(IMAGES.dns, which)).toBe("none");
+    expect(await within(IMAGES.addresses, which)).toMatch(/\/ip$/);
+    expect(await within(IMAGES.announcer, which)).toMatch(/\/ip$/);
   });
 
   test("FRR is there for the routers", async () => {

@@ -78,13 +78,13 @@ async function versionsOf(topology: Topology, tools: Tools): Promise<Readonly<Re
     return call([...tools.docker, "exec", containerOf(topology, node), ...argv], tools).catch(() => "");
   };
   const frr = /FRRouting (\S+)/.exec(await inside("frr", ["vtysh", "-c", "show version"]))?.[1];
-  const containerlab = await call([...tools.containerlab, "version", "--short"], tools).catch(() => "");
+  const said = await call([...tools.containerlab, "version"], tools).catch(() => "");
   return {
     frr: frr ?? "unknown",
     node: (await inside("stitch", ["node", "--version"])) || "unknown",
     kernel: readFileSync("/proc/sys/kernel/osrelease", "utf8").trim(),
     docker: await call([...tools.docker, "version", "--format", "{{.Server.Version}}"], tools),
-    containerlab: containerlab || "unknown",
+    containerlab: /version: (\S+)/.exec(said)?.[1] ?? "unknown",
   };
 }
 

@@ -12,8 +12,6 @@ import { startCapture } from "./capture.ts";
 const EXEC_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 60_000;
 const ROLES_FILE = "run/stitch/roles.json";
-/** Below this, what a client asks for is a program of this repository, not one of the image. */
-const PROGRAMS: ReadonlySet<string> = new Set(["node"]);
 
 export interface ContainerlabDriverOptions {
   readonly topology: Topology;
@@ -53,7 +51,9 @@ export class ContainerlabLab implements Lab {
 
   async exec(node: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     const { docker, env } = this.#options;
-    const [file = "", ...args] = [...docker, "exec", containerOf(this.#options.topology, node), ...argv];
+    const ours = this.#ours(argv);
+    const container = [...docker, "exec", containerOf(this.#options.topology, node), ...argv];
+    const [file = "", ...args] = ours === undefined ? container : inNetworkOf(this.#pid(node), ours);
     const result = await execa(file, args, {
       env,
       reject: false,
@@ -67,9 +67,12 @@ export class ContainerlabLab implements Lab {
   }
 
   spawn(node: string, argv: readonly string[]): LabProcess {
-    const [program = "", ...args] = argv;
-    const found = PROGRAMS.has(program) ? [process.execPath, ...args] : argv;
-    return startProcess(inNetworkOf(this.#pid(node), found), {});
+    return startProcess(inNetworkOf(this.#pid(node), this.#ours(argv) ?? argv), {});
+  }
+
+  /** A program of this repository, run with this repository's Node; undefined for what the image brings. */
+  #ours([program = "", ...args]: readonly string[]): readonly string[] | undefined {
+    return program === "node" ? [process.execPath, ...args] : undefined;
   }
 
   async signal(node: string, names: readonly string[], signal: NodeJS.Signals): Promise<Nanoseconds> {
