@@ -275,6 +275,7 @@ export class Forwarder {
 
   /** Asks upstreams that are suspected or down for the SOA of their zone, now and then: so they come back by themselves. */
   #probeDown(): void {
+    this.#udp.tidy();
     for (const route of this.#options.routes.values()) {
       for (const upstream of route.upstreams) {
         if (!upstream.probeDue) continue;
