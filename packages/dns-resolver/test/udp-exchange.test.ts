@@ -49,7 +49,7 @@ async function asking(most = 600) {
 }
 
 function request(upstream: Request["upstream"], clock: FakeClock, id: number): Request {
-  const rest = { source: "127.0.0.1", question: QUESTION, dnssecOk: false, checkingDisabled: false };
+  const rest = { source: "127.0.0.1", question: QUESTION, mixedCase: true, dnssecOk: false, checkingDisabled: false };
   return { ...rest, upstream, clock, id: id & 0xffff, limit: seconds(5), onIgnored: () => {} };
 }
 

@@ -4,7 +4,11 @@ import type { HostPort } from "@stitch/config";
 import { ENDPOINT_BYTES, openSocketSet, SEND_ERROR, TRUNCATED, writeEndpoint } from "@stitch/linux-io";
 import type { SetArrivals, SocketSet } from "@stitch/linux-io";
 import { EDNS_SIZE } from "../wire/edns.ts";
-import { encodeRequest, failed, isAnswerTo, readAnswer, type Exchange, type Request } from "./exchange.ts";
+import { HEADER_BYTES } from "../wire/header.ts";
+import { sameName } from "../wire/name.ts";
+import { u8 } from "../wire/octets.ts";
+import { encodeRequest, failed, matchAnswer, readAnswer, type Exchange, type Request } from "./exchange.ts";
+import { MixedCase } from "./mixed-case.ts";
 import { RandomIds } from "./random-ids.ts";
 
 const BATCH = 64;
@@ -37,12 +41,18 @@ interface Pool {
   open: number;
 }
 
+/** So many datagrams of the upstream's that are no answer to a question end its UDP; TCP cannot be forged from afar. */
+const MOST_MISSES = 3;
+
 interface Waiting {
   readonly request: Request;
+  /** As it was written. */
+  readonly question: Uint8Array;
   readonly port: Port;
   readonly pool: Pool;
   readonly timer: Timer;
   readonly resolve: (result: Exchange) => void;
+  misses: number;
 }
 
 /**
@@ -57,6 +67,7 @@ export class UdpExchanges {
   readonly #clock: Clock;
   readonly #most: number;
   readonly #random = new RandomIds();
+  readonly #mixedCase = new MixedCase();
   /** By place in the set. */
   readonly #waiting: (Waiting | undefined)[] = [];
   /** By the upstream's own object, which comes from the configuration and goes with it. */
@@ -97,8 +108,9 @@ export class UdpExchanges {
     return new Promise((resolve) => {
       const { clock, limit } = request;
       const timer = clock.after("upstream-udp", limit, () => this.#finish(port.place, { kind: "timeout" }));
-      this.#waiting[port.place] = { request, port, pool, timer, resolve };
-      const sent = this.#set.send(port.place, encodeRequest(request));
+      const question = request.mixedCase ? this.#mixedCase.mix(request.question) : request.question;
+      this.#waiting[port.place] = { request, question, port, pool, timer, resolve, misses: 0 };
+      const sent = this.#set.send(port.place, encodeRequest(request, question));
       if (sent < 0) this.#finish(port.place, failed(getSystemErrorName(sent)));
     });
   }
@@ -116,16 +128,24 @@ export class UdpExchanges {
     }
   }
 
-  #read(place: number, { request }: Waiting, arrivals: SetArrivals, slot: number): void {
+  #read(place: number, waiting: Waiting, arrivals: SetArrivals, slot: number): void {
     const flags = arrivals.flags[slot] ?? 0;
     const length = arrivals.lengths[slot] ?? 0;
     if ((flags & SEND_ERROR) !== 0) return this.#finish(place, failed(getSystemErrorName(-length)));
     const at = slot * arrivals.slotSize;
     const bytes = arrivals.bytes.subarray(at, at + length);
-    if (!isAnswerTo(request, bytes)) return request.onIgnored();
+    const match = matchAnswer(waiting.request.id, waiting.question, bytes);
+    if (match === "case-changed") return this.#finish(place, { kind: "case-changed" });
+    if (match === "other") return this.#missed(place, waiting);
     // The slab is filled again; the answer is kept.
     const cut = (flags & TRUNCATED) !== 0;
-    this.#finish(place, cut ? { kind: "truncated" } : readAnswer(bytes.slice()));
+    this.#finish(place, cut ? { kind: "truncated" } : inOwnCase(readAnswer(bytes.slice()), waiting.request.question));
+  }
+
+  #missed(place: number, waiting: Waiting): void {
+    waiting.request.onIgnored();
+    waiting.misses += 1;
+    if (waiting.misses >= MOST_MISSES) this.#finish(place, { kind: "near-misses" });
   }
 
   #finish(place: number, result: Exchange): void {
@@ -199,6 +219,22 @@ export class UdpExchanges {
     this.#pools.set(upstream, pool);
     return pool;
   }
+}
+
+/**
+ * The name as it is kept, in the question and where a server repeats it instead of pointing there: nobody is shown the
+ * case that was drawn.
+ */
+function inOwnCase(result: Exchange, question: Uint8Array): Exchange {
+  if (result.kind !== "answer") return result;
+  const { bytes, records } = result.message;
+  const name = question.subarray(0, question.length - 4);
+  bytes.set(question, HEADER_BYTES);
+  for (const { ownerAt } of records) {
+    if (u8(bytes, ownerAt) < 0xc0 && sameName(bytes.subarray(ownerAt, ownerAt + name.length), name))
+      bytes.set(name, ownerAt);
+  }
+  return result;
 }
 
 function recordOf(endpoint: HostPort): Uint8Array {
