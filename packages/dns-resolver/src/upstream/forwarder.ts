@@ -8,6 +8,7 @@ import { adoptName, Query } from "../wire/query.ts";
 import { CLASS, EDE, TYPE } from "../wire/registry.ts";
 import { digest, type TtlLimits } from "./digest.ts";
 import type { Exchange, Request } from "./exchange.ts";
+import { FailureCache } from "./failure-cache.ts";
 import { RandomIds } from "./random-ids.ts";
 import { exchangeTcp } from "./tcp-exchange.ts";
 import { UdpExchanges } from "./udp-exchange.ts";
@@ -100,6 +101,7 @@ export class Forwarder {
   readonly #scratch = new Query();
   readonly #probe: Timer;
   readonly #udp: UdpExchanges;
+  readonly #failures: FailureCache;
   #closed = false;
 
   constructor(options: ForwarderOptions) {
@@ -110,6 +112,7 @@ export class Forwarder {
     this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
     const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
     this.#udp = new UdpExchanges(options.clock, this.perRoute * routes.length + probes + 1);
+    this.#failures = new FailureCache(options.clock);
     this.#probe = options.clock.every("upstream-probe", PROBE_TICK, () => this.#probeDown());
   }
 
@@ -130,8 +133,13 @@ export class Forwarder {
     if (route === undefined) return;
     const key = `${tag} ${Buffer.from(query.key.buffer, query.key.byteOffset, query.keyLength).toString("latin1")}`;
     const known = this.#flights.get(key);
-    if (known !== undefined) this.#join(known, waiter);
-    else if (route.inFlight >= this.perRoute || this.#isFull(route)) this.#turnAway(waiter, this.#staleFor(query, tag));
+    if (known !== undefined) return this.#join(known, waiter);
+    const failed = this.#failures.standing(key);
+    if (failed !== undefined) {
+      const before = { kind: "failed", extended: failed, reason: REASON.failedBefore } as const;
+      this.#turnAway(waiter, this.#staleFor(query, tag), before);
+    } else if (route.inFlight >= this.perRoute || this.#isFull(route))
+      this.#turnAway(waiter, this.#staleFor(query, tag));
     else void this.#fly(this.#begin(key, tag, route, query, waiter));
   }
 
@@ -155,9 +163,8 @@ export class Forwarder {
     return waiting >= this.#mostWaiting;
   }
 
-  #turnAway(waiter: Waiter, stale: Slab | undefined): void {
-    const busy = { kind: "failed", extended: EXTENDED.busy, reason: REASON.upstreamBusy } as const;
-    this.#options.deliver(waiter, stale === undefined ? busy : { kind: "image", image: stale, stale: true });
+  #turnAway(waiter: Waiter, stale: Slab | undefined, otherwise: Outcome = BUSY): void {
+    this.#options.deliver(waiter, stale === undefined ? otherwise : { kind: "image", image: stale, stale: true });
   }
 
   #begin(key: string, tag: number, route: Route, query: Query, waiter: Waiter): Flight {
@@ -199,6 +206,7 @@ export class Forwarder {
     early?.cancel();
     flight.route.inFlight -= 1;
     this.#flights.delete(flight.key);
+    if (outcome.kind === "image") this.#failures.answered(flight.key);
     const useStale = outcome.kind === "failed" && stale !== undefined;
     this.#settle(flight, useStale ? { kind: "image", image: stale, stale: true } : outcome);
   }
@@ -214,6 +222,7 @@ export class Forwarder {
     const tried: Upstream[] = [];
     let why = "every upstream of this route is down";
     let code: number = EDE.NO_REACHABLE_AUTHORITY;
+    let ours = false;
     for (const limit of ATTEMPT_LIMITS) {
       const upstream = pick(flight.route, tried);
       if (upstream === undefined || this.#closed) break;
@@ -223,10 +232,13 @@ export class Forwarder {
       const read = this.#read(flight, result);
       if (read.kind === "image") return read;
       why = `${upstream.target.address} ${read.why}`;
+      ours = result.kind === "no-socket";
       code = result.kind === "unreachable" ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
       if (allDown(flight.route)) break;
     }
-    return { kind: "failed", extended: extendedError(code, why), reason: REASON.upstreamFailed };
+    const extended = extendedError(code, why);
+    if (!ours && !this.#closed) this.#failures.failed(flight.key, extended);
+    return { kind: "failed", extended, reason: REASON.upstreamFailed };
   }
 
   /** An answer is stored and is the outcome; anything else is a reason to ask the next. */
@@ -287,7 +299,9 @@ export class Forwarder {
     if (result.kind === "unreachable") this.counters.unreachable += 1;
     if (result.kind !== "timeout" && result.kind !== "unreachable") upstream.succeeded();
     else if (kind !== "again") upstream.failed(sent, kind === "probe" || result.kind === "unreachable");
-    if (upstream.down !== wasDown) this.#options.onChange();
+    if (upstream.down === wasDown) return;
+    if (wasDown) this.#failures.clear(); // what failed for its sake may be asked again
+    this.#options.onChange();
   }
 
   /** Asks upstreams that are suspected or down for the SOA of their zone, now and then: so they come back by themselves. */
@@ -303,6 +317,8 @@ export class Forwarder {
     }
   }
 }
+
+const BUSY: Outcome = { kind: "failed", extended: EXTENDED.busy, reason: REASON.upstreamBusy };
 
 /** A client's question, the same asked of the same upstream again, or a probe. */
 type Kind = "question" | "again" | "probe";
