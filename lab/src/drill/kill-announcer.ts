@@ -6,6 +6,7 @@ import { settled } from "./settled.ts";
 
 export const killAnnouncer: Drill = {
   name: "kill-announcer",
+  variants: ["anycast", "ospf"],
   intent:
     "kill -9 of New York's announcer: its session ends, so all three addresses move although every service is well",
   async run({ lab, clock }) {

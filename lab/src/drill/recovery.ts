@@ -7,6 +7,7 @@ import { settled } from "./settled.ts";
 
 export const recovery: Drill = {
   name: "recovery",
+  variants: ["anycast", "ospf"],
   intent:
     "the killed resolver is restarted, proves itself, is announced again, and the traffic flows back without a loss",
   async run({ lab, clock }) {

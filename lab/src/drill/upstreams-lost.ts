@@ -1,0 +1,120 @@
+import { seconds } from "@stitch/clock";
+import { type Lab, millisecondsBetween } from "../lab.ts";
+import { until } from "../poll.ts";
+import { experience } from "../probe/gap.ts";
+import { askNew, probeDns, startUpstream } from "../probe/start.ts";
+import { type Drill, type DrillContext, type Row, tenths, unless } from "./drill.ts";
+import { CALM, LON, NEAREST, NYC, SITES, TWINS, UPSTREAM, VIPS, WHOAMI, type SitePlan } from "./plan.ts";
+import { devicesTo, settled } from "./settled.ts";
+import { wishOf } from "./wish.ts";
+
+/** Enough questions at once to convince a resolver that its upstream is gone. */
+const QUESTIONS = 4;
+const PATIENCE = seconds(30);
+
+export const upstreamsLost: Drill = {
+  name: "upstreams-lost",
+  variants: ["anycast"],
+  intent:
+    "one site's upstream DNS is cut, and no client uses that site; then every site's, and every address is still answered",
+  async run(context) {
+    const { lab, clock } = context;
+    await settled(lab, clock);
+    const upstream = await startUpstream(lab, UPSTREAM.node, UPSTREAM.address);
+    try {
+      await until(clock, "forwarded names to be answered", PATIENCE, () => forwards(lab, "branch"));
+      const one = await cut(context, [NYC], "client-nyc");
+      const avoided = await clients(lab, "nyc's upstream cut");
+      const all = await cut(context, [LON], "client-lon");
+      const both = await clients(lab, "every upstream cut");
+      const orphans = await unannounced(lab);
+      const figures = { one_cut_ms: one, all_cut_ms: all, unannounced: orphans.length };
+      return { rows: [...avoided, ...both].map(({ row }) => row), figures, failures: verdict(avoided, both, orphans) };
+    } finally {
+      await Promise.all(SITES.map((site) => route(lab, site, "del")));
+      await until(clock, "every site to be normal again", seconds(60), () => allNormal(lab));
+      upstream.kill();
+    }
+  },
+};
+
+interface Seen {
+  readonly row: Row;
+  readonly client: string;
+  readonly site: Readonly<Record<string, number>>;
+  readonly sent: number;
+  readonly lost: number;
+}
+
+function verdict(avoided: readonly Seen[], both: readonly Seen[], orphans: readonly string[]): string[] {
+  return [
+    ...avoided.flatMap(({ client, site }) =>
+      unless((site[NYC.site] ?? 0) === 0, `${client} was answered by nyc, whose upstream is gone`),
+    ),
+    ...both.flatMap(({ client, lost, sent }) =>
+      unless(lost <= sent / 10, `${client} lost ${lost} of ${sent} while every upstream was gone`),
+    ),
+    ...orphans.map((address) => `${address} is announced by nobody`),
+  ];
+}
+
+/** The site's router has no way to the upstream any more. Answers how long the announcer took to say last resort, ms. */
+async function cut({ lab, clock }: DrillContext, sites: readonly SitePlan[], client: string): Promise<number> {
+  const began = lab.now();
+  await Promise.all(sites.map((site) => route(lab, site, "add")));
+  for (const { host } of sites) {
+    await until(clock, `${host} to go to last resort`, PATIENCE, async () => {
+      const wish = await wishOf(lab, host, "dns");
+      if (wish === "last-resort") return true;
+      // A resolver learns of a dead upstream from the questions it cannot answer.
+      await askNew(lab, client, VIPS.dns, UPSTREAM.zone, QUESTIONS);
+      return undefined;
+    });
+  }
+  const told = tenths(millisecondsBetween(began, lab.now()));
+  await until(clock, "routes to come to rest", PATIENCE, () => atRest(lab, clock));
+  return told;
+}
+
+/** Two readings of every router that agree. */
+async function atRest(lab: Lab, clock: DrillContext["clock"]): Promise<true | undefined> {
+  const before = await forwardingNow(lab);
+  await new Promise<void>((resolve) => void clock.after("look-again", seconds(1), resolve));
+  return before === (await forwardingNow(lab)) ? true : undefined;
+}
+
+async function forwardingNow(lab: Lab): Promise<string> {
+  const routes = CALM[lab.variant].map(({ node, address }) => devicesTo(lab, node, address));
+  return JSON.stringify(await Promise.all(routes));
+}
+
+async function clients(lab: Lab, when: string): Promise<readonly Seen[]> {
+  const all: Seen[] = [];
+  for (const client of Object.keys(NEAREST)) {
+    const probe = await probeDns(lab, client, VIPS.dns, WHOAMI);
+    const { sent, lost, bySite } = experience(await probe.finish());
+    const row = { when, client, queries: sent, nyc: bySite["nyc"] ?? 0, lon: bySite["lon"] ?? 0, lost };
+    all.push({ row, client, site: bySite, sent, lost });
+  }
+  return all;
+}
+
+/** Addresses to which the core has no route. */
+async function unannounced(lab: Lab): Promise<readonly string[]> {
+  const addresses = [...Object.values(VIPS), ...Object.values(TWINS)];
+  const routes = await Promise.all(addresses.map((address) => devicesTo(lab, "core", address)));
+  return addresses.filter((_address, index) => routes[index]?.length === 0);
+}
+
+async function forwards(lab: Lab, client: string): Promise<true | undefined> {
+  return (await askNew(lab, client, VIPS.dns, UPSTREAM.zone, 1)) === 1 ? true : undefined;
+}
+
+async function allNormal(lab: Lab): Promise<true | undefined> {
+  const wishes = await Promise.all(SITES.map(({ host }) => wishOf(lab, host, "dns")));
+  return wishes.every((wish) => wish === "normal") ? true : undefined;
+}
+
+async function route(lab: Lab, { router }: SitePlan, what: "add" | "del"): Promise<void> {
+  await lab.exec(router, ["ip", "route", what, "unreachable", `${UPSTREAM.address}/32`], { mayFail: what === "del" });
+}

@@ -1,0 +1,45 @@
+import { experience } from "../probe/gap.ts";
+import { probeDns } from "../probe/start.ts";
+import { killed } from "./blow.ts";
+import { type Drill, tenths, unless } from "./drill.ts";
+import { failover } from "./failover.ts";
+import { NEAREST, TWINS, WHOAMI } from "./plan.ts";
+import { settled } from "./settled.ts";
+
+/** As long as IPv4 takes through the same two routers, with room for a busy machine. */
+const LONGEST_GAP_MS = 1_500;
+
+export const v6: Drill = {
+  name: "v6",
+  variants: ["anycast"],
+  intent: "the same by IPv6: every client is answered by its near site, and by the other when the resolver is killed",
+  async run({ lab, clock }) {
+    await settled(lab, clock);
+    const rows = [];
+    const failures: string[] = [];
+    for (const [client, { site }] of Object.entries(NEAREST)) {
+      const probe = await probeDns(lab, client, TWINS.dns, WHOAMI);
+      const { sent, lost, bySite } = experience(await probe.finish());
+      rows.push({ client, what: "nearest", queries: sent, nyc: bySite["nyc"] ?? 0, lon: bySite["lon"] ?? 0, lost });
+      failures.push(...unless(bySite[site] === sent, `${client}: ${bySite[site] ?? 0} of ${sent} answered by ${site}`));
+    }
+    const seen = await failover(lab, clock, TWINS.dns, killed(lab.variant));
+    const figures = { v6_gap_branch_ms: tenths(seen.branchGapMs), v6_gap_near_ms: tenths(seen.nearGapMs) };
+    const [branch, near] = [figures.v6_gap_branch_ms, figures.v6_gap_near_ms];
+    failures.push(
+      ...unless(Math.max(branch, near) <= LONGEST_GAP_MS, `a client waited ${Math.max(branch, near)} ms`),
+      ...unless(seen.branchLost > 0, "nobody lost anything: the killed resolver was not the one that answered"),
+    );
+    const what = "dns killed";
+    const blank = { queries: "", nyc: "", lon: "" };
+    return {
+      rows: [
+        ...rows.map((row) => ({ ...row, "gap ms": "" })),
+        { client: "branch", what, ...blank, lost: seen.branchLost, "gap ms": branch },
+        { client: "client-nyc", what, ...blank, lost: seen.nearLost, "gap ms": near },
+      ],
+      figures,
+      failures,
+    };
+  },
+};
