@@ -12,8 +12,8 @@ export function isVariant(name: string): name is Variant {
   return (VARIANTS as readonly string[]).includes(name);
 }
 
-export function topologyFile(variant: Variant): string {
-  return join(ROOT, "lab", variant, `${variant}.clab.yml`);
+export function topologyFile(name: Variant): string {
+  return join(ROOT, "lab", name, `${name}.clab.yml`);
 }
 
 /** What a host's `cmd` is handed to. */

@@ -108,6 +108,13 @@ function message(type: number, length: number): number[] {
   return bytes.fill(255, 0, 16).with(17, length).with(18, type);
 }
 
+/** Ethernet, IPv4, OSPF version 2. */
+function ospf(type: number, source: number[]): Uint8Array {
+  const packet = new Uint8Array(58);
+  packet.set([0x45, 0, 0, 0, 0, 0, 0, 0, 1, 89, 0, 0, ...source, 224, 0, 0, 5, 2, type], 14);
+  return packet;
+}
+
 describe("a capture", () => {
   const host = [10, 3, 1, 10];
   const packets = [
@@ -131,11 +138,6 @@ describe("a capture", () => {
   });
 
   test("shows the first Link State Update of the host, and no Hello", () => {
-    const ospf = (type: number, source: number[]): Uint8Array => {
-      const packet = new Uint8Array(58);
-      packet.set([0x45, 0, 0, 0, 0, 0, 0, 0, 1, 89, 0, 0, ...source, 224, 0, 0, 5, 2, type], 14);
-      return packet;
-    };
     const sent = [ospf(4, host), ospf(1, host), ospf(4, [10, 3, 1, 1]), ospf(4, host)];
     const seen = sent.map((bytes, n) => ({ time: at(n), bytes }));
     expect([firstLinkStateUpdate(seen, "10.3.1.10", at(1)), firstUpdate(seen, "10.3.1.10", at(0))]).toEqual([

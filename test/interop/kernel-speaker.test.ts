@@ -15,6 +15,10 @@ const STITCH = join(import.meta.dirname, "../../packages/cli/bin/stitch.js");
 const SOON = { timeout: 20_000, interval: 20 };
 const NORMAL = "10.10.10.123 dev lo scope link metric 20";
 
+function vipSix(address: string, service: string): string {
+  return `{ prefix: "${address}/128", service: ${service}, check: { lease: "http://127.0.0.1:8123" } }`;
+}
+
 describe.skipIf(skipped)("the kernel speaker", () => {
   let namespace: Namespace;
   let folder: string;
@@ -59,7 +63,7 @@ announcer:
   asn: 65101
   routerId: 10.1.0.10
   control: ${JSON.stringify(join(folder, "announcer.sock"))}
-  drain: { time: 1s, max: 2s }
+  drain: { time: 300ms, max: 600ms }
   kernel: { watchdog: 1s }
   vips: [ { prefix: 10.10.10.123/32, service: ntp, holdDown: 100ms, check: { lease: "http://127.0.0.1:8123" } } ]
 `,
@@ -119,6 +123,7 @@ announcer:
     await routeIs(NORMAL);
     await end(announcer, "SIGKILL");
     await routeIs("");
+    expect(await ip("route", "get", "10.10.10.123")).toMatch(/^local/);
     await end(service, "SIGKILL");
   });
 
@@ -126,11 +131,9 @@ announcer:
     await ip("-6", "route", "add", "local", "fd00:10:10::123/128", "dev", "lo");
     const site = join(folder, "site6.yaml");
     const announcer = `asn: 65101, routerId: 10.1.0.10, control: ${JSON.stringify(join(folder, "six.sock"))}`;
-    const vip = (address: string, service: string): string =>
-      `{ prefix: "${address}/128", service: ${service}, check: { lease: "http://127.0.0.1:8123" } }`;
     await writeFile(
       site,
-      `site: nyc\nannouncer: { ${announcer}, kernel: {}, vips: [ ${vip("fd00:10:10::123", "ntp")}, ${vip("fd00:10:10::53", "dns")} ] }\n`,
+      `site: nyc\nannouncer: { ${announcer}, kernel: {}, vips: [ ${vipSix("fd00:10:10::123", "ntp")}, ${vipSix("fd00:10:10::53", "dns")} ] }\n`,
     );
     const [file = "", ...args] = namespace.enter([process.execPath, STITCH, "run", "announcer", "-c", site]);
     const running = spawn(file, args, { stdio: "ignore" });

@@ -36,11 +36,14 @@ export const share: Drill = {
     const during = experience(record);
     const figures = {
       share_lost: during.lost,
-      share_gap_ms: tenths(during.longestGapMs),
       share_alone_lost: lostBetween(record, alone, back),
       share_moved_ms: tenths(millisecondsBetween(killed, alone)),
     };
-    const rows = [rowOf("both", before), rowOf("one killed, and back", during), rowOf("both again", after)];
+    const rows = [
+      rowOf("both", before),
+      rowOf("one killed, and back", during, figures.share_moved_ms),
+      rowOf("both again", after),
+    ];
     return {
       rows,
       figures,
@@ -66,7 +69,7 @@ function isShared({ bySite, answered }: Experience): boolean {
   return Object.keys(NODES).every((node) => (bySite[node] ?? 0) >= answered * LEAST_SHARE);
 }
 
-function rowOf(when: string, { sent, lost, bySite, longestGapMs }: Experience): Row {
+function rowOf(when: string, { sent, lost, bySite }: Experience, turned?: number): Row {
   const counts = Object.fromEntries(Object.keys(NODES).map((node) => [node, bySite[node] ?? 0]));
-  return { when, queries: sent, ...counts, lost, "gap ms": tenths(longestGapMs) };
+  return { when, queries: sent, ...counts, lost, "router turned ms": turned ?? "" };
 }

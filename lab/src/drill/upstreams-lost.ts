@@ -23,16 +23,19 @@ export const upstreamsLost: Drill = {
     const upstream = await startUpstream(lab, UPSTREAM.node, UPSTREAM.address);
     try {
       await until(clock, "forwarded names to be answered", PATIENCE, () => forwards(lab, "branch"));
-      const one = await cut(context, [NYC], "client-nyc");
+      const one = await cut(context, NYC);
       const avoided = await clients(lab, "nyc's upstream cut");
-      const all = await cut(context, [LON], "client-lon");
+      const all = await cut(context, LON);
       const both = await clients(lab, "every upstream cut");
       const orphans = await unannounced(lab);
       const figures = { one_cut_ms: one, all_cut_ms: all, unannounced: orphans.length };
       return { rows: [...avoided, ...both].map(({ row }) => row), figures, failures: verdict(avoided, both, orphans) };
     } finally {
       await Promise.all(SITES.map((site) => route(lab, site, "del")));
-      await until(clock, "every site to be normal again", seconds(60), () => allNormal(lab));
+      const normal = SITES.map((site) =>
+        until(clock, `${site.host} to be normal again`, PATIENCE, () => convinced(lab, site, "normal")),
+      );
+      await Promise.all(normal);
       upstream.kill();
     }
   },
@@ -59,21 +62,19 @@ function verdict(avoided: readonly Seen[], both: readonly Seen[], orphans: reado
 }
 
 /** The site's router has no way to the upstream any more. Answers how long the announcer took to say last resort, ms. */
-async function cut({ lab, clock }: DrillContext, sites: readonly SitePlan[], client: string): Promise<number> {
+async function cut({ lab, clock }: DrillContext, site: SitePlan): Promise<number> {
   const began = lab.now();
-  await Promise.all(sites.map((site) => route(lab, site, "add")));
-  for (const { host } of sites) {
-    await until(clock, `${host} to go to last resort`, PATIENCE, async () => {
-      const wish = await wishOf(lab, host, "dns");
-      if (wish === "last-resort") return true;
-      // A resolver learns of a dead upstream from the questions it cannot answer.
-      await askNew(lab, client, VIPS.dns, UPSTREAM.zone, QUESTIONS);
-      return undefined;
-    });
-  }
+  await route(lab, site, "add");
+  await until(clock, `${site.host} to go to last resort`, PATIENCE, () => convinced(lab, site, "last-resort"));
   const told = tenths(millisecondsBetween(began, lab.now()));
   await until(clock, "routes to come to rest", PATIENCE, () => atRest(lab, clock));
   return told;
+}
+
+/** A resolver learns what became of its upstream from questions: its own host asks them, wherever clients are carried. */
+async function convinced(lab: Lab, { host }: SitePlan, wish: string): Promise<true | undefined> {
+  await askNew(lab, host, VIPS.dns, UPSTREAM.zone, QUESTIONS);
+  return (await wishOf(lab, host, "dns")) === wish ? true : undefined;
 }
 
 /** Two readings of every router that agree. */
@@ -88,15 +89,15 @@ async function forwardingNow(lab: Lab): Promise<string> {
   return JSON.stringify(await Promise.all(routes));
 }
 
-async function clients(lab: Lab, when: string): Promise<readonly Seen[]> {
-  const all: Seen[] = [];
-  for (const client of Object.keys(NEAREST)) {
-    const probe = await probeDns(lab, client, VIPS.dns, WHOAMI);
-    const { sent, lost, bySite } = experience(await probe.finish());
-    const row = { when, client, queries: sent, nyc: bySite["nyc"] ?? 0, lon: bySite["lon"] ?? 0, lost };
-    all.push({ row, client, site: bySite, sent, lost });
-  }
-  return all;
+function clients(lab: Lab, when: string): Promise<readonly Seen[]> {
+  return Promise.all(
+    Object.keys(NEAREST).map(async (client) => {
+      const probe = await probeDns(lab, client, VIPS.dns, WHOAMI);
+      const { sent, lost, bySite } = experience(await probe.finish());
+      const row = { when, client, queries: sent, nyc: bySite["nyc"] ?? 0, lon: bySite["lon"] ?? 0, lost };
+      return { row, client, site: bySite, sent, lost };
+    }),
+  );
 }
 
 /** Addresses to which the core has no route. */
@@ -108,11 +109,6 @@ async function unannounced(lab: Lab): Promise<readonly string[]> {
 
 async function forwards(lab: Lab, client: string): Promise<true | undefined> {
   return (await askNew(lab, client, VIPS.dns, UPSTREAM.zone, 1)) === 1 ? true : undefined;
-}
-
-async function allNormal(lab: Lab): Promise<true | undefined> {
-  const wishes = await Promise.all(SITES.map(({ host }) => wishOf(lab, host, "dns")));
-  return wishes.every((wish) => wish === "normal") ? true : undefined;
 }
 
 async function route(lab: Lab, { router }: SitePlan, what: "add" | "del"): Promise<void> {

@@ -1,4 +1,5 @@
-import { experience } from "../probe/gap.ts";
+import { type Experience, experience } from "../probe/gap.ts";
+import type { Lab } from "../lab.ts";
 import { probeDns } from "../probe/start.ts";
 import { killed } from "./blow.ts";
 import { type Drill, tenths, unless } from "./drill.ts";
@@ -15,26 +16,30 @@ export const v6: Drill = {
   intent: "the same by IPv6: every client is answered by its near site, and by the other when the resolver is killed",
   async run({ lab, clock }) {
     await settled(lab, clock);
-    const rows = [];
-    const failures: string[] = [];
-    for (const [client, { site }] of Object.entries(NEAREST)) {
-      const probe = await probeDns(lab, client, TWINS.dns, WHOAMI);
-      const { sent, lost, bySite } = experience(await probe.finish());
-      rows.push({ client, what: "nearest", queries: sent, nyc: bySite["nyc"] ?? 0, lon: bySite["lon"] ?? 0, lost });
-      failures.push(...unless(bySite[site] === sent, `${client}: ${bySite[site] ?? 0} of ${sent} answered by ${site}`));
-    }
+    const nearest = await Promise.all(Object.keys(NEAREST).map((client) => askFrom(lab, client)));
     const seen = await failover(lab, clock, TWINS.dns, killed(lab.variant));
     const figures = { v6_gap_branch_ms: tenths(seen.branchGapMs), v6_gap_near_ms: tenths(seen.nearGapMs) };
     const [branch, near] = [figures.v6_gap_branch_ms, figures.v6_gap_near_ms];
-    failures.push(
+    const failures = [
+      ...nearest.flatMap(({ client, site, sent, bySite }) =>
+        unless(bySite[site] === sent, `${client}: ${bySite[site] ?? 0} of ${sent} answered by ${site}`),
+      ),
       ...unless(Math.max(branch, near) <= LONGEST_GAP_MS, `a client waited ${Math.max(branch, near)} ms`),
       ...unless(seen.branchLost > 0, "nobody lost anything: the killed resolver was not the one that answered"),
-    );
+    ];
     const what = "dns killed";
     const blank = { queries: "", nyc: "", lon: "" };
     return {
       rows: [
-        ...rows.map((row) => ({ ...row, "gap ms": "" })),
+        ...nearest.map(({ client, sent, bySite, lost }) => ({
+          client,
+          what: "nearest",
+          queries: sent,
+          nyc: bySite["nyc"] ?? 0,
+          lon: bySite["lon"] ?? 0,
+          lost,
+          "gap ms": "",
+        })),
         { client: "branch", what, ...blank, lost: seen.branchLost, "gap ms": branch },
         { client: "client-nyc", what, ...blank, lost: seen.nearLost, "gap ms": near },
       ],
@@ -43,3 +48,11 @@ export const v6: Drill = {
     };
   },
 };
+
+async function askFrom(
+  lab: Lab,
+  client: string,
+): Promise<Experience & { readonly client: string; readonly site: string }> {
+  const probe = await probeDns(lab, client, TWINS.dns, WHOAMI);
+  return { ...experience(await probe.finish()), client, site: NEAREST[client]?.site ?? "" };
+}

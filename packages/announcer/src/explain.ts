@@ -87,11 +87,13 @@ function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStat
 
 function kernelLines({ prefix }: VipStatus, kernel: KernelStatus | undefined): string[] {
   if (kernel === undefined) return [];
-  const { protocol, announced, failure, watched } = kernel;
+  const { protocol, announced, failure, watched, misplaced } = kernel;
   const lines = [
     `The kernel's main table ${announced.includes(prefix) ? "has" : "lacks"} the route (proto ${protocol}).`,
   ];
   if (failure !== "") lines.push(`The kernel's tables cannot be kept in step: ${failure}.`);
+  if (misplaced.includes(prefix))
+    lines.push("It is an address of an interface: routing daemons announce that always, or never, whatever we say.");
   if (!watched) lines.push("No watchdog runs: were the announcer killed now, its routes would stay.");
   return lines;
 }

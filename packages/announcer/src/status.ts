@@ -23,6 +23,8 @@ export interface KernelStatus {
   readonly failure: string;
   /** A watchdog would take the routes away if the announcer died. */
   readonly watched: boolean;
+  /** VIPs that are addresses of an interface, where they should be routes of the local table. */
+  readonly misplaced: readonly string[];
 }
 
 export interface VipStatus {
@@ -80,8 +82,8 @@ export function statusOf(
 
 function kernelStatus({ kernel, config }: Announcer): KernelStatus | undefined {
   if (kernel === undefined || config.kernel === undefined) return undefined;
-  const { asserted: announced, failure, watched } = kernel;
-  return { protocol: config.kernel.protocol, announced, failure, watched };
+  const { asserted: announced, failure, watched, misplaced } = kernel;
+  return { protocol: config.kernel.protocol, announced, failure, watched, misplaced };
 }
 
 function vipStatus(announcer: Announcer, vip: Vip, clock: Clock): VipStatus {

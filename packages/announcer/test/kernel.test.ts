@@ -1,8 +1,10 @@
+import { BlockList } from "node:net";
 import { GRACEFUL_SHUTDOWN, formatPrefix, type Prefix } from "@stitch/bgp-speaker";
 import { milliseconds, seconds } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Journal } from "../src/journal.ts";
+import type { KernelTables } from "../src/speaker/ip-output.ts";
 import type { RouteTable } from "../src/speaker/ip-command.ts";
 import { kernelRouteFor, type Difference, type KernelRoute } from "../src/speaker/kernel-route.ts";
 import { KernelSpeaker } from "../src/speaker/kernel.ts";
@@ -16,7 +18,8 @@ const NTP: Prefix = { family: "ipv4", address: "10.10.10.123", length: 32 };
 /** The kernel's main table: what is in it, how often somebody forked, and a way to make it refuse. */
 class FakeTable implements RouteTable {
   readonly routes = new Map<string, KernelRoute>();
-  local = new Set(["10.10.10.53"]);
+  readonly local = new BlockList();
+  readonly onInterface = new Set<string>();
   reads = 0;
   changes = 0;
   refusal: string | undefined;
@@ -25,9 +28,10 @@ class FakeTable implements RouteTable {
     return [...this.routes.keys()].toSorted();
   }
 
-  read() {
+  read(): Promise<KernelTables> {
     this.reads += 1;
-    return this.#answer({ routes: [...this.routes.values()], local: this.local });
+    const { local, onInterface } = this;
+    return this.#answer({ routes: [...this.routes.values()], local, onInterface });
   }
 
   change({ add, remove }: Difference): Promise<void> {
@@ -194,11 +198,20 @@ describe("the kernel speaker", () => {
   });
 
   test("knows which addresses the local table delivers here, once it has read it", async () => {
+    table.local.addAddress("10.10.10.53", "ipv4");
     expect(speaker.hasAddress("10.10.10.53")).toBeUndefined();
     speaker.start();
     await settled();
     expect([speaker.hasAddress("10.10.10.53"), speaker.hasAddress("10.10.10.123")]).toEqual([true, false]);
     expect(speaker.hasAddress("fd00::1")).toBeUndefined();
+  });
+
+  test("says once that a VIP is an address of an interface, where its route decides nothing", async () => {
+    table.onInterface.add("10.10.10.53").add("10.1.0.10");
+    speaker.start();
+    await settled();
+    await advance(seconds(4));
+    expect([speaker.misplaced, told()]).toEqual([["10.10.10.53/32"], ["address-on-interface"]]);
   });
 
   test("leaves nothing behind when it stops, and lets its watchdog go", async () => {

@@ -1,3 +1,4 @@
+import { BlockList } from "node:net";
 import { parsePrefix, type Prefix } from "@stitch/bgp-speaker";
 import type { KernelRoute } from "./kernel-route.ts";
 
@@ -5,8 +6,10 @@ import type { KernelRoute } from "./kernel-route.ts";
 export interface KernelTables {
   /** Routes of our protocol in the main table. */
   readonly routes: readonly KernelRoute[];
-  /** Addresses that are delivered to this machine, by the local table. */
-  readonly local: ReadonlySet<string>;
+  /** Addresses that the local table delivers to this machine. */
+  readonly local: BlockList;
+  /** Those of them that an interface has: the kernel itself put them into the table. */
+  readonly onInterface: ReadonlySet<string>;
 }
 
 /** One route as `ip -json route show` writes it, as far as it is looked at. */
@@ -14,6 +17,7 @@ interface ShownRoute {
   readonly type?: unknown;
   readonly dst?: unknown;
   readonly metric?: unknown;
+  readonly protocol?: unknown;
 }
 
 /** Reads what `ip -json -batch` printed: the main table and the local one, an array and a line each. Undefined if not so. */
@@ -25,8 +29,20 @@ export function parseTables(text: string, family: Prefix["family"]): KernelTable
   if (main === undefined || local === undefined || more.length > 0) return undefined;
   return {
     routes: main.flatMap((shown) => kernelRoute(shown, family)),
-    local: new Set(local.flatMap(({ dst }) => (typeof dst === "string" ? [dst] : []))),
+    local: blocksOf(local, family),
+    onInterface: new Set(
+      local.flatMap(({ dst, protocol }) => (typeof dst === "string" && protocol === "kernel" ? [dst] : [])),
+    ),
   };
+}
+
+function blocksOf(shown: readonly ShownRoute[], family: Prefix["family"]): BlockList {
+  const blocks = new BlockList();
+  for (const { dst } of shown) {
+    const prefix = typeof dst === "string" ? prefixOf(dst, family) : undefined;
+    if (prefix?.family === family) blocks.addSubnet(prefix.address, prefix.length, family);
+  }
+  return blocks;
 }
 
 function arrayIn(line: string): readonly ShownRoute[] | undefined {

@@ -1,3 +1,4 @@
+import type { BlockList } from "node:net";
 import { formatPrefix, type Advertisement, type Prefix, type ReceivedPath } from "@stitch/bgp-speaker";
 import { milliseconds, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
 import type { Journal } from "../journal.ts";
@@ -38,7 +39,8 @@ export class KernelSpeaker implements Speaker {
   readonly #options: KernelSpeakerOptions;
   readonly #watchdog: Watchdog;
   readonly #counts = new Map<KernelReason, number>(KERNEL_REASONS.map((reason) => [reason, 0]));
-  readonly #local = new Map<Prefix["family"], ReadonlySet<string>>();
+  readonly #local = new Map<Prefix["family"], BlockList>();
+  #misplaced: readonly string[] = [];
   #wished: readonly KernelRoute[] = [];
   /** What we have put into the kernel, and nobody has taken away as far as we know. */
   #asserted: readonly KernelRoute[] = [];
@@ -83,7 +85,13 @@ export class KernelSpeaker implements Speaker {
 
   /** True when the local table delivers `address` to this machine; undefined when the tables have not been read. */
   hasAddress(address: string): boolean | undefined {
-    return this.#local.get(address.includes(":") ? "ipv6" : "ipv4")?.has(address);
+    const family = address.includes(":") ? "ipv6" : "ipv4";
+    return this.#local.get(family)?.check(address, family);
+  }
+
+  /** VIPs that are addresses of an interface: routing daemons prefer that to our route, and announce it always or never. */
+  get misplaced(): readonly string[] {
+    return this.#misplaced;
   }
 
   start(): void {
@@ -148,13 +156,22 @@ export class KernelSpeaker implements Speaker {
   async #read(): Promise<readonly KernelRoute[]> {
     const { prefixes, table } = this.#options;
     const found: KernelRoute[] = [];
+    const onInterface = new Set<string>();
     for (const family of new Set(prefixes.map((prefix) => prefix.family))) {
-      const { routes, local } = await table.read(family);
-      found.push(...routes);
-      this.#local.set(family, local);
+      const tables = await table.read(family);
+      found.push(...tables.routes);
+      this.#local.set(family, tables.local);
+      for (const address of tables.onInterface) onInterface.add(address);
     }
     this.#everRead = true;
+    this.#noteMisplaced(prefixes.filter(({ address }) => onInterface.has(address)).map(formatPrefix));
     return found;
+  }
+
+  #noteMisplaced(misplaced: readonly string[]): void {
+    const news = misplaced.filter((name) => !this.#misplaced.includes(name));
+    if (news.length > 0) this.#tell("address-on-interface", news.join(", "));
+    this.#misplaced = misplaced;
   }
 
   /** Where the kernel is not as we left it: somebody else has been at work, or an announcer before us. */

@@ -2,6 +2,7 @@
 export const KERNEL_REASONS = [
   "ip-failed",
   "ip-recovered",
+  "address-on-interface",
   "route-missing",
   "route-leftover",
   "watchdog-started",
