@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { deleteNamespace, makeNamespace, namespacesUnavailable, type Namespace } from "@stitch/peers";
+import { deleteNamespace, makeNamespace, namespacesUnavailable, peer, type Namespace } from "@stitch/peers";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
@@ -14,6 +14,23 @@ const skipped = lacking !== undefined && process.env["CI"] === undefined;
 const STITCH = join(import.meta.dirname, "../../packages/cli/bin/stitch.js");
 const SOON = { timeout: 20_000, interval: 20 };
 const NORMAL = "10.10.10.123 dev lo scope link metric 20";
+
+/** `learn` takes routes that others made; what it learns keeps the kernel's metric. */
+const BIRD = `router id 10.3.1.10;
+protocol device { }
+protocol kernel { learn; scan time 1; ipv4 { import where krt_source = 199; export none; }; }
+protocol ospf v2 ospf1 {
+  ipv4 {
+    import all;
+    export filter {
+      if source != RTS_INHERIT then reject;
+      if krt_metric = 16777214 then ospf_metric2 = 16777214; else ospf_metric2 = 20;
+      accept;
+    };
+  };
+  area 0 { interface "to-tor" { type ptp; }; };
+}
+`;
 
 function vipSix(address: string, service: string): string {
   return `{ prefix: "${address}/128", service: ${service}, check: { lease: "http://127.0.0.1:8123" } }`;
@@ -125,6 +142,32 @@ announcer:
     await routeIs("");
     expect(await ip("route", "get", "10.10.10.123")).toMatch(/^local/);
     await end(service, "SIGKILL");
+  });
+
+  test("is understood by BIRD, which passes the normal route and the last resort on to OSPF with metrics apart", async () => {
+    const [config, control] = [join(folder, "bird.conf"), join(folder, "bird.ctl")];
+    await writeFile(config, BIRD);
+    await ip("link", "add", "name", "to-tor", "type", "veth", "peer", "name", "tor");
+    await ip("address", "add", "10.3.1.10/24", "dev", "to-tor");
+    for (const device of ["to-tor", "tor"]) await ip("link", "set", device, "up");
+    const bird = await peer("bird");
+    const [file = "", ...args] = namespace.enter([bird.program("bird"), "-f", "-c", config, "-s", control]);
+    const daemon = spawn(file, args, { stdio: "ignore", env: { ...process.env, ...bird.env } });
+    processes.add(daemon);
+    const exported = (pattern: RegExp): Promise<void> =>
+      vi.waitFor(async () => {
+        const command = ["-s", control, "show", "route", "export", "ospf1", "all"];
+        expect((await execa(bird.program("birdc"), command, { env: bird.env })).stdout).toMatch(pattern);
+      }, SOON);
+    const [announcer, service] = [start("announcer"), start("ntp")];
+    await exported(/10\.10\.10\.123\/32\s+unicast[^]*metric2: 20\b/);
+    await execa(process.execPath, [STITCH, "drain", "ntp", "-c", join(folder, "site.yaml")]);
+    await exported(/10\.10\.10\.123\/32\s+blackhole[^]*metric2: 16777214\b/);
+    await end(service, "SIGKILL");
+    await exported(/^(?![^]*10\.10\.10\.123)[^]*ready/);
+    await end(announcer, "SIGKILL");
+    await end(daemon, "SIGTERM");
+    await rm(join(folder, "drains.json"), { force: true });
   });
 
   test("finds an address of IPv6 in the local table, where binding cannot tell", async () => {
