@@ -55,3 +55,9 @@ export const CALM: Readonly<Record<Variant, readonly CalmRoute[]>> = {
   ospf: everywhere(Object.values(VIPS)),
   ecmp: [{ node: "tor", address: VIPS.dns, devices: ["to-one", "to-two"] }],
 };
+
+/**
+ * Queries that a planned move may cost. BGP's routers turn one after the other, from the far end. In a link-state network a router may turn before the one that sends to it
+ * has: for that millisecond the two send a packet to and fro until its time to live is over. No announcer can prevent that.
+ */
+export const PLANNED_LOSS: Readonly<Record<Variant, number>> = { anycast: 0, ospf: 20, ecmp: 0 };
