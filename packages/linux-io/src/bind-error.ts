@@ -27,6 +27,9 @@ function advice(local: Endpoint, protocol: string, code: string, platform: NodeJ
       return `this machine has no ${local.address.includes(":") ? "IPv6" : "IPv4"}; take the address out of the configuration`;
     case "EINVAL":
       return "this is no address to bind; a link-local one needs its interface, as in fe80::1%eth0";
+    case "EMFILE":
+    case "ENFILE":
+      return "too many files are open; raise the limit (`ulimit -n`) or listen on fewer addresses";
     case "ERR_SOCKET_BAD_PORT":
       return "ports go from 1 to 65535 (0 lets the system choose)";
     default:

@@ -37,6 +37,8 @@ export interface Arrivals {
 }
 
 export const TRUNCATED = 1;
+/** Of a socket set: no datagram but the error that an earlier send met; its errno, positive, stands in `lengths`. */
+export const SEND_ERROR = 2;
 
 export interface Replies {
   readonly slotSize: number;
@@ -60,8 +62,23 @@ export interface DatagramSocketOptions {
   /** Kernel receive buffer wanted, in bytes; what was granted is reported. */
   readonly receiveBuffer: number;
   readonly receiveTime?: boolean;
+  /** Whether the hop limit of arrivals is wanted. */
+  readonly receiveHopLimit?: boolean;
   /** Hop limit of what is sent (255 lets a peer see that it is one hop away). */
   readonly hopLimit?: number;
+  /** Traffic class of what is sent, the whole octet (RFC 2474): 192 is CS6, network control. */
+  readonly trafficClass?: number;
+  /** SO_REUSEPORT: several sockets of one user share the address and the kernel spreads flows over them. */
+  readonly reusePort?: boolean;
+  /** IP_FREEBIND: bind an address that is not on this machine yet. */
+  readonly freeBind?: boolean;
+  /** Receive from this peer only and send to it; replies and `sendMany` need no records then. */
+  readonly peer?: Endpoint;
+  /**
+   * Write the wall time into each reply at this offset just before it is sent: 32 bits of seconds since 1900, 32 of
+   * fraction, as NTP has it (RFC 5905 section 6). The only octets of a payload that the socket writes by itself.
+   */
+  readonly stampAt?: number;
   readonly onBatch: BatchHandler;
   /**
    * Called for a failure of `onBatch` or of the socket, at most once a second; the socket goes on where it can. Must not
@@ -74,10 +91,21 @@ export interface DatagramSocketOptions {
 export interface SocketCounters {
   received: number;
   batches: number;
+  /** Batches that were as large as asked for: with most of them full, the socket is saturated. */
+  fullBatches: number;
   truncated: number;
   sent: number;
   sendFailures: number;
   handlerFailures: number;
+}
+
+/** Datagrams to originate with `sendMany`: datagram i begins at i * slotSize and goes to the record of slot i. */
+export interface Outgoing {
+  readonly slotSize: number;
+  readonly bytes: Uint8Array;
+  readonly lengths: Int32Array;
+  /** ENDPOINT_BYTES each; empty for a socket with a peer. */
+  readonly peers: Uint8Array;
 }
 
 /** What an implementation cannot do on this machine, said once in health and log. */
@@ -87,7 +115,10 @@ export type Lacking =
   | "hop-limit"
   | "local-address"
   | "kernel-drops"
-  | "receive-buffer";
+  | "receive-buffer"
+  | "send-stamp"
+  | "free-bind"
+  | "traffic-class";
 
 export interface DatagramSocket {
   readonly implementation: "dgram" | "native";
@@ -102,6 +133,11 @@ export interface DatagramSocket {
    * Never throws and never waits: failures are counted. `bytes` may be reused at once.
    */
   send(peer: Uint8Array, peerOffset: number, local: Uint8Array, localOffset: number, bytes: Uint8Array): void;
+  /**
+   * Sends datagrams [0, count) in as few system calls as it can. Returns how many are done with: sent, or counted as
+   * failures. The rest found no room in the kernel; it is the caller's to offer again.
+   */
+  sendMany(outgoing: Outgoing, count: number): number;
   /** Datagrams that the kernel dropped for want of buffer; undefined where it cannot be known. */
   kernelDrops(): number | undefined;
   /** Stops receiving at once; resolves, always the same promise, when the system has let go of the address. */

@@ -1,9 +1,16 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { readFileSync } from "node:fs";
-import { elapsed, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
+import type { Clock } from "@stitch/clock";
 import { BindError } from "./bind-error.ts";
-import { TRUNCATED, type DatagramSocket, type DatagramSocketOptions, type Lacking } from "./datagrams.ts";
+import {
+  TRUNCATED,
+  type DatagramSocket,
+  type DatagramSocketOptions,
+  type Lacking,
+  type Outgoing,
+} from "./datagrams.ts";
 import { ENDPOINT_BYTES, readEndpoint, writeEndpoint, type Endpoint } from "./endpoint.ts";
+import { FailureReport } from "./failure-report.ts";
 import { dropsOf } from "./proc-net-udp.ts";
 import { withZoneIndex, withZoneName } from "./zone.ts";
 import { ArrivalSlab, ReplySlab } from "./slabs.ts";
@@ -16,8 +23,6 @@ const MOST_REPLY_SLABS = 8;
 const MOST_QUEUED_BYTES = 4 * 2 ** 20;
 /** What the bookkeeping of one waiting send costs, in bytes, so that empty datagrams are bounded too. */
 const QUEUED_SEND_OVERHEAD = 512;
-/** A stranger may know a datagram that makes the handler fail: each is counted, one in this time is told. */
-const FAILURE_INTERVAL: Duration = seconds(1);
 
 /**
  * The batch interface on node:dgram: one system call and several objects per datagram, right everywhere.
@@ -28,31 +33,42 @@ export class DgramSocket implements DatagramSocket {
   readonly lacking: readonly Lacking[];
   readonly local: Endpoint;
   readonly grantedReceiveBuffer: number;
-  readonly counters = { received: 0, batches: 0, truncated: 0, sent: 0, sendFailures: 0, handlerFailures: 0 };
+  readonly counters = {
+    received: 0,
+    batches: 0,
+    fullBatches: 0,
+    truncated: 0,
+    sent: 0,
+    sendFailures: 0,
+    handlerFailures: 0,
+  };
   readonly #socket: Socket;
   readonly #options: DatagramSocketOptions;
   readonly #arrivals: ArrivalSlab;
   readonly #remotes: RemoteInfo[] = [];
+  readonly #failures: FailureReport;
   readonly #slabs: ReplySlab[] = [];
   #discard: ReplySlab | undefined;
   readonly #localRecord = new Uint8Array(ENDPOINT_BYTES);
+  readonly #peerRecord = new Uint8Array(ENDPOINT_BYTES);
   readonly #kernelDropsKnown: boolean;
   #flushDue = false;
   #delivering = false;
   #closing: Promise<void> | undefined;
   #queuedBytes = 0;
-  #lastFailure: Instant | undefined;
 
   /** Resolves with an open socket, or rejects with a BindError that a person can act on. */
   static async open(options: DatagramSocketOptions): Promise<DgramSocket> {
-    const { local } = options;
+    const { local, peer, reusePort = false } = options;
     const socket = createSocket({
       type: local.address.includes(":") ? "udp6" : "udp4",
       ipv6Only: local.address.includes(":"),
+      reusePort,
       // Addresses are literals: without this, node:dgram asks its resolver, and defers, on every send.
       lookup: (host, _options, done) => done(null, host, host.includes(":") ? 6 : 4),
     });
     await bound(socket, local);
+    if (peer !== undefined) await connected(socket, local, peer);
     try {
       return new DgramSocket(socket, options);
     } catch (failure) {
@@ -65,15 +81,17 @@ export class DgramSocket implements DatagramSocket {
     const { address, port } = socket.address();
     this.#socket = socket;
     this.#options = options;
+    this.#failures = new FailureReport(options.clock, options.onFailure);
     this.local = { address, port };
     this.#arrivals = new ArrivalSlab(options.batchSize, options.slotSize);
     this.grantedReceiveBuffer = grantedBuffer(socket, options.receiveBuffer);
     this.#kernelDropsKnown = this.kernelDrops() !== undefined;
     if (!isWildcard(address)) writeEndpoint(withZoneIndex(this.local), this.#localRecord, 0);
+    if (options.peer !== undefined) writeEndpoint(withZoneIndex(options.peer), this.#peerRecord, 0);
     this.lacking = this.#lacking();
     if (options.hopLimit !== undefined) socket.setTTL(options.hopLimit);
     socket.on("message", (bytes, remote) => this.#arrived(bytes, remote));
-    socket.on("error", (failure) => this.#tell(failure));
+    socket.on("error", (failure) => this.#failures.tell(failure));
   }
 
   send(peer: Uint8Array, peerOffset: number, _local: Uint8Array, _localOffset: number, bytes: Uint8Array): void {
@@ -89,6 +107,18 @@ export class DgramSocket implements DatagramSocket {
       this.#queuedBytes -= cost;
       this.#sent(failure);
     });
+  }
+
+  sendMany(outgoing: Outgoing, count: number): number {
+    const { bytes, slotSize, lengths, peers } = outgoing;
+    for (let i = 0; i < count; i += 1) {
+      const length = lengths[i] ?? 0;
+      const datagram = bytes.subarray(i * slotSize, i * slotSize + length);
+      if (length < 0 || length > slotSize) this.counters.sendFailures += 1;
+      else if (peers.length > 0) this.send(peers, i * ENDPOINT_BYTES, this.#localRecord, 0, datagram);
+      else this.send(this.#peerRecord, 0, this.#localRecord, 0, datagram);
+    }
+    return count;
   }
 
   kernelDrops(): number | undefined {
@@ -109,8 +139,13 @@ export class DgramSocket implements DatagramSocket {
   }
 
   #lacking(): Lacking[] {
-    const lacking: Lacking[] = ["native-batches", "hop-limit"];
-    if (this.#options.receiveTime === true) lacking.push("kernel-receive-time");
+    const lacking: Lacking[] = ["native-batches"];
+    const { receiveHopLimit, receiveTime, stampAt, freeBind, trafficClass } = this.#options;
+    if (receiveHopLimit === true) lacking.push("hop-limit");
+    if (receiveTime === true) lacking.push("kernel-receive-time");
+    if (stampAt !== undefined) lacking.push("send-stamp");
+    if (freeBind === true) lacking.push("free-bind");
+    if (trafficClass !== undefined) lacking.push("traffic-class");
     if (this.#localRecord[0] === 0) lacking.push("local-address");
     if (!this.#kernelDropsKnown) lacking.push("kernel-drops");
     if (this.grantedReceiveBuffer < this.#options.receiveBuffer) lacking.push("receive-buffer");
@@ -148,24 +183,18 @@ export class DgramSocket implements DatagramSocket {
     if (this.#arrivals.count === 0 || this.#closing !== undefined) return;
     const slab = this.#freeSlab();
     this.counters.batches += 1;
+    if (this.#arrivals.count === this.#arrivals.capacity) this.counters.fullBatches += 1;
     this.#delivering = true;
     try {
       this.#options.onBatch(this.#arrivals, slab);
     } catch (failure) {
       this.counters.handlerFailures += 1;
-      this.#tell(failure instanceof Error ? failure : new Error(String(failure)));
+      this.#failures.tell(failure);
     } finally {
       this.#delivering = false;
       this.#reply(slab);
       this.#arrivals.count = 0;
     }
-  }
-
-  #tell(failure: Error): void {
-    const now = this.#options.clock.now();
-    if (this.#lastFailure !== undefined && elapsed(this.#lastFailure, now) < FAILURE_INTERVAL) return;
-    this.#lastFailure = now;
-    this.#options.onFailure(failure);
   }
 
   /** A slab whose bytes the system no longer reads; when all wait, one whose replies will be dropped and counted. */
@@ -208,7 +237,8 @@ export class DgramSocket implements DatagramSocket {
     done: (failure: Error | null) => void,
   ): void {
     try {
-      this.#socket.send(bytes, offset, length, to.port, to.address, done);
+      if (this.#options.peer === undefined) this.#socket.send(bytes, offset, length, to.port, to.address, done);
+      else this.#socket.send(bytes, offset, length, done);
     } catch (failure) {
       done(failure as Error); // port 0 from a forged datagram: node:dgram refuses it by throwing
     }
@@ -235,6 +265,16 @@ function bound(socket: Socket, local: Endpoint): Promise<void> {
     socket.bind({ address: local.address, port: local.port, exclusive: true }, () => {
       socket.off("error", refused);
       resolve();
+    });
+  });
+}
+
+function connected(socket: Socket, local: Endpoint, peer: Endpoint): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    socket.connect(peer.port, peer.address, (failure?: NodeJS.ErrnoException) => {
+      if (!(failure instanceof Error)) return resolve();
+      socket.close();
+      reject(new BindError(local, "udp", failure, process.platform));
     });
   });
 }

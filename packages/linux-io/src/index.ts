@@ -1,5 +1,7 @@
 import type { DatagramSocket, DatagramSocketOptions } from "./datagrams.ts";
 import { DgramSocket } from "./dgram-socket.ts";
+import { NativeSocket } from "./native-socket.ts";
+import { loadNative } from "./native.ts";
 
 export { addAddress, BindError } from "./bind-error.ts";
 export type {
@@ -8,10 +10,22 @@ export type {
   DatagramSocket,
   DatagramSocketOptions,
   Lacking,
+  Outgoing,
   Replies,
   SocketCounters,
 } from "./datagrams.ts";
-export { TRUNCATED } from "./datagrams.ts";
+export { monotonicNanoseconds, readKernelClock, realtimeNanoseconds } from "./kernel-clock.ts";
+export { loadNative, type KernelClock, type TcpState } from "./native.ts";
+export { openSocketSet, type SetArrivals, type SocketSet, type SocketSetOptions } from "./socket-set.ts";
+export {
+  canConnectTcp,
+  ConnectError,
+  connectTcp,
+  LONGEST_MD5_PASSWORD,
+  tcpState,
+  type TcpConnectOptions,
+} from "./tcp-connect.ts";
+export { SEND_ERROR, TRUNCATED } from "./datagrams.ts";
 export type { Endpoint } from "./endpoint.ts";
 export {
   ENDPOINT_BYTES,
@@ -25,7 +39,13 @@ export {
   writeEndpoint,
 } from "./endpoint.ts";
 
-/** Opens a socket with the best implementation that this machine has. */
-export function openDatagramSocket(options: DatagramSocketOptions): Promise<DatagramSocket> {
-  return DgramSocket.open(options);
+/** Opens a socket with the best implementation that this machine has, or with node:dgram when that is asked for. */
+export function openDatagramSocket(
+  options: DatagramSocketOptions,
+  implementation: "best" | "dgram" = "best",
+): Promise<DatagramSocket> {
+  const { native } = loadNative();
+  return native === undefined || implementation === "dgram"
+    ? DgramSocket.open(options)
+    : NativeSocket.open(native, options);
 }

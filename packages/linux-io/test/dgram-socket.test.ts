@@ -1,7 +1,6 @@
 import { SystemClock } from "@stitch/clock";
 import { createSocket, Socket } from "node:dgram";
 import { expect, test, vi } from "vitest";
-import { openDatagramSocket } from "../src/index.ts";
 import { DgramSocket } from "../src/dgram-socket.ts";
 import { describeDatagramSocket } from "./compliance.ts";
 import { LoopbackClient } from "./loopback-client.ts";
@@ -19,11 +18,21 @@ const OPTIONS = {
   onFailure: () => {},
 };
 
-test("openDatagramSocket gives the implementation of this machine and says what it lacks", async () => {
-  const socket = await openDatagramSocket({ ...OPTIONS, receiveTime: true });
-  expect(socket.implementation).toBe("dgram");
-  expect(socket.lacking).toEqual(expect.arrayContaining(["native-batches", "hop-limit", "kernel-receive-time"]));
-  await socket.close();
+test("what node:dgram cannot do is said, when it was asked for", async () => {
+  const plain = await DgramSocket.open(OPTIONS);
+  expect(plain.lacking).toEqual(["native-batches"]);
+  const wanted = { receiveTime: true, receiveHopLimit: true, stampAt: 0, freeBind: true, trafficClass: 192 };
+  const greedy = await DgramSocket.open({ ...OPTIONS, ...wanted });
+  expect(greedy.implementation).toBe("dgram");
+  expect(greedy.lacking).toEqual([
+    "native-batches",
+    "hop-limit",
+    "kernel-receive-time",
+    "send-stamp",
+    "free-bind",
+    "traffic-class",
+  ]);
+  await Promise.all([plain.close(), greedy.close()]);
 });
 
 test("an option that the system refuses leaves nothing open", async () => {

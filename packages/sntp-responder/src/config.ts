@@ -7,6 +7,7 @@ import {
   ipAddress,
   parsed,
   section,
+  workerCount,
   type HostPort,
   type Problem,
   type SiteDocument,
@@ -26,12 +27,14 @@ export type ClockSetting =
 const MOST_LISTENERS = 64;
 const MOST_REFERENCES = 64;
 
-const CLOCK_FORMS = "auto, chronyd, chronyd://127.0.0.1:323, ntp://127.0.0.1:123 or local";
+const CLOCK_FORMS = "auto, chronyd, chronyd://127.0.0.1:323, ntp://127.0.0.1:123, adjtimex or local";
 
 /** The `ntp` section of site.yaml. */
 export const ntpSection = section({
   /** Addresses that are served, each bound by itself. */
   listen: z.array(hostPort(NTP_PORT)).min(1, "at least one address to serve").max(MOST_LISTENERS),
+  /** Threads that serve. */
+  workers: workerCount().default(1),
   /** Where /health, /metrics and the lease are served. */
   health: hostPort().default({ address: "127.0.0.1", port: 8123 }),
   clock: parsed(`a source of the clock's state: ${CLOCK_FORMS}`, parseClock).default({ kind: "auto" }),
@@ -43,6 +46,7 @@ export const ntpSection = section({
 
 export interface NtpConfig {
   readonly listen: readonly HostPort[];
+  readonly workers: number;
   readonly health: HostPort;
   readonly clock: ClockSetting;
   readonly maxRootDistance: Duration;
@@ -84,10 +88,6 @@ function checkListen(listen: readonly HostPort[]): Finding[] {
 
 function checkClock(clock: ClockSetting, listen: readonly HostPort[]): Finding[] {
   const path = ["clock"];
-  if (clock.kind === "adjtimex") {
-    const message = `"adjtimex" needs the native addon, which this version does not have; use ${CLOCK_FORMS}`;
-    return [{ path, message }];
-  }
   if (clock.kind === "chronyd" && !isLoopback(clock.at.address)) {
     const message = `"chronyd://${formatEndpoint(clock.at)}" is not on this host: the command protocol has no authentication; use a loopback address`;
     return [{ path, message }];

@@ -31,6 +31,17 @@ export type Exchange =
   | { readonly kind: "malformed" }
   | { readonly kind: "no-socket"; readonly code: string };
 
+/**
+ * Want of something in our own machine: it says nothing about the upstream. A source address that is not here or a packet
+ * filter that forbids the way is no such want: it stays until somebody acts, so health must say it.
+ */
+const OURS = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRINUSE", "EAGAIN"]);
+
+/** What the system's refusal means: `code` is its name, such as ENETUNREACH. */
+export function failed(code: string): Exchange {
+  return { kind: OURS.has(code) ? "no-socket" : "unreachable", code };
+}
+
 /** Our own query, never the client's bytes: its options stay here (CVE-2026-42004 class). */
 export function encodeRequest({ id, question, dnssecOk, checkingDisabled }: Request): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + question.length + OPT_BYTES);

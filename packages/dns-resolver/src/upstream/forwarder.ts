@@ -10,7 +10,7 @@ import { digest, type TtlLimits } from "./digest.ts";
 import type { Exchange, Request } from "./exchange.ts";
 import { RandomIds } from "./random-ids.ts";
 import { exchangeTcp } from "./tcp-exchange.ts";
-import { exchangeUdp } from "./udp-exchange.ts";
+import { UdpExchanges } from "./udp-exchange.ts";
 import { allDown, pick, type Route, type Upstream } from "./upstream.ts";
 
 /** How long each attempt waits, in order; with TCP after them still below the 5 s that clients wait. */
@@ -20,11 +20,16 @@ const TCP_LIMIT: Duration = seconds(1);
 const STALE_AFTER: Duration = milliseconds(1_800);
 const PROBE_TICK: Duration = milliseconds(500);
 /** Questions on their way per route: one dead route must not take the sockets and memory of the others. */
-export const MOST_PER_ROUTE = 2_000;
+const MOST_PER_ROUTE = 2_000;
 /** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
 const MOST_WAITERS = 64;
 /** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
 const MOST_WAITING_PER_ROUTE = 4_000;
+
+/** The share of one worker. */
+export function mostPerRoute(workers: number): number {
+  return Math.floor(MOST_PER_ROUTE / workers);
+}
 
 /** A client's query that waits, as it came, and how to answer it. */
 export interface Waiter {
@@ -38,6 +43,8 @@ export type Outcome =
   | { readonly kind: "failed"; readonly extended: Uint8Array; readonly reason: ReasonCode };
 
 export interface ForwarderOptions extends TtlLimits {
+  /** Forwarders of this process, among which its limits are shared out. */
+  readonly workers: number;
   readonly clock: Clock;
   readonly cache: Cache;
   /** By place; undefined where the place is a local zone. */
@@ -76,19 +83,23 @@ export class Forwarder {
   readonly counters = { exchanges: 0, overTcp: 0, coalesced: 0, ignored: 0, timeouts: 0, unreachable: 0, useless: 0 };
   /** Questions of one route that may be on their way. */
   readonly perRoute: number;
+  readonly #mostWaiting: number;
   readonly #options: ForwarderOptions;
   readonly #flights = new Map<string, Flight>();
   readonly #ids = new RandomIds();
   readonly #scratch = new Query();
   readonly #probe: Timer;
+  readonly #udp: UdpExchanges;
   #closed = false;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
-    this.perRoute = Math.min(
-      MOST_PER_ROUTE,
-      Math.floor((options.sockets ?? Infinity) / Math.max(1, options.routes.size)),
-    );
+    const routes = [...options.routes.values()];
+    const sockets = (options.sockets ?? Infinity) / Math.max(1, routes.length);
+    this.perRoute = Math.max(1, Math.floor(Math.min(mostPerRoute(options.workers), sockets)));
+    this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
+    const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
+    this.#udp = new UdpExchanges(options.clock, this.perRoute * routes.length + probes + 1);
     this.#probe = options.clock.every("upstream-probe", PROBE_TICK, () => this.#probeDown());
   }
 
@@ -110,22 +121,28 @@ export class Forwarder {
     const key = `${tag} ${Buffer.from(query.key.buffer, query.key.byteOffset, query.keyLength).toString("latin1")}`;
     const known = this.#flights.get(key);
     if (known !== undefined) this.#join(known, waiter);
-    else if (route.inFlight >= this.perRoute || isFull(route)) this.#turnAway(waiter, this.#staleFor(query, tag));
+    else if (route.inFlight >= this.perRoute || this.#isFull(route)) this.#turnAway(waiter, this.#staleFor(query, tag));
     else void this.#fly(this.#begin(key, tag, route, query, waiter));
   }
 
-  close(): void {
+  /** Resolves when the sockets are closed; what is on its way comes to nothing. */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#probe.cancel();
+    await this.#udp.close();
   }
 
   #join(flight: Flight, waiter: Waiter): void {
-    if (flight.late || flight.waiters.length >= MOST_WAITERS || isFull(flight.route)) {
+    if (flight.late || flight.waiters.length >= MOST_WAITERS || this.#isFull(flight.route)) {
       return this.#turnAway(waiter, flight.stale);
     }
     flight.route.waiting += 1;
     this.counters.coalesced += 1;
     flight.waiters.push(waiter);
+  }
+
+  #isFull({ waiting }: Route): boolean {
+    return waiting >= this.#mostWaiting;
   }
 
   #turnAway(waiter: Waiter, stale: Slab | undefined): void {
@@ -237,7 +254,7 @@ export class Forwarder {
     const probing = upstream.down || kind === "probe";
     if (probing) upstream.probing = true;
     this.counters.exchanges += 1;
-    const result = await exchangeUdp({ ...request, id: this.#ids.next(), limit } satisfies Request);
+    const result = await this.#udp.exchange({ ...request, id: this.#ids.next(), limit } satisfies Request);
     if (probing) upstream.probing = false;
     this.#judge(upstream, result, sent, kind);
     if (result.kind !== "truncated" && result.kind !== "malformed") return result;
@@ -271,10 +288,6 @@ export class Forwarder {
 
 /** A client's question, the same asked of the same upstream again, or a probe. */
 type Kind = "question" | "again" | "probe";
-
-function isFull({ waiting }: Route): boolean {
-  return waiting >= MOST_WAITING_PER_ROUTE;
-}
 
 const WHY = {
   truncated: "truncated its answer over TCP",

@@ -1,8 +1,7 @@
 import { connect } from "node:net";
 import { put16 } from "../wire/octets.ts";
 import { Frames } from "../wire/frames.ts";
-import { encodeRequest, isAnswerTo, readAnswer, type Exchange, type Request } from "./exchange.ts";
-import { failed } from "./udp-exchange.ts";
+import { encodeRequest, failed, isAnswerTo, readAnswer, type Exchange, type Request } from "./exchange.ts";
 
 /** Asks over TCP (RFC 7766), on a connection for this one question. */
 export function exchangeTcp(request: Request): Promise<Exchange> {
@@ -21,7 +20,7 @@ export function exchangeTcp(request: Request): Promise<Exchange> {
       resolve(result);
     };
     const timer = clock.after("upstream-tcp", limit, () => finish({ kind: "timeout" }));
-    socket.on("error", (failure) => finish(failed(failure)));
+    socket.on("error", (failure) => finish(failed((failure as NodeJS.ErrnoException).code ?? "unknown")));
     socket.on("close", () => finish({ kind: "unreachable", code: "closed" }));
     socket.on("connect", () => socket.write(framed(encodeRequest(request))));
     socket.on("data", (chunk: Buffer) => {

@@ -1,7 +1,9 @@
 import type { Clock } from "@stitch/clock";
+import { loadNative, readKernelClock, type KernelClock } from "@stitch/linux-io";
 import { sameEndpoint, type NtpConfig } from "../config.ts";
 import { ChronydSource } from "./chronyd.ts";
 import { FirstOf } from "./first-of.ts";
+import { KernelSource } from "./kernel.ts";
 import { LocalSource } from "./local.ts";
 import { NtpDaemonSource } from "./ntp-daemon.ts";
 import type { ClockSource } from "./source.ts";
@@ -21,7 +23,7 @@ export function sourceOf({ clock: setting, listen }: Pick<NtpConfig, "clock" | "
     case "auto":
       return automatic(listen, clock);
     case "adjtimex":
-      throw new Error("adjtimex is refused when the configuration is read");
+      return new KernelSource(kernelClock, clock);
   }
 }
 
@@ -29,5 +31,11 @@ export function sourceOf({ clock: setting, listen }: Pick<NtpConfig, "clock" | "
 function automatic(listen: NtpConfig["listen"], clock: Clock): ClockSource {
   const chronyd = new ChronydSource(CHRONYD, clock);
   const ownPlace = listen.some((own) => sameEndpoint(own, NTP_DAEMON));
-  return new FirstOf(ownPlace ? [chronyd] : [chronyd, new NtpDaemonSource(NTP_DAEMON, clock)], clock);
+  const daemon = ownPlace ? [] : [new NtpDaemonSource(NTP_DAEMON, clock)];
+  return new FirstOf([chronyd, ...daemon, new KernelSource(kernelClock, clock)], clock);
+}
+
+function kernelClock(): KernelClock | string {
+  const loaded = loadNative();
+  return loaded.native === undefined ? loaded.why : (readKernelClock() ?? "no addon");
 }

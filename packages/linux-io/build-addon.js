@@ -1,0 +1,65 @@
+/**
+ * Builds the native addon with node-gyp against the headers of the Node that runs this; called after `npm ci`. Where it
+ * cannot be built it says why, and Stitch runs on node:dgram. An addon that is up to date is left alone.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ADDON = join(HERE, "build", "Release", "linux_io.node");
+const STAMP = join(HERE, "build", "built-from");
+/** The prefix that holds include/node. */
+const PREFIX = dirname(dirname(process.execPath));
+const SANITIZED = process.argv.includes("--sanitize");
+
+function say(text) {
+  process.stdout.write(`linux-io: ${text}\n`);
+}
+
+function instead(why) {
+  say(`${why}; datagrams will go through node:dgram, which is right and slower`);
+  process.exit(0);
+}
+
+/** What the addon is made of: its sources, the Node that it is for, and how. */
+function fingerprint() {
+  const hash = createHash("sha256").update(`${process.version} ${process.arch} ${SANITIZED}`);
+  hash.update(readFileSync(join(HERE, "binding.gyp")));
+  for (const file of readdirSync(join(HERE, "native")).toSorted())
+    hash.update(readFileSync(join(HERE, "native", file)));
+  return hash.digest("hex");
+}
+
+function upToDate(print) {
+  return existsSync(ADDON) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === print;
+}
+
+function nodeGyp() {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve("node-gyp/package.json")), "bin", "node-gyp.js");
+  } catch {
+    return undefined;
+  }
+}
+
+if (process.platform !== "linux") instead("the native addon is for Linux");
+const gyp = nodeGyp();
+if (gyp === undefined) instead("node-gyp is not installed (a development dependency)");
+if (!existsSync(join(PREFIX, "include", "node", "node_api.h"))) instead(`no headers beside ${process.execPath}`);
+const print = fingerprint();
+if (upToDate(print)) {
+  say("the addon is up to date");
+  process.exit(0);
+}
+const args = [gyp, "rebuild", `--nodedir=${PREFIX}`, ...(SANITIZED ? ["--", "-Dsanitize=1"] : [])];
+const built = spawnSync(process.execPath, args, { cwd: HERE, encoding: "utf8" });
+if (built.status !== 0 || !existsSync(ADDON)) {
+  process.stdout.write(`${built.stdout ?? ""}${built.stderr ?? ""}\n`);
+  instead("the addon could not be built (it needs a C compiler, make and Python 3)");
+}
+writeFileSync(STAMP, print);
+say(`addon built for Node ${process.version}`);

@@ -1,0 +1,26 @@
+/* What addon.c gives to JavaScript; each function says there what it takes. */
+#ifndef STITCH_EXPORTS_H
+#define STITCH_EXPORTS_H
+
+#include <node_api.h>
+
+napi_value udp_open(napi_env env, napi_callback_info info);
+napi_value udp_send(napi_env env, napi_callback_info info);
+napi_value udp_send_many(napi_env env, napi_callback_info info);
+napi_value udp_drops(napi_env env, napi_callback_info info);
+napi_value udp_close(napi_env env, napi_callback_info info);
+
+napi_value set_create(napi_env env, napi_callback_info info);
+napi_value set_open(napi_env env, napi_callback_info info);
+napi_value set_send(napi_env env, napi_callback_info info);
+napi_value set_close_socket(napi_env env, napi_callback_info info);
+napi_value set_close(napi_env env, napi_callback_info info);
+
+napi_value tcp_connect(napi_env env, napi_callback_info info);
+napi_value tcp_state(napi_env env, napi_callback_info info);
+napi_value tcp_close(napi_env env, napi_callback_info info);
+
+napi_value clock_time(napi_env env, napi_callback_info info);
+napi_value kernel_clock(napi_env env, napi_callback_info info);
+
+#endif

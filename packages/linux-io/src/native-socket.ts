@@ -1,0 +1,163 @@
+import { BindError } from "./bind-error.ts";
+import type { DatagramSocket, DatagramSocketOptions, Lacking, Outgoing, SocketCounters } from "./datagrams.ts";
+import { ENDPOINT_BYTES, readEndpoint, writeEndpoint, type Endpoint } from "./endpoint.ts";
+import { FailureReport } from "./failure-report.ts";
+import type { Handle, Native, NativeUdpOptions } from "./native.ts";
+import { ArrivalSlab, ReplySlab } from "./slabs.ts";
+import { withZoneIndex } from "./zone.ts";
+
+/** Places in the addon's counters; the same order stands in native/udp_batches.c. */
+const RECEIVED = 0;
+const BATCHES = 1;
+const FULL_BATCHES = 2;
+const TRUNCATED = 3;
+const SENT = 4;
+const SEND_FAILURES = 5;
+const HANDLER_FAILURES = 7;
+const COUNTERS = 8;
+
+/** The batch interface on recvmmsg and sendmmsg: two system calls and one call of `onBatch` per batch. */
+export class NativeSocket implements DatagramSocket {
+  readonly implementation = "native";
+  readonly lacking: readonly Lacking[];
+  readonly local: Endpoint;
+  readonly grantedReceiveBuffer: number;
+  readonly counters: Readonly<SocketCounters>;
+  readonly #native: Native;
+  readonly #handle: Handle;
+  readonly #options: DatagramSocketOptions;
+  readonly #arrivals: ArrivalSlab;
+  readonly #replies: ReplySlab;
+  readonly #slots = new Float64Array(COUNTERS);
+  readonly #failures: FailureReport;
+  #drops = 0;
+  #closing: Promise<void> | undefined;
+
+  /** Rejects with a BindError that a person can act on, or with the error of an option that the system refuses. */
+  static async open(native: Native, options: DatagramSocketOptions): Promise<NativeSocket> {
+    try {
+      return new NativeSocket(native, options);
+    } catch (failure) {
+      const { syscall } = failure as NodeJS.ErrnoException;
+      if (failure instanceof BindError || syscall === undefined || syscall === "setsockopt") throw failure;
+      throw new BindError(options.local, "udp", failure as NodeJS.ErrnoException, process.platform);
+    }
+  }
+
+  private constructor(native: Native, options: DatagramSocketOptions) {
+    const { batchSize, slotSize, replySlotSize } = options;
+    this.#native = native;
+    this.#options = options;
+    this.#failures = new FailureReport(options.clock, options.onFailure);
+    this.#arrivals = new ArrivalSlab(batchSize, slotSize);
+    this.#replies = new ReplySlab(batchSize, replySlotSize);
+    this.counters = new CountersView(this.#slots);
+    const given = this.#nativeOptions();
+    this.#handle = native.udpOpen(given, (count) => this.#deliver(count));
+    this.local = readEndpoint(given.local, 0) ?? options.local;
+    this.grantedReceiveBuffer = given.granted;
+    this.lacking = given.granted < options.receiveBuffer ? ["receive-buffer"] : [];
+  }
+
+  send(peer: Uint8Array, peerOffset: number, local: Uint8Array, localOffset: number, bytes: Uint8Array): void {
+    this.#native.udpSend(this.#handle, peer, peerOffset, local, localOffset, bytes);
+  }
+
+  sendMany({ bytes, slotSize, lengths, peers }: Outgoing, count: number): number {
+    return this.#native.udpSendMany(this.#handle, bytes, slotSize, lengths, peers, count);
+  }
+
+  /** Once closed, what it was at the end. */
+  kernelDrops(): number {
+    const drops = this.#native.udpDrops(this.#handle);
+    if (drops >= 0) this.#drops = drops;
+    return this.#drops;
+  }
+
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.kernelDrops();
+      this.#closing = new Promise((resolve) => this.#native.udpClose(this.#handle, resolve));
+    }
+    return this.#closing;
+  }
+
+  /** Called by the addon: slots [0, count) are filled, the replies' lengths are 0. Must not throw. */
+  #deliver(count: number): void {
+    this.#arrivals.count = count;
+    try {
+      this.#options.onBatch(this.#arrivals, this.#replies);
+    } catch (failure) {
+      this.#slots[HANDLER_FAILURES] = (this.#slots[HANDLER_FAILURES] ?? 0) + 1;
+      this.#failures.tell(failure);
+    }
+  }
+
+  #nativeOptions(): NativeUdpOptions {
+    const { local, peer, hopLimit, trafficClass, stampAt, receiveBuffer, replySlotSize } = this.#options;
+    const { reusePort, freeBind, receiveTime, receiveHopLimit } = this.#options;
+    return {
+      local: recordOf(local, local),
+      peer: peer === undefined ? new Uint8Array(ENDPOINT_BYTES) : recordOf(peer, local),
+      arrivals: this.#arrivals,
+      replyBytes: this.#replies.bytes,
+      replyLengths: this.#replies.lengths,
+      replySlotSize,
+      counters: this.#slots,
+      stampAt: stampAt ?? -1,
+      receiveBuffer,
+      hopLimit: hopLimit ?? 0,
+      trafficClass: trafficClass ?? -1,
+      reusePort: reusePort === true,
+      freeBind: freeBind === true,
+      receiveTime: receiveTime === true,
+      receiveHopLimit: receiveHopLimit === true,
+      receiveLocal: isWildcard(local.address),
+      granted: 0,
+    };
+  }
+}
+
+/** The addon's counters under their names, read when looked at. */
+class CountersView implements SocketCounters {
+  readonly #slots: Float64Array;
+
+  constructor(slots: Float64Array) {
+    this.#slots = slots;
+  }
+
+  get received(): number {
+    return this.#slots[RECEIVED] ?? 0;
+  }
+  get batches(): number {
+    return this.#slots[BATCHES] ?? 0;
+  }
+  get fullBatches(): number {
+    return this.#slots[FULL_BATCHES] ?? 0;
+  }
+  get truncated(): number {
+    return this.#slots[TRUNCATED] ?? 0;
+  }
+  get sent(): number {
+    return this.#slots[SENT] ?? 0;
+  }
+  get sendFailures(): number {
+    return this.#slots[SEND_FAILURES] ?? 0;
+  }
+  get handlerFailures(): number {
+    return this.#slots[HANDLER_FAILURES] ?? 0;
+  }
+}
+
+function recordOf(endpoint: Endpoint, local: Endpoint): Uint8Array {
+  const record = new Uint8Array(ENDPOINT_BYTES);
+  const refused = (code: string): BindError =>
+    new BindError(local, "udp", Object.assign(new Error(code), { code }), process.platform);
+  if (endpoint.port >>> 0 !== endpoint.port || endpoint.port > 65_535) throw refused("ERR_SOCKET_BAD_PORT");
+  if (!writeEndpoint(withZoneIndex(endpoint), record, 0)) throw refused("EINVAL");
+  return record;
+}
+
+function isWildcard(address: string): boolean {
+  return address === "0.0.0.0" || address === "::";
+}
