@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn, type ChildProcess } from "node:child_process";
@@ -14,6 +14,15 @@ const skipped = lacking !== undefined && process.env["CI"] === undefined;
 const STITCH = join(import.meta.dirname, "../../packages/cli/bin/stitch.js");
 const SOON = { timeout: 20_000, interval: 20 };
 const NORMAL = "10.10.10.123 dev lo scope link metric 20";
+
+/** The pid that the announcer journalled last for its watchdog: a child of it, so that no stranger is meant. */
+async function watchdogOf(folder: string, announcer: ChildProcess): Promise<number> {
+  const journal = await readFile(join(folder, "journal.jsonl"), "utf8");
+  const pid = Number([...journal.matchAll(/"watchdog-started","detail":"pid (\d+),/g)].at(-1)?.[1]);
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  expect(status).toContain(`PPid:\t${announcer.pid}\n`);
+  return pid;
+}
 
 /** `learn` takes routes that others made; what it learns keeps the kernel's metric. */
 const BIRD = `router id 10.3.1.10;
@@ -141,6 +150,23 @@ announcer:
     await end(announcer, "SIGKILL");
     await routeIs("");
     expect(await ip("route", "get", "10.10.10.123")).toMatch(/^local/);
+    await end(service, "SIGKILL");
+  });
+
+  test("has a watchdog again when that is killed, and the new one does its work", async () => {
+    const [announcer, service] = [start("announcer"), start("ntp")];
+    await routeIs(NORMAL);
+    const first = await vi.waitFor(() => watchdogOf(folder, announcer), SOON);
+    process.kill(first, "SIGKILL");
+    const second = await vi.waitFor(async () => {
+      const pid = await watchdogOf(folder, announcer);
+      expect(pid).not.toBe(first);
+      return pid;
+    }, SOON);
+    expect(second).toBeGreaterThan(0);
+    expect(await ours()).toBe(NORMAL);
+    await end(announcer, "SIGKILL");
+    await routeIs("");
     await end(service, "SIGKILL");
   });
 

@@ -7,7 +7,7 @@ import { type Drill, type DrillContext, tenths, unless } from "./drill.ts";
 import { NYC, TOR_TO_HOST, VIPS, WHOAMI } from "./plan.ts";
 import { settled } from "./settled.ts";
 
-const FLAPPING_MS = 6_000;
+const FLAPPING_MS = 5_000;
 const LOOK_AGAIN: Duration = milliseconds(50);
 /** The announcer's hold-down (its default): between a fall and the next announcement at least this. */
 const HOLD_DOWN_MS = 3_000;

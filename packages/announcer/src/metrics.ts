@@ -36,7 +36,8 @@ export function registerAnnouncerMetrics(registry: Registry, announcer: Announce
   if (announcer.kernel !== undefined) registerKernelMetrics(registry, announcer.kernel);
 }
 
-function registerKernelMetrics(registry: Registry, kernel: KernelSpeaker): void {
+/** What the kernel speaker tells Prometheus. */
+export function registerKernelMetrics(registry: Registry, kernel: KernelSpeaker): void {
   const gauge = (name: string, help: string, value: () => number): void =>
     registry.registerMetric(
       new Gauge({

@@ -2,8 +2,10 @@ import { BlockList } from "node:net";
 import { GRACEFUL_SHUTDOWN, formatPrefix, type Prefix } from "@stitch/bgp-speaker";
 import { milliseconds, seconds } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
+import { createRegistry } from "@stitch/health";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Journal } from "../src/journal.ts";
+import { registerKernelMetrics } from "../src/metrics.ts";
 import type { KernelTables } from "../src/speaker/ip-output.ts";
 import type { RouteTable } from "../src/speaker/ip-command.ts";
 import { kernelRouteFor, type Difference, type KernelRoute } from "../src/speaker/kernel-route.ts";
@@ -212,6 +214,22 @@ describe("the kernel speaker", () => {
     await settled();
     await advance(seconds(4));
     expect([speaker.misplaced, told()]).toEqual([["10.10.10.53/32"], ["address-on-interface"]]);
+  });
+
+  test("tells Prometheus how many routes it has, and what it had to put right", async () => {
+    const registry = createRegistry({ service: "announcer", site: "nyc", instance: "nyc-1" });
+    registerKernelMetrics(registry, speaker);
+    speaker.start();
+    speaker.set([{ prefix: DNS }]);
+    await settled();
+    table.routes.clear();
+    await advance(seconds(2));
+    const values = [
+      ...(await registry.metrics()).matchAll(/^stitch_announcer_kernel_(\w+)\{(reason="[^"]*")?.* (\d)$/gm),
+    ];
+    const seen = Object.fromEntries(values.map(([, name, reason = "", value]) => [`${name} ${reason}`.trim(), value]));
+    expect(seen).toMatchObject({ routes: "1", working: "1", watched: "1" });
+    expect(seen).toMatchObject({ 'events_total reason="route-missing"': "1", 'events_total reason="ip-failed"': "0" });
   });
 
   test("leaves nothing behind when it stops, and lets its watchdog go", async () => {
