@@ -159,7 +159,7 @@ export class DnsServer {
     const tick = tickOf(clock.now());
     const action = resolver.decide(message, 0, message.length, peer, 0, true, tick, this.#scratch, 0);
     if (action === ACTION.forward) {
-      const waiter = { query: Uint8Array.from(message), tcp: true, reply };
+      const waiter = { query: message.slice(), tcp: true, reply };
       this.forwarder.ask(resolver.query, resolver.place, resolver.tag, waiter);
       return;
     }

@@ -16,6 +16,8 @@ const FIGURES = [
   "unreachable",
   "useless",
   "ignored",
+  "nearMisses",
+  "caseChanged",
   "coalesced",
   "tcpConnections",
   "tcpRefused",

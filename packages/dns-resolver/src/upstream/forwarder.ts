@@ -80,7 +80,17 @@ interface Flight {
  * 1.8 s the clients get the expired answer that is still there, marked stale; the answer that comes later is stored.
  */
 export class Forwarder {
-  readonly counters = { exchanges: 0, overTcp: 0, coalesced: 0, ignored: 0, timeouts: 0, unreachable: 0, useless: 0 };
+  readonly counters = {
+    exchanges: 0,
+    overTcp: 0,
+    coalesced: 0,
+    ignored: 0,
+    nearMisses: 0,
+    caseChanged: 0,
+    timeouts: 0,
+    unreachable: 0,
+    useless: 0,
+  };
   /** Questions of one route that may be on their way. */
   readonly perRoute: number;
   readonly #mostWaiting: number;
@@ -249,7 +259,8 @@ export class Forwarder {
     const { target, source } = upstream;
     const { question, dnssecOk, checkingDisabled } = asked;
     const onIgnored = (): void => void (this.counters.ignored += 1);
-    const request = { upstream: target, source, question, dnssecOk, checkingDisabled, clock, onIgnored };
+    const { mixedCase } = upstream;
+    const request = { upstream: target, source, question, mixedCase, dnssecOk, checkingDisabled, clock, onIgnored };
     const sent = clock.now();
     const probing = upstream.down || kind === "probe";
     if (probing) upstream.probing = true;
@@ -257,10 +268,16 @@ export class Forwarder {
     const result = await this.#udp.exchange({ ...request, id: this.#ids.next(), limit } satisfies Request);
     if (probing) upstream.probing = false;
     this.#judge(upstream, result, sent, kind);
-    if (result.kind !== "truncated" && result.kind !== "malformed") return result;
+    if (!OVER_TCP.has(result.kind)) return result;
     // What comes of this says nothing about the upstream, which has answered: TCP may be filtered on the way.
     this.counters.overTcp += 1;
-    return exchangeTcp({ ...request, id: this.#ids.next(), limit: TCP_LIMIT } satisfies Request);
+    if (result.kind === "near-misses") this.counters.nearMisses += 1;
+    const certain = await exchangeTcp({ ...request, id: this.#ids.next(), limit: TCP_LIMIT } satisfies Request);
+    if (result.kind === "case-changed") {
+      this.counters.caseChanged += 1;
+      if (certain.kind === "answer") upstream.mixedCase = false;
+    }
+    return certain;
   }
 
   #judge(upstream: Upstream, result: Exchange, sent: Instant, kind: Kind): void {
@@ -275,6 +292,7 @@ export class Forwarder {
 
   /** Asks upstreams that are suspected or down for the SOA of their zone, now and then: so they come back by themselves. */
   #probeDown(): void {
+    this.#udp.tidy();
     for (const route of this.#options.routes.values()) {
       for (const upstream of route.upstreams) {
         if (!upstream.probeDue) continue;
@@ -289,9 +307,14 @@ export class Forwarder {
 /** A client's question, the same asked of the same upstream again, or a probe. */
 type Kind = "question" | "again" | "probe";
 
+/** What makes a question be put again over TCP, where nobody can answer in the upstream's place. */
+const OVER_TCP: ReadonlySet<Exchange["kind"]> = new Set(["truncated", "malformed", "case-changed", "near-misses"]);
+
 const WHY = {
   truncated: "truncated its answer over TCP",
   malformed: "sent an answer that cannot be read",
+  "case-changed": "changed the case of the name",
+  "near-misses": "sent what was no answer",
   timeout: "did not answer in time",
   unreachable: "cannot be reached",
   "no-socket": "could not be asked: this machine has no socket left",
