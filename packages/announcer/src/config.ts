@@ -59,6 +59,16 @@ const drainSection = section({
   max: duration().default(seconds(60)),
 });
 
+/** 0 to 4 have meanings of their own in the kernel (RTPROT_STATIC is 4), and a daemon's number would hide our routes. */
+const PROTOCOLS = { least: 5, most: 255 } as const;
+
+const kernelSection = section({
+  /** Routing protocol number of our routes in the kernel's main table. */
+  protocol: z.number().int().min(PROTOCOLS.least).max(PROTOCOLS.most).default(199),
+  /** Silence of the announcer after which its watchdog takes the routes away. */
+  watchdog: duration({ min: seconds(1), max: seconds(60) }).default(seconds(3)),
+});
+
 export const announcerSection = section({
   asn: asNumber(),
   routerId: routerId(),
@@ -67,12 +77,15 @@ export const announcerSection = section({
   /** Path of the journal; default: beside the control socket. */
   journal: z.string().min(1).optional(),
   drain: drainSection.prefault({}),
-  peers: z.array(peerSection).min(1).max(16),
+  peers: z.array(peerSection).max(16).default([]),
+  /** Announces by routes in the kernel, for FRR or BIRD on this machine, besides or instead of `peers`. */
+  kernel: kernelSection.optional(),
   vips: z.array(vipSection).min(1).max(64),
 });
 
 export type AnnouncerConfig = z.infer<typeof announcerSection>;
 export type VipConfig = AnnouncerConfig["vips"][number];
+export type KernelConfig = NonNullable<AnnouncerConfig["kernel"]>;
 export type PeerConfig = AnnouncerConfig["peers"][number];
 
 /** The announcer's part of site.yaml, with what only several settings together can show. Throws ConfigError. */
@@ -90,6 +103,9 @@ function crossCheck(document: SiteDocument, config: AnnouncerConfig): Problem[] 
   const at: Complain = (path, message) => void problems.push(document.problemAt(["announcer", ...path], message));
   for (const i of config.vips.keys()) checkVip(config, i, at);
   for (const i of config.peers.keys()) checkPeer(config, i, at);
+  if (config.peers.length === 0 && config.kernel === undefined) {
+    at(["peers"], "names no router, and there is no kernel speaker (announcer.kernel) either; announce by one of them");
+  }
   const { time, max } = config.drain;
   if (time > max) at(["drain", "max"], "is shorter than drain.time");
   if (max > LONGEST_DRAIN) {

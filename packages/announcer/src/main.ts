@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { BgpSession, TcpTransport, type Family } from "@stitch/bgp-speaker";
-import { seconds, SystemClock, type Duration } from "@stitch/clock";
+import { seconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
 import type { SiteDocument } from "@stitch/config";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
@@ -11,6 +11,9 @@ import { ControlError, ControlSocket } from "./control.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
 import { SavedDrains } from "./saved-drains.ts";
+import { IpCommand } from "./speaker/ip-command.ts";
+import { KernelSpeaker } from "./speaker/kernel.ts";
+import { WatchdogProcess, type WatchdogEvent } from "./speaker/watchdog/watchdog.ts";
 import { statusOf } from "./status.ts";
 
 /** A disk that hangs does not keep the announcer from ending. */
@@ -29,7 +32,8 @@ export async function main(document: SiteDocument): Promise<number> {
   const savedDrains = new SavedDrains(join(dirname(path), "drains.json"), (failure) =>
     log.error(`the operators' drains cannot be kept: ${failure.message}`),
   );
-  const announcer = new Announcer({ ...announcerOptions(identity, config, clock), journal, savedDrains });
+  const kernel = kernelSpeaker(config, clock, journal);
+  const announcer = new Announcer({ ...announcerOptions(identity, config, clock), ...kernel, journal, savedDrains });
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   let control: ControlSocket;
@@ -60,7 +64,7 @@ function announcerOptions(
   identity: HealthIdentity,
   config: AnnouncerConfig,
   clock: SystemClock,
-): Omit<AnnouncerOptions, "journal" | "savedDrains"> {
+): Omit<AnnouncerOptions, "journal" | "savedDrains" | "kernel"> {
   return {
     identity,
     config,
@@ -79,6 +83,20 @@ function announcerOptions(
         onEvent,
       }),
   };
+}
+
+function kernelSpeaker(
+  { kernel: config, vips }: AnnouncerConfig,
+  clock: Clock,
+  journal: Journal,
+): { kernel?: KernelSpeaker } {
+  if (config === undefined) return {};
+  const { protocol, watchdog: bound } = config;
+  const prefixes = vips.map(({ prefix }) => prefix);
+  const table = new IpCommand(protocol);
+  const openWatchdog = (onEvent: (event: WatchdogEvent) => void): WatchdogProcess =>
+    new WatchdogProcess({ protocol, bound, prefixes, clock, onEvent });
+  return { kernel: new KernelSpeaker({ prefixes, table, openWatchdog, clock, journal }) };
 }
 
 /** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */

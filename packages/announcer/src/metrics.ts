@@ -2,6 +2,7 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import type { Announcer } from "./announcer.ts";
 import { REASONS, type Reason } from "./decision/reasons.ts";
 import type { Journal } from "./journal.ts";
+import type { KernelSpeaker } from "./speaker/kernel.ts";
 
 const WISH_VALUE = { none: 0, "last-resort": 1, normal: 2 } as const;
 
@@ -32,6 +33,39 @@ export function registerAnnouncerMetrics(registry: Registry, announcer: Announce
     }),
   );
   registry.registerMetric(decisionCounter(journal));
+  if (announcer.kernel !== undefined) registerKernelMetrics(registry, announcer.kernel);
+}
+
+/** What the kernel speaker tells Prometheus. */
+export function registerKernelMetrics(registry: Registry, kernel: KernelSpeaker): void {
+  const gauge = (name: string, help: string, value: () => number): void =>
+    registry.registerMetric(
+      new Gauge({
+        name,
+        help,
+        registers: [],
+        collect(this: Gauge) {
+          this.set(value());
+        },
+      }),
+    );
+  gauge("stitch_announcer_kernel_routes", "Routes of ours in the kernel's main table", () => kernel.asserted.length);
+  gauge("stitch_announcer_kernel_working", "1 while the kernel's tables can be read and changed", () =>
+    Number(kernel.established),
+  );
+  gauge("stitch_announcer_kernel_watched", "1 while a watchdog runs", () => Number(kernel.watched));
+  registry.registerMetric(
+    new Counter({
+      name: "stitch_announcer_kernel_events_total",
+      help: "What the kernel speaker had to put right, by reason",
+      labelNames: ["reason"],
+      registers: [],
+      collect(this: Counter) {
+        this.reset();
+        for (const [reason, count] of kernel.counts) this.inc({ reason }, count);
+      },
+    }),
+  );
 }
 
 function decisionCounter(journal: Journal): Counter {

@@ -8,6 +8,7 @@ import {
 import type { PeerConfig } from "./config.ts";
 import type { Journal } from "./journal.ts";
 import { isOurs, type Origin } from "./route/advertisement.ts";
+import type { Speaker } from "./speaker/speaker.ts";
 
 /** What the announcer needs of a BGP session; bgp-speaker's BgpSession is one. */
 export interface RouteSession {
@@ -26,7 +27,7 @@ export interface PeerOptions {
 }
 
 /** One router: its session, what it has told of other origins, and the journal's record of both. */
-export class Peer {
+export class Peer implements Speaker {
   readonly config: PeerConfig;
   readonly #options: PeerOptions;
   readonly #session: RouteSession;
@@ -63,7 +64,7 @@ export class Peer {
   }
 
   /** The whole wish. A configured next hop is one for its own family; the other keeps the session's address. */
-  advertise(advertisements: readonly Advertisement[]): void {
+  set(advertisements: readonly Advertisement[]): void {
     const { nextHop } = this.config;
     const family = nextHop?.includes(":") === true ? "ipv6" : "ipv4";
     this.#session.set(

@@ -11,6 +11,20 @@ export interface AnnouncerStatus extends HealthIdentity {
   readonly routerId: string;
   readonly vips: readonly VipStatus[];
   readonly peers: readonly PeerStatus[];
+  readonly kernel: KernelStatus | undefined;
+}
+
+/** The kernel speaker. */
+export interface KernelStatus {
+  readonly protocol: number;
+  /** VIPs whose route is in the kernel's main table. */
+  readonly announced: readonly string[];
+  /** Why the table cannot be read or changed; empty while it can. */
+  readonly failure: string;
+  /** A watchdog would take the routes away if the announcer died. */
+  readonly watched: boolean;
+  /** VIPs that are addresses of an interface, where they should be routes of the local table. */
+  readonly misplaced: readonly string[];
 }
 
 export interface VipStatus {
@@ -62,7 +76,14 @@ export function statusOf(
       announced: status.announced,
       session: status,
     })),
+    kernel: kernelStatus(announcer),
   };
+}
+
+function kernelStatus({ kernel, config }: Announcer): KernelStatus | undefined {
+  if (kernel === undefined || config.kernel === undefined) return undefined;
+  const { asserted: announced, failure, watched, misplaced } = kernel;
+  return { protocol: config.kernel.protocol, announced, failure, watched, misplaced };
 }
 
 function vipStatus(announcer: Announcer, vip: Vip, clock: Clock): VipStatus {
