@@ -100,6 +100,7 @@ export class NativeSocket implements DatagramSocket {
       local: recordOf(local, local),
       peer: peer === undefined ? new Uint8Array(ENDPOINT_BYTES) : recordOf(peer, local),
       arrivals: this.#arrivals,
+      replyBuffer: this.#replies.buffer,
       replyBytes: this.#replies.bytes,
       replyLengths: this.#replies.lengths,
       replySlotSize,
