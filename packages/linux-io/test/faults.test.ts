@@ -82,7 +82,7 @@ describe.skipIf(noNamespaces)("the network", () => {
     expect(await scenario("addressRemovedWhileBound", IN_NAMESPACE)).toEqual({ failuresWithout: 2 });
   });
 
-  test("a set tells what its interface does, and lives", async () => {
+  test("the interface of a set goes down: it is heard again when that is up", async () => {
     expect(await scenario("setWithoutInterface", IN_NAMESPACE)).toMatchObject({ place: 0 });
   });
 
