@@ -164,3 +164,10 @@ export async function exitInHandler(): Promise<unknown> {
   client.send(record(socket.local), 0, record(client.local), 0, Buffer.from("exit"));
   return new Promise(() => {});
 }
+
+/** Which builds of the addon and of the sanitizer's runtime this process has loaded. */
+export async function sharedObjects(): Promise<unknown> {
+  native();
+  const { sharedObjects: loaded } = process.report.getReport() as unknown as { sharedObjects: string[] };
+  return loaded.filter((path) => /libasan|linux_io\.node/.test(path));
+}
