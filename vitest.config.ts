@@ -7,6 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          testTimeout: 30_000, // a deadline for what hangs; other programs may be busy on the machine
           include: [
             "packages/*/test/**/*.test.ts",
             "lab/test/**/*.test.ts",

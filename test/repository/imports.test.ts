@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "linux-io": ["clock"],
   health: ["clock", "config"],
   "bgp-speaker": ["clock"],
-  bfd: ["clock"],
+  bfd: ["clock", "linux-io"],
   announcer: ["bgp-speaker", "bfd", "health", "config", "clock"],
   "dns-resolver": SERVICE_MAY,
   "syslog-collector": SERVICE_MAY,
@@ -30,6 +30,9 @@ const ROLES: Readonly<Record<string, string>> = {
 
 /** Files outside wire/ that a codec may import: they hold closed sets of words and touch nothing. */
 const BESIDE_WIRE = new Set(["reasons.ts"]);
+
+/** Where a thread begins: these pick implementations and open sockets. */
+const SHELLS = new Set(["main.ts", "worker.ts"]);
 
 /** Built-in modules that do I/O: not for codecs and decisions. Pure functions of node:net are let through by name. */
 const IO = new Set([
@@ -126,12 +129,13 @@ describe.each(PACKAGES)("%s", (name) => {
     expect([...outside, ...io]).toEqual([]);
   });
 
-  test("nothing imports main.ts, and only main.ts imports server.ts", () => {
+  test("nothing imports main.ts or worker.ts, and only these two import server.ts", () => {
     const wrong = offences(files, (file, specifier) => {
       if (!specifier.startsWith(".")) return false;
       const to = target(file, specifier);
       if (to === `packages/${name}/src/main.ts`) return nameOf(file.path) !== "stitch.js";
-      return to === `packages/${name}/src/server.ts` && nameOf(file.path) !== "main.ts";
+      if (to === `packages/${name}/src/worker.ts`) return true;
+      return to === `packages/${name}/src/server.ts` && !SHELLS.has(nameOf(file.path));
     });
     expect(wrong).toEqual([]);
   });
@@ -146,7 +150,7 @@ describe.each(Object.entries(ROLES))("the decision of %s", (name, role) => {
     const closure = start === undefined ? [] : reached(start, files);
     expect(closure.length).toBeGreaterThan(1);
     const shells = closure
-      .filter(({ path }) => ["server.ts", "main.ts"].includes(nameOf(path)))
+      .filter(({ path }) => ["server.ts", "main.ts", "worker.ts"].includes(nameOf(path)))
       .map(({ path }) => path);
     const io = closure.flatMap((file) =>
       importsOf(file)
@@ -158,7 +162,7 @@ describe.each(Object.entries(ROLES))("the decision of %s", (name, role) => {
 });
 
 test("every package has its place in the table of imports, and no other", () => {
-  const later = new Set(["bfd", "console"]);
+  const later = new Set(["console"]);
   const placed = Object.keys(MAY_IMPORT).filter((name) => !later.has(name) || PACKAGES.includes(name));
   expect([...placed, IMPORTS_ALL].toSorted()).toEqual(PACKAGES);
 });

@@ -8,11 +8,11 @@ import { load, metricsOf, optionsOf, readmeOf, reasonsOf } from "./words.ts";
 const SECTIONS = (await load("packages/config/src/index.ts"))["SECTIONS"] as readonly string[];
 const WITH_OPTIONS = ["announcer", "dns-resolver", "sntp-responder", "syslog-collector"];
 const WITH_METRICS = [...WITH_OPTIONS, "health"];
-const WITH_REASONS = [...WITH_METRICS, "bgp-speaker"];
+const WITH_REASONS = [...WITH_METRICS, "bgp-speaker", "bfd"];
 const ALL_METRICS = new Set(PACKAGES.flatMap(metricsOf));
 
 test("the words are found", () => {
-  expect(reasonsOf("health")).toEqual(["overloaded", "unresponsive", "warm-up-failed", "wrong-answer"]);
+  expect(reasonsOf("health")).toEqual(["overloaded", "unresponsive", "warm-up-failed", "worker-hung", "wrong-answer"]);
   expect(metricsOf("health")).toContain("stitch_health_verdict");
   expect(readmeOf("health").rows).toContainEqual({ section: "Health", heading: "reason", cell: "overloaded" });
 });

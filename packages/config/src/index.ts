@@ -15,4 +15,5 @@ export {
   percent,
   prefix,
   routerId,
+  workerCount,
 } from "./units.ts";

@@ -180,6 +180,16 @@ function boundsText({ min, max }: Bounds): string {
   return max === undefined ? "" : `, at most ${formatDuration(max)}`;
 }
 
+/** More threads than any machine that serves a site has cores for them. */
+const MOST_WORKERS = 64;
+
+/** Threads that serve side by side. */
+export function workerCount(): z.ZodType<number> {
+  return parsed(`a number of workers from 1 to ${MOST_WORKERS}`, (text) =>
+    /^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= MOST_WORKERS ? Number(text) : undefined,
+  );
+}
+
 /** A string setting with its own notation; anything else is refused with the value and what was expected. */
 export function parsed<T>(expected: string, parse: (text: string) => T | undefined): z.ZodType<T> {
   return checked(expected, (input) =>

@@ -10,6 +10,7 @@ import {
   parsed,
   prefix,
   section,
+  workerCount,
   type ByteSize,
   type HostPort,
   type Prefix,
@@ -30,19 +31,12 @@ const INSIDE: readonly Prefix[] = [
   { family: "ipv6", address: "fd00::", length: 8 },
 ];
 const EVERY_ADDRESS = /^(0\.0\.0\.0|::)$/;
-const MOST_WORKERS = 64;
 /** Slab offsets are 32-bit; and no site needs more. */
 const LARGEST_CACHE = 3 * 2 ** 30;
 
 function zoneName() {
   return parsed("a zone such as corp.example, or . for everything", (text) =>
     parseName(text) === undefined ? undefined : text,
-  );
-}
-
-function workers() {
-  return parsed(`a number of workers from 1 to ${MOST_WORKERS}`, (text) =>
-    /^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= MOST_WORKERS ? Number(text) : undefined,
   );
 }
 
@@ -78,7 +72,8 @@ const cacheSection = section({
 export const dnsSection = section({
   /** UDP and TCP on each. */
   listen: z.array(hostPort()).min(1),
-  workers: workers().default(1),
+  /** Threads that serve, each with its share of the cache and of the limits. */
+  workers: workerCount().default(1),
   health: hostPort().default({ address: "127.0.0.1", port: 8_153 }),
   allow: prefix()
     .array()
@@ -117,7 +112,10 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
       problems.push(at(["listen", i], message));
     }
   }
-  if (settings.cache.size < SMALLEST_CACHE) problems.push(at(["cache", "size"], "is less than 1MiB"));
+  if (settings.cache.size < SMALLEST_CACHE * settings.workers) {
+    const each = settings.workers === 1 ? "" : ` for each of ${settings.workers} workers`;
+    problems.push(at(["cache", "size"], `is less than 1MiB${each}`));
+  }
   if (settings.cache.size > LARGEST_CACHE) problems.push(at(["cache", "size"], "is more than 3GiB"));
   return [...problems, ...checkRoutes(settings, at)];
 }

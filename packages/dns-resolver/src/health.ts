@@ -1,13 +1,29 @@
 import type { Health } from "@stitch/health";
 import { allDown, type Route } from "./upstream/upstream.ts";
 
+/** Zones of the routes that have no upstream that answers. */
+export function deadZones(routes: Iterable<Route>): string[] {
+  return [...routes].filter(allDown).map(({ zone }) => zone);
+}
+
 /**
  * Raises `upstreams-unreachable`, a dependency: cached and local names are still answered, and an upstream that all sites
- * share must not make every site withdraw at once. Says which routes have no upstream that answers; called whenever one went down or
- * came back.
+ * share must not make every site withdraw at once. Every worker finds out by itself; what one of them cannot reach counts,
+ * for the clients that the kernel gives to it.
  */
-export function reportUpstreams(health: Health, routes: Iterable<Route>): void {
-  const dead = [...routes].filter(allDown).map(({ zone }) => zone);
-  if (dead.length === 0) health.clear("upstreams-unreachable");
-  else health.raise("upstreams-unreachable", "dependency", `no upstream answers for ${dead.join(", ")}`);
+export class UpstreamHealth {
+  readonly #health: Health;
+  readonly #dead = new Map<number, readonly string[]>();
+
+  constructor(health: Health) {
+    this.#health = health;
+  }
+
+  /** Called whenever an upstream of `worker` went down or came back. */
+  report(zones: readonly string[], worker: number): void {
+    this.#dead.set(worker, zones);
+    const all = [...new Set([...this.#dead.values()].flat())].toSorted();
+    if (all.length === 0) this.#health.clear("upstreams-unreachable");
+    else this.#health.raise("upstreams-unreachable", "dependency", `no upstream answers for ${all.join(", ")}`);
+  }
 }

@@ -3,37 +3,49 @@ import { ConfigError, type SiteDocument } from "@stitch/config";
 import {
   createLogger,
   EXIT,
-  gaugeFrom,
   runService,
-  type HealthIdentity,
+  WorkerGroup,
+  workersHere,
   type ServiceContext,
   type ServingParts,
 } from "@stitch/health";
-import { AllowList } from "./allow-list.ts";
-import { Cache } from "./cache.ts";
+import { claimed } from "./claim.ts";
 import { dnsConfig, localPath, type DnsSettings } from "./config.ts";
 import { openFileLimit, upstreamSockets } from "./descriptors.ts";
-import { reportUpstreams } from "./health.ts";
-import { loadLocal, type LocalData } from "./local/load-local.ts";
-import { queryCounter, registerCacheMetrics, registerServerMetrics } from "./metrics.ts";
-import { arrange } from "./places.ts";
-import { randomSeed, Resolver } from "./resolver.ts";
+import { UpstreamHealth } from "./health.ts";
+import { loadLocal } from "./local/load-local.ts";
+import { registerMetrics } from "./metrics.ts";
 import { SelfProbe } from "./self-probe.ts";
-import { DnsServer } from "./server.ts";
-import { MOST_PER_ROUTE } from "./upstream/forwarder.ts";
-import { warmUp } from "./warm-up.ts";
+import { mostPerRoute } from "./upstream/forwarder.ts";
+import { WORKER_LAYOUT, type DnsWorkers, type WorkerSettings } from "./worker-contract.ts";
 
+const WORKER = new URL("./worker.ts", import.meta.url);
 const LOAD_INTERVAL: Duration = seconds(1);
 
-/** Runs the resolver of a site until SIGTERM; resolves with the exit code. */
-export async function main(document: SiteDocument): Promise<number> {
+/** What is served: the settings, and the files with local data, found to be good. */
+interface Served {
+  readonly settings: DnsSettings;
+  readonly hosts: readonly string[];
+  readonly zones: readonly string[];
+  readonly localZones: number;
+}
+
+/**
+ * Runs the resolver of a site until SIGTERM; resolves with the exit code. `worker` is the module that serves, in as many
+ * threads as the settings say.
+ */
+export async function main(document: SiteDocument, worker: URL = WORKER): Promise<number> {
   const identity = { service: "dns", site: document.site, instance: document.instance };
   const log = createLogger(identity);
   try {
-    const settings = dnsConfig(document);
-    const files = (paths: readonly string[]): string[] => paths.map((path) => localPath(document, path));
-    const local = loadLocal(files(settings.local.hosts), files(settings.local.zones));
-    return await runResolver(settings, local, identity, log);
+    const served = read(document);
+    return await runService({
+      identity,
+      clock: new SystemClock(),
+      log,
+      listenHealth: served.settings.health,
+      start: (context) => start(served, worker, context),
+    });
   } catch (failure) {
     if (!(failure instanceof ConfigError)) throw failure;
     log.fatal(failure.message);
@@ -41,76 +53,57 @@ export async function main(document: SiteDocument): Promise<number> {
   }
 }
 
-function runResolver(
-  settings: DnsSettings,
-  local: LocalData,
-  identity: HealthIdentity,
-  log: ServiceContext["log"],
-): Promise<number> {
-  return runService({
-    identity,
-    clock: new SystemClock(),
-    log,
-    listenHealth: settings.health,
-    start: (context) => start(settings, local, context),
-  });
+/** The workers read the local data again, each for itself; here it is checked. */
+function read(document: SiteDocument): Served {
+  const settings = dnsConfig(document);
+  const files = (paths: readonly string[]): string[] => paths.map((path) => localPath(document, path));
+  const [hosts, zones] = [files(settings.local.hosts), files(settings.local.zones)];
+  const local = loadLocal(hosts, zones);
+  return { settings, hosts, zones, localZones: local.zones.length + local.hosts.length };
 }
 
-async function start(settings: DnsSettings, local: LocalData, context: ServiceContext): Promise<ServingParts> {
-  const { clock, log, health, registry } = context;
-  const identity = `${context.identity.site}/${context.identity.instance}`;
-  const seed = randomSeed();
-  const { size, stale, maxTtl, negativeTtl } = settings.cache;
-  const cache = new Cache({ size, staleSeconds: stale / 1_000, seed });
-  const { places, suffixes, routes } = arrange(settings, local, clock);
-  const resolver = new Resolver({ allow: new AllowList(settings.allow), places, suffixes, cache, seed, identity });
-  const outcomes = queryCounter(registry);
-  const limit = openFileLimit();
-  const server = await DnsServer.open({
-    listen: settings.listen,
-    clock,
-    resolver,
-    outcomes,
-    forwarding: {
-      routes,
-      ...(limit === undefined ? {} : { sockets: upstreamSockets(limit, settings.listen.length) }),
-      maxTtl: Math.floor(maxTtl / 1_000),
-      negativeTtl: Math.floor(negativeTtl / 1_000),
-      onChange: () => reportUpstreams(health, routes.values()),
-    },
-    onFailure: (failure) => log.error({ err: failure }, "the socket or a batch failed"),
+async function start(served: Served, module: URL, context: ServiceContext): Promise<ServingParts> {
+  const { clock, health, registry } = context;
+  const { settings, hosts, zones, localZones } = served;
+  const workers = workersHere(settings.workers, context.log);
+  const listen = await claimed(settings.listen, clock);
+  const upstreams = new UpstreamHealth(health);
+  const sockets = upstreamSockets(openFileLimit(), listen.length, workers);
+  const group = await WorkerGroup.open<DnsWorkers>({
+    module,
+    workers,
+    layout: WORKER_LAYOUT,
+    settings: { dns: settings, listen, hosts, zones, sockets } satisfies WorkerSettings,
+    context,
+    onMessage: ({ deadZones }, worker) => upstreams.report(deadZones, worker),
   });
-  registerCacheMetrics(registry, cache);
-  registerServerMetrics(registry, server);
-  gaugeFrom(registry, "stitch_dns_local_zones", "Zones and hosts served from files", () => places.length - routes.size);
-  const load = clock.every("dns-load", LOAD_INTERVAL, () => (health.load = server.forwarder.load));
-  const probe = new SelfProbe(
-    clock,
-    server.sockets.map((socket) => socket.local),
-    identity,
-  );
-  logStart(server, settings, log);
-  if (server.forwarder.perRoute < MOST_PER_ROUTE) {
-    log.warn(
-      `at most ${limit} open files: each route may ask ${server.forwarder.perRoute} questions at once instead of ${MOST_PER_ROUTE}; raise the limit`,
-    );
-  }
+  const { table } = group;
+  registerMetrics(registry, table, localZones);
+  const load = clock.every("dns-load", LOAD_INTERVAL, () => (health.load = table.most("load")));
+  const probe = new SelfProbe(clock, listen, `${context.identity.site}/${context.identity.instance}`);
+  logStart(group, workers, context.log);
   return {
     probe: probe.probe,
-    progress: () => outcomes.total + server.kernelDrops,
-    warm: () => warmUp(identity, seed),
+    progress: () => table.rows.map((row) => row.total + row.get("kernelDrops")),
+    warm: async () => {}, // the workers are, or they would not be ready
     close: async () => {
       load.cancel();
-      await server.close();
+      await group.close();
     },
   };
 }
 
-function logStart({ sockets }: DnsServer, { workers }: DnsSettings, log: ServiceContext["log"]): void {
-  for (const { local, implementation, lacking, grantedReceiveBuffer } of sockets) {
-    log.info({ local, implementation, lacking, grantedReceiveBuffer }, "listening on UDP and TCP");
+function logStart({ ready }: WorkerGroup<DnsWorkers>, workers: number, log: ServiceContext["log"]): void {
+  const [first] = ready;
+  for (const { local, implementation, lacking, grantedReceiveBuffer } of first?.sockets ?? []) {
+    log.info({ local, implementation, lacking, grantedReceiveBuffer, workers }, "listening on UDP and TCP");
     if (!lacking.includes("receive-buffer")) continue;
     log.warn(`receive buffer is ${grantedReceiveBuffer} bytes: raise net.core.rmem_max so that bursts are not lost`);
   }
-  if (workers > 1) log.warn(`workers: ${workers} takes effect with native batches only; one works now`);
+  const perRoute = first?.perRoute ?? 0;
+  const most = mostPerRoute(workers);
+  if (perRoute >= most) return;
+  log.warn(
+    `at most ${openFileLimit()} open files: each route may ask ${perRoute * workers} questions at once instead of ${most * workers}; raise the limit`,
+  );
 }

@@ -1,54 +1,33 @@
-import { counterFrom, gaugeFrom, OutcomeCounter, type Registry } from "@stitch/health";
-import type { Cache } from "./cache.ts";
+import { counterFrom, gaugeFrom, outcomesFrom, type Registry, type WorkerTable } from "@stitch/health";
 import { REASONS, type Reason } from "./reasons.ts";
-import type { DatagramSocket } from "@stitch/linux-io";
-import type { TcpListener } from "./tcp-listener.ts";
-import type { Forwarder } from "./upstream/forwarder.ts";
+import type { Figure } from "./worker-contract.ts";
 
-/** What there is to be read of a server. */
-export interface ServerParts {
-  readonly forwarder: Forwarder;
-  readonly listeners: readonly TcpListener[];
-  readonly sockets: readonly DatagramSocket[];
-  readonly kernelDrops: number;
-}
-
-export function queryCounter(registry: Registry): OutcomeCounter<Reason> {
-  return new OutcomeCounter(registry, "stitch_dns_queries_total", "Queries by what became of them", "reason", REASONS);
-}
-
-export function registerCacheMetrics(registry: Registry, cache: Cache): void {
-  const { counters } = cache;
-  gaugeFrom(registry, "stitch_dns_cache_entries", "Answers in the cache", () => cache.entries);
-  gaugeFrom(registry, "stitch_dns_cache_bytes", "Bytes of the cache in use", () => cache.usedBytes);
-  counterFrom(registry, "stitch_dns_cache_stored_total", "Answers stored", () => counters.stored);
-  counterFrom(registry, "stitch_dns_cache_evicted_total", "Answers evicted for want of room", () => counters.evicted);
-}
-
-export function registerServerMetrics(registry: Registry, server: ServerParts): void {
-  const { forwarder, listeners, sockets } = server;
-  const { counters } = forwarder;
-  const sum = (read: (listener: (typeof listeners)[number]) => number): number =>
-    listeners.reduce((total, listener) => total + read(listener), 0);
-  gaugeFrom(registry, "stitch_dns_upstream_in_flight", "Questions on their way upstream", () => forwarder.inFlight);
-  counterFrom(registry, "stitch_dns_upstream_exchanges_total", "Questions sent upstream", () => counters.exchanges);
-  counterFrom(registry, "stitch_dns_upstream_tcp_total", "Of these, asked again over TCP", () => counters.overTcp);
-  counterFrom(registry, "stitch_dns_upstream_timeouts_total", "Not answered in time", () => counters.timeouts);
-  counterFrom(registry, "stitch_dns_upstream_unreachable_total", "Refused by the network", () => counters.unreachable);
-  counterFrom(registry, "stitch_dns_upstream_useless_total", "SERVFAIL, REFUSED, referrals", () => counters.useless);
-  counterFrom(
-    registry,
-    "stitch_dns_upstream_ignored_total",
-    "Datagrams that were not the answer: echoes, forgeries",
-    () => counters.ignored,
+/** Every number is the sum of the workers'. */
+export function registerMetrics(registry: Registry, table: WorkerTable<Reason, Figure>, localZones: number): void {
+  outcomesFrom(registry, "stitch_dns_queries_total", "Queries by what became of them", "reason", REASONS, (code) =>
+    table.outcome(code),
   );
-  counterFrom(registry, "stitch_dns_coalesced_total", "Queries that joined one on its way", () => counters.coalesced);
-  gaugeFrom(registry, "stitch_dns_tcp_connections", "Open TCP connections", () => sum((each) => each.connections));
-  counterFrom(registry, "stitch_dns_tcp_refused_total", "TCP connections over a limit", () =>
-    sum((each) => each.counters.refused),
-  );
-  counterFrom(registry, "stitch_dns_send_failures_total", "Replies that the system did not take", () =>
-    sockets.reduce((total, socket) => total + socket.counters.sendFailures, 0),
-  );
-  counterFrom(registry, "stitch_dns_kernel_drops_total", "Datagrams that the kernel dropped", () => server.kernelDrops);
+  gaugeFrom(registry, "stitch_dns_local_zones", "Zones and hosts served from files", () => localZones);
+  const gauge = (name: string, help: string, figure: Figure): void =>
+    gaugeFrom(registry, name, help, () => table.sum(figure));
+  const counter = (name: string, help: string, figure: Figure): void =>
+    counterFrom(registry, name, help, () => table.sum(figure));
+  gauge("stitch_dns_cache_entries", "Answers in the cache", "cacheEntries");
+  gauge("stitch_dns_cache_bytes", "Bytes of the cache in use", "cacheBytes");
+  counter("stitch_dns_cache_stored_total", "Answers stored", "cacheStored");
+  counter("stitch_dns_cache_evicted_total", "Answers evicted for want of room", "cacheEvicted");
+  gauge("stitch_dns_upstream_in_flight", "Questions on their way upstream", "upstreamInFlight");
+  counter("stitch_dns_upstream_exchanges_total", "Questions sent upstream", "exchanges");
+  counter("stitch_dns_upstream_tcp_total", "Of these, asked again over TCP", "overTcp");
+  counter("stitch_dns_upstream_timeouts_total", "Not answered in time", "timeouts");
+  counter("stitch_dns_upstream_unreachable_total", "Refused by the network", "unreachable");
+  counter("stitch_dns_upstream_useless_total", "SERVFAIL, REFUSED, referrals", "useless");
+  counter("stitch_dns_upstream_ignored_total", "Datagrams that were not the answer: echoes, forgeries", "ignored");
+  counter("stitch_dns_coalesced_total", "Queries that joined one on its way", "coalesced");
+  gauge("stitch_dns_tcp_connections", "Open TCP connections", "tcpConnections");
+  counter("stitch_dns_tcp_refused_total", "TCP connections over a limit", "tcpRefused");
+  counter("stitch_dns_send_failures_total", "Replies that the system did not take", "sendFailures");
+  counter("stitch_dns_batches_total", "Times that datagrams were taken from the kernel", "batches");
+  counter("stitch_dns_full_batches_total", "Of these, with as many as one call may bring", "fullBatches");
+  counter("stitch_dns_kernel_drops_total", "Datagrams that the kernel dropped", "kernelDrops");
 }

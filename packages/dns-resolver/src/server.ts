@@ -1,5 +1,5 @@
 import type { Clock } from "@stitch/clock";
-import type { OutcomeCounter } from "@stitch/health";
+import type { Outcomes } from "@stitch/health";
 import {
   ENDPOINT_BYTES,
   openDatagramSocket,
@@ -11,7 +11,7 @@ import {
 } from "@stitch/linux-io";
 import { tickOf } from "./cache.ts";
 import { LARGEST_TCP } from "./cache/reply-writer.ts";
-import { REASON, type Reason } from "./reasons.ts";
+import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { Forwarder, type ForwarderOptions, type Outcome, type Waiter } from "./upstream/forwarder.ts";
@@ -26,15 +26,15 @@ const EMPTY = new Uint8Array();
 const BATCH = 64;
 /** Half a second of queries at 50,000 a second. */
 const RECEIVE_BUFFER = 4 * 2 ** 20;
-/** The port chosen for UDP may be taken for TCP; with port 0 another is tried. */
-const PORT_TRIES = 8;
 
 export interface DnsServerOptions {
   readonly listen: readonly Endpoint[];
+  /** How many servers share these addresses, this one included. */
+  readonly workers: number;
   readonly clock: Clock;
   readonly resolver: Resolver;
-  readonly outcomes: OutcomeCounter<Reason>;
-  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache">;
+  readonly outcomes: Outcomes;
+  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache" | "workers">;
   readonly onFailure: (failure: Error) => void;
 }
 
@@ -63,14 +63,20 @@ export class DnsServer {
     this.#options = options;
     this.forwarder = new Forwarder({
       ...options.forwarding,
+      workers: options.workers,
       clock: options.clock,
       cache: options.resolver.cache,
       deliver: (waiter, outcome) => this.#deliver(waiter, outcome),
     });
   }
 
-  get kernelDrops(): number {
-    return this.sockets.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
+  /**
+   * What the kernel dropped, so that the workers' sum is right: node:dgram reads drops by address, those of all sockets
+   * there, so one worker tells for all of them.
+   */
+  kernelDropsOf(worker: number): number {
+    const own = this.sockets.filter(({ implementation }) => worker === 0 || implementation === "native");
+    return own.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
   }
 
   async close(): Promise<void> {
@@ -78,21 +84,13 @@ export class DnsServer {
   }
 
   async #listen(local: Endpoint): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      const socket = await this.#openUdp(local);
-      try {
-        this.listeners.push(await this.#openTcp(socket.local));
-        this.sockets.push(socket);
-        return;
-      } catch (failure) {
-        await socket.close();
-        if (local.port !== 0 || tries >= PORT_TRIES) throw failure;
-      }
-    }
+    const socket = await this.#openUdp(local);
+    this.sockets.push(socket);
+    this.listeners.push(await this.#openTcp(socket.local));
   }
 
   #openUdp(local: Endpoint): Promise<DatagramSocket> {
-    const { clock, onFailure } = this.#options;
+    const { clock, onFailure, workers } = this.#options;
     let socket: DatagramSocket | undefined;
     const opening = openDatagramSocket({
       local,
@@ -101,6 +99,7 @@ export class DnsServer {
       replySlotSize: EDNS_SIZE,
       batchSize: BATCH,
       receiveBuffer: RECEIVE_BUFFER,
+      reusePort: workers > 1,
       onFailure,
       onBatch: (arrivals, replies) => {
         if (socket !== undefined) this.#batch(socket, arrivals, replies);
@@ -112,8 +111,8 @@ export class DnsServer {
   #openTcp(local: Endpoint): Promise<TcpListener> {
     const onQuery = (message: Uint8Array, peer: Uint8Array, reply: (message: Uint8Array) => void): void =>
       this.#tcpQuery(message, peer, reply);
-    const { clock, resolver } = this.#options;
-    return TcpListener.open({ local, clock, admits: (peer) => resolver.admits(peer), onQuery });
+    const { clock, resolver, workers } = this.#options;
+    return TcpListener.open({ local, workers, clock, admits: (peer) => resolver.admits(peer), onQuery });
   }
 
   #batch(socket: DatagramSocket, arrivals: Arrivals, replies: Replies): void {
@@ -160,7 +159,7 @@ export class DnsServer {
     const tick = tickOf(clock.now());
     const action = resolver.decide(message, 0, message.length, peer, 0, true, tick, this.#scratch, 0);
     if (action === ACTION.forward) {
-      const waiter = { query: Uint8Array.from(message), tcp: true, reply };
+      const waiter = { query: message.slice(), tcp: true, reply };
       this.forwarder.ask(resolver.query, resolver.place, resolver.tag, waiter);
       return;
     }

@@ -8,6 +8,8 @@ import { framed } from "./upstream/tcp-exchange.ts";
 const MOST_CONNECTIONS = 256;
 /** Of one client address; more than any resolver library opens. */
 const MOST_PER_CLIENT = 32;
+/** With many workers the kernel deals a client's connections out unevenly: this many of them each worker takes. */
+const LEAST_PER_CLIENT = 4;
 /** Queries of one connection that wait for upstreams; then it is not read until some are answered. */
 const MOST_PENDING = 64;
 /** Queries of one connection; then it is closed and the client may open another (dnsdist 2025-03 class). */
@@ -23,6 +25,12 @@ export type TcpQuery = (message: Uint8Array, peer: Uint8Array, reply: (message: 
 
 export interface TcpListenerOptions {
   readonly local: Endpoint;
+  /**
+   * Listeners that share this address, one in each worker; 1 by default. The kernel deals connections out among them, so a
+   * query over TCP meets the cache and the upstreams of the thread that took it, and nothing crosses threads. The limits
+   * are for the address and are shared out.
+   */
+  readonly workers?: number;
   readonly clock: Clock;
   /** Whether the client at this endpoint record may ask; others must not hold connections that those who may need. */
   readonly admits: (peer: Uint8Array) => boolean;
@@ -50,16 +58,19 @@ export class TcpListener {
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #idle: Timer;
+  readonly #mostConnections: number;
+  readonly #mostPerClient: number;
 
   /** Rejects with a BindError that a person can act on. */
   static async open(options: TcpListenerOptions): Promise<TcpListener> {
     const server = createServer({ noDelay: true, allowHalfOpen: true });
-    const { local } = options;
+    const { local, workers = 1 } = options;
+    const place = { host: local.address, port: local.port, ipv6Only: true, exclusive: true, reusePort: workers > 1 };
     await new Promise<void>((resolve, reject) => {
       const refused = (cause: NodeJS.ErrnoException): void =>
         reject(new BindError(local, "tcp", cause, process.platform));
       server.once("error", refused);
-      server.listen({ host: local.address, port: local.port, ipv6Only: true, exclusive: true }, () => {
+      server.listen(place, () => {
         server.off("error", refused);
         resolve();
       });
@@ -70,6 +81,9 @@ export class TcpListener {
   private constructor(options: TcpListenerOptions, server: Server) {
     this.#options = options;
     this.#server = server;
+    const { workers = 1 } = options;
+    this.#mostConnections = Math.ceil(MOST_CONNECTIONS / workers);
+    this.#mostPerClient = Math.max(LEAST_PER_CLIENT, Math.ceil(MOST_PER_CLIENT / workers));
     this.#idle = options.clock.every("tcp-idle", IDLE_CHECK, () => this.#closeIdle());
     server.on("connection", (socket) => this.#accept(socket));
     // EMFILE and the like: the listener goes on, and the next connection is tried anew.
@@ -97,7 +111,7 @@ export class TcpListener {
     const known = writeEndpoint({ address: client, port: socket.remotePort ?? 0 }, peer, 0);
     socket.on("error", () => socket.destroy());
     const admitted = known && this.#options.admits(peer);
-    if (!admitted || this.#connections.size >= MOST_CONNECTIONS || sameClient >= MOST_PER_CLIENT) {
+    if (!admitted || this.#connections.size >= this.#mostConnections || sameClient >= this.#mostPerClient) {
       this.counters.refused += 1;
       socket.destroy();
       return;

@@ -187,6 +187,7 @@ describe("the dns section", () => {
     [`${LISTEN}  routes: [ { zone: a, upstreams: ["0.0.0.0"] } ]`, "is every address"],
     [`  listen: ["0.0.0.0:53"]`, "is every address: name the VIP"],
     [`${LISTEN}  cache: { size: 1KiB }`, "is less than 1MiB"],
+    [`${LISTEN}  workers: 8\n  cache: { size: 7MiB }`, "is less than 1MiB for each of 8 workers"],
   ])("%s", (text, message) => {
     expect(() => read(text)).toThrow(message);
   });

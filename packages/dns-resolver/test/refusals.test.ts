@@ -149,6 +149,7 @@ describe("an upstream in doubt", () => {
     const route: Route = { zone: ".", name: Uint8Array.of(0), upstreams: [one], inFlight: 0, waiting: 0 };
     const outcomes: Outcome[] = [];
     const forwarder = new Forwarder({
+      workers: 1,
       clock,
       cache: new Cache({ size: 2 ** 20, staleSeconds: 0, seed: 1 }),
       routes: new Map([[0, route]]),

@@ -2,11 +2,12 @@ import { createSocket } from "node:dgram";
 import { milliseconds, SystemClock, type Clock } from "@stitch/clock";
 import type { FakeClock } from "@stitch/clock/testing";
 import type { HostPort } from "@stitch/config";
-import { createRegistry, Health, OutcomeCounter } from "@stitch/health";
+import { Health, Outcomes } from "@stitch/health";
 import { afterEach, expect } from "vitest";
 import { AllowList } from "../src/allow-list.ts";
 import { Cache } from "../src/cache.ts";
-import { reportUpstreams } from "../src/health.ts";
+import { claimed } from "../src/claim.ts";
+import { deadZones, UpstreamHealth } from "../src/health.ts";
 import { builtInZones } from "../src/local/built-in.ts";
 import { arrange } from "../src/places.ts";
 import { REASONS, type Reason } from "../src/reasons.ts";
@@ -46,17 +47,18 @@ export async function rig(
   clock: Clock = new SystemClock(),
   source?: string,
 ): Promise<Rig> {
-  const registry = createRegistry(IDENTITY);
-  const outcomes = new OutcomeCounter(registry, "stitch_test_total", "test", "reason", REASONS);
+  const outcomes = new Outcomes(new Float64Array(REASONS.length));
   const health = new Health(IDENTITY, clock);
   const targets = upstreams.map((each) => ("address" in each ? each : { address: "127.88.0.2", port: each.port }));
   const routes = [{ zone: ".", upstreams: targets, source }];
   const placed = arrange({ routes }, { zones: builtInZones(), hosts: [] }, clock);
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
   const resolver = new Resolver({ ...placed, allow: new AllowList([]), cache, seed: 1, identity: "nyc/nyc-1" });
-  const onChange = (): void => reportUpstreams(health, placed.routes.values());
+  const upstreamHealth = new UpstreamHealth(health);
+  const onChange = (): void => upstreamHealth.report(deadZones(placed.routes.values()), 0);
   const server = await DnsServer.open({
-    listen: [{ address: "127.88.0.1", port: 0 }],
+    listen: await claimed([{ address: "127.88.0.1", port: 0 }], new SystemClock()),
+    workers: 1,
     clock,
     resolver,
     outcomes,

@@ -85,6 +85,7 @@ test("waiting clients are bounded per route, however many names they wait for", 
   const route: Route = { zone: ".", name: Uint8Array.of(0), upstreams, inFlight: 0, waiting: 0 };
   const outcomes: Outcome[] = [];
   const forwarder = new Forwarder({
+    workers: 1,
     clock,
     cache: new Cache({ size: 2 ** 20, staleSeconds: 0, seed: 1 }),
     routes: new Map([[0, route]]),
@@ -145,12 +146,17 @@ test("the sockets that this process may have are shared out among the routes", a
   const routes = new Map([routeOf("a"), routeOf("b")].entries());
   const outcomes: Outcome[] = [];
   const forwarder = new Forwarder({
+    workers: 1,
     clock,
     cache: new Cache({ size: 2 ** 20, staleSeconds: 0, seed: 1 }),
     routes,
     maxTtl: 60,
     negativeTtl: 60,
-    sockets: upstreamSockets(openFileLimit(() => "Max open files            40                 80    files\n") ?? 0, 1),
+    sockets: upstreamSockets(
+      openFileLimit(() => "Max open files            40                 80    files\n"),
+      1,
+      1,
+    ),
     deliver: (_, outcome) => outcomes.push(outcome),
     onChange: () => {},
   });
@@ -160,7 +166,9 @@ test("the sockets that this process may have are shared out among the routes", a
   expect([forwarder.inFlight, forwarder.load]).toEqual([5, 1]);
   forwarder.ask(view(queryFor("n1.example")), 1, 4, waiter);
   expect(forwarder.inFlight).toBe(6);
-  expect([upstreamSockets(1_024, 1), upstreamSockets(524_288, 2)]).toEqual([672, 523_680]);
+  expect([upstreamSockets(1_024, 1, 1), upstreamSockets(1_024, 1, 4), upstreamSockets(524_288, 2, 1)]).toEqual([
+    654, 150, 523_660,
+  ]);
   await passing(clock, () => outcomes.length === 11);
 });
 

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry, type CounterConfiguration } from "prom-client";
 import type { Health, HealthIdentity } from "./health.ts";
+import type { WorkerTable } from "./workers/table.ts";
 
 /** A registry whose every sample says which service of which site and instance it is. */
 export function createRegistry({ service, site, instance }: HealthIdentity): Registry {
@@ -8,31 +9,13 @@ export function createRegistry({ service, site, instance }: HealthIdentity): Reg
   return registry;
 }
 
-/**
- * Counts outcomes on the hot path as plain array slots and hands them to Prometheus at scrape, one sample per reason.
- * Names of people, hosts or domains never become labels: `reasons` is a closed set.
- */
-export class OutcomeCounter<Reason extends string> {
-  readonly reasons: readonly Reason[];
-  /** Slot i counts reasons[i]. */
+/** Counts outcomes on the hot path as plain array slots; a worker's are in the memory that it shares with the main thread. */
+export class Outcomes {
+  /** Slot i counts the reason i of a closed set. */
   readonly counts: Float64Array;
 
-  constructor(registry: Registry, name: string, help: string, label: string, reasons: readonly Reason[]) {
-    this.reasons = reasons;
-    this.counts = new Float64Array(reasons.length);
-    const { counts } = this;
-    registry.registerMetric(
-      new Counter({
-        name,
-        help,
-        labelNames: [label],
-        registers: [],
-        collect(this: Counter) {
-          this.reset();
-          for (const [i, reason] of reasons.entries()) this.inc({ [label]: reason }, counts[i] ?? 0);
-        },
-      } as CounterConfiguration<string>),
-    );
+  constructor(counts: Float64Array) {
+    this.counts = counts;
   }
 
   /** `code` is the index of the reason. */
@@ -43,6 +26,43 @@ export class OutcomeCounter<Reason extends string> {
   get total(): number {
     return this.counts.reduce((sum, n) => sum + n, 0);
   }
+}
+
+/** Outcomes that are counted in this thread, and their metric. */
+export class OutcomeCounter<Reason extends string> extends Outcomes {
+  readonly reasons: readonly Reason[];
+
+  constructor(registry: Registry, name: string, help: string, label: string, reasons: readonly Reason[]) {
+    super(new Float64Array(reasons.length));
+    this.reasons = reasons;
+    outcomesFrom(registry, name, help, label, reasons, (code) => this.counts[code] ?? 0);
+  }
+}
+
+/**
+ * Hands outcomes that are counted elsewhere to Prometheus at scrape, one sample per reason. Names of people, hosts or
+ * domains never become labels: `reasons` is a closed set, and `read` gets an index of it.
+ */
+export function outcomesFrom(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  reasons: readonly string[],
+  read: (code: number) => number,
+): void {
+  registry.registerMetric(
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [],
+      collect(this: Counter) {
+        this.reset();
+        for (const [code, reason] of reasons.entries()) this.inc({ [label]: reason }, read(code));
+      },
+    } as CounterConfiguration<string>),
+  );
 }
 
 /** A counter whose value is kept elsewhere and read at scrape; one that cannot be read (NaN) shows 0. */
@@ -73,6 +93,13 @@ export function gaugeFrom(registry: Registry, name: string, help: string, read: 
       },
     }),
   );
+}
+
+/** What shows that the work is dealt out evenly, or that it is not. */
+export function registerWorkerMetrics(registry: Registry, { rows }: WorkerTable): void {
+  const name = "stitch_health_worker_outcomes_total";
+  const workers = rows.map((_, index) => String(index));
+  outcomesFrom(registry, name, "Outcomes counted per worker", "worker", workers, (i) => rows[i]?.total ?? 0);
 }
 
 const VERDICT_VALUE = { pass: 2, degraded: 1, fail: 0 } as const;

@@ -16,9 +16,11 @@ export async function runService(options: ServiceOptions): Promise<number> {
     return startFailure(options, failure);
   }
   options.log.info({ health: formatEndpointText(options.listenHealth.address, service.healthPort) }, "started");
-  await stop;
-  await service.stop();
-  return EXIT.stopped;
+  const failure = await Promise.race([stop.then(() => service.stop()), service.failed]);
+  if (failure === undefined) return EXIT.stopped;
+  options.log.fatal({ err: failure }, "cannot go on");
+  await service.abandon();
+  return EXIT.failed;
 }
 
 /** An address that cannot be bound is the operator's to mend: one sentence, exit code 2, no stack. */
@@ -31,6 +33,7 @@ function startFailure({ log }: ServiceOptions, failure: unknown): number {
   return EXIT.failed;
 }
 
+/** Workers tell their failures by name: classes do not cross threads. */
 function isForOperator(failure: NodeJS.ErrnoException): boolean {
   return failure.name === "BindError" || failure.name === "ConfigError" || failure.syscall === "listen";
 }

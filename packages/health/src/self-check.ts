@@ -1,4 +1,4 @@
-import { elapsed, milliseconds, type Clock, type Duration, type Timer } from "@stitch/clock";
+import { elapsed, milliseconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
 import type { Health, ReasonClass } from "./health.ts";
 import type { SelfCheckReason } from "./reasons.ts";
 
@@ -11,10 +11,20 @@ export type ProbeResult =
 /** Asks the service through its own VIP socket and resolves within `limit`; it may reject, which counts as silent. */
 export type Probe = (limit: Duration) => Promise<ProbeResult>;
 
+/** A number that grows while the service works or is flooded, or one for each of its workers. */
+export type Progress = () => number | readonly number[];
+
 export const PROBE_INTERVAL: Duration = milliseconds(100);
 export const PROBE_LIMIT: Duration = milliseconds(250);
 /** A check that took longer than this proves nothing about now and renews nothing. */
 export const RENEWAL_AGE: Duration = milliseconds(300);
+/**
+ * Probes of one check while some worker has shown no life: the kernel deals them out by their source port, so of two
+ * workers one is missed once in a hundred checks, and nothing but the next check is made of that.
+ */
+const MOST_PROBES = 8;
+/** A further probe must have time enough to be answered: silence is only what has been waited for. */
+const LAST_PROBE: Duration = milliseconds(125);
 /** One lost loopback datagram is no death: this many silent probes in a row are. */
 const SILENT_PROBES = 2;
 /** A probe that has not kept its own limit by now is taken for silent, whatever it says later. */
@@ -31,8 +41,8 @@ export interface SelfCheckOptions {
   readonly health: Health;
   readonly clock: Clock;
   readonly probe: Probe;
-  /** Anything that grows while the service works or is flooded: datagrams served plus kernel drops. */
-  readonly progress: () => number;
+  /** Datagrams served plus kernel drops. */
+  readonly progress: Progress;
   /** Called by the completion of a check younger than RENEWAL_AGE, and by nothing else. */
   readonly onRenewal: () => void;
 }
@@ -44,6 +54,8 @@ export interface SelfCheckOptions {
  * Hard: a probe stays unanswered. If the service made progress meanwhile it is alive and flooded: reason `overloaded`,
  * class load, and the lease is renewed, else a flood would walk from site to site. If it made none, a second silent
  * probe makes it `unresponsive`, class dead.
+ * Hard with workers: each has a socket of its own, and one may be deaf while its neighbours answer. So probes go on, from
+ * new source ports, until every worker has made progress, and silence counts against those that made none.
  */
 export class SelfCheck {
   readonly #options: SelfCheckOptions;
@@ -51,7 +63,8 @@ export class SelfCheck {
   #running = false;
   #stopped = false;
   #outstanding = 0;
-  #silent = 0;
+  /** Per worker: silent checks in a row in which it made no progress. */
+  #silent: readonly number[] = [];
   #completed = 0;
   #answered = 0;
 
@@ -93,36 +106,54 @@ export class SelfCheck {
   }
 
   async #check(): Promise<void> {
-    const { clock, progress } = this.#options;
+    const { clock } = this.#options;
     const began = clock.now();
-    const before = progress();
-    const result = await this.#ask();
-    if (result.kind === "silent" && progress() <= before) await this.#readPendingInput();
+    const before = this.#progress();
+    const moved = (): boolean[] => this.#progress().map((now, worker) => now > (before[worker] ?? 0));
+    const result = await this.#askAll(began, () => moved().every(Boolean));
+    if (result.kind === "silent" && !moved().every(Boolean)) await this.#readPendingInput();
     if (this.#stopped) return;
     this.#completed += 1;
     if (result.kind === "answered") this.#answered += 1;
-    const alive = this.#judge(result, progress() > before);
+    const alive = this.#judge(result, moved());
     if (alive && elapsed(began, clock.now()) < RENEWAL_AGE) this.#options.onRenewal();
   }
 
-  /** The probe's result, or silence when it does not come back; never rejects. */
-  async #ask(): Promise<ProbeResult> {
+  #progress(): readonly number[] {
+    return [this.#options.progress()].flat();
+  }
+
+  /** Asks until every worker has shown life; whatever is not answered ends it. */
+  async #askAll(began: Instant, complete: () => boolean): Promise<ProbeResult> {
+    const { clock } = this.#options;
+    const workers = this.#progress().length;
+    for (let probes = 1; ; probes += 1) {
+      const spent = elapsed(began, clock.now());
+      const result = await this.#ask(spent);
+      const enough = workers === 1 || probes === MOST_PROBES || complete();
+      if (result.kind !== "answered" || enough || elapsed(began, clock.now()) > LAST_PROBE) return result;
+    }
+  }
+
+  /** The probe's result, or silence when it does not come back; never rejects. `spent` of the check's time is over. */
+  async #ask(spent: Duration): Promise<ProbeResult> {
     if (this.#outstanding >= MOST_OUTSTANDING) {
       return { kind: "silent", detail: "earlier probes have not come back" };
     }
     const { promise: overdue, resolve } = Promise.withResolvers<ProbeResult>();
-    const guard = this.#options.clock.after("self-check-overdue", PROBE_OVERDUE, () =>
+    const left = (limit: Duration): Duration => milliseconds(limit - spent);
+    const guard = this.#options.clock.after("self-check-overdue", left(PROBE_OVERDUE), () =>
       resolve({ kind: "silent", detail: "the probe has not come back" }),
     );
-    const result = await Promise.race([this.#probed(), overdue]);
+    const result = await Promise.race([this.#probed(left(PROBE_LIMIT)), overdue]);
     guard.cancel();
     return result;
   }
 
-  async #probed(): Promise<ProbeResult> {
+  async #probed(limit: Duration): Promise<ProbeResult> {
     this.#outstanding += 1;
     try {
-      return await this.#options.probe(PROBE_LIMIT);
+      return await this.#options.probe(limit);
     } catch (failure) {
       return { kind: "silent", detail: failure instanceof Error ? failure.message : String(failure) };
     } finally {
@@ -135,15 +166,31 @@ export class SelfCheck {
   }
 
   /** True when the service has shown that it lives. */
-  #judge(result: ProbeResult, progressed: boolean): boolean {
+  #judge(result: ProbeResult, moved: readonly boolean[]): boolean {
     const silent = result.kind === "silent";
     const detail = result.kind === "answered" ? "" : result.detail;
-    this.#silent = silent && !progressed ? this.#silent + 1 : 0;
+    const progressed = moved.every(Boolean);
+    this.#silent = moved.map((did, worker) =>
+      this.#silentChecks(worker, did || (!silent && moved.length === 1), silent),
+    );
     this.#set("wrong-answer", "dead", result.kind === "wrong", detail);
     if (!silent || progressed) this.#set("overloaded", "load", silent, detail);
-    const enough = this.#silent >= SILENT_PROBES;
-    if (enough || this.#silent === 0) this.#set("unresponsive", "dead", enough, detail);
-    return this.#silent === 0;
+    const most = Math.max(...this.#silent);
+    if (most >= SILENT_PROBES) this.#set("unresponsive", "dead", true, this.#unresponsive(detail));
+    else if (most === 0) this.#set("unresponsive", "dead", false, "");
+    return !silent || progressed;
+  }
+
+  /** A worker that no probe of an answered check came to has proven nothing: what was counted against it stays. */
+  #silentChecks(worker: number, lives: boolean, silent: boolean): number {
+    if (lives) return 0;
+    return (this.#silent[worker] ?? 0) + (silent ? 1 : 0);
+  }
+
+  #unresponsive(detail: string): string {
+    if (this.#silent.length === 1) return detail;
+    const deaf = [...this.#silent.entries()].filter(([, checks]) => checks >= SILENT_PROBES).map(([i]) => i + 1);
+    return `of ${this.#silent.length} workers these made no progress: ${deaf.join(", ")}`;
   }
 
   #set(code: SelfCheckReason, reasonClass: ReasonClass, holds: boolean, detail: string): void {

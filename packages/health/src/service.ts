@@ -6,7 +6,7 @@ import { Health, substance, type HealthIdentity } from "./health.ts";
 import { LeaseStream } from "./lease.ts";
 import type { Logger } from "./log.ts";
 import { createRegistry, registerHealthMetrics } from "./metrics.ts";
-import { SelfCheck, type Probe } from "./self-check.ts";
+import { SelfCheck, type Probe, type Progress } from "./self-check.ts";
 
 /** What is left for datagrams already on their way when the last announcer has let go. */
 export const LINGER: Duration = seconds(1);
@@ -25,13 +25,15 @@ export interface ServiceContext {
   readonly log: Logger;
   readonly health: Health;
   readonly registry: Registry;
+  /** To be called when a part is gone without which the process is no service: it ends with code 1, to be started again. */
+  readonly fail: (failure: Error) => void;
 }
 
 /** What a service gives back once its sockets are open. */
 export interface ServingParts {
   readonly probe: Probe;
-  /** Datagrams served plus kernel drops so far: shows life when a probe goes unanswered. */
-  readonly progress: () => number;
+  /** Datagrams served plus kernel drops so far: shows life when a probe goes unanswered. One number per worker. */
+  readonly progress: Progress;
   /**
    * Drives the hot paths until they are fast; the phase is `starting` until it has resolved. When it rejects, the reason
    * `warm-up-failed` is raised and it is called again.
@@ -55,6 +57,8 @@ export interface ServiceOptions {
 export class Service {
   readonly health: Health;
   readonly healthPort: number;
+  /** Resolves when a part has failed for good; `abandon` is all that is left to do then. */
+  readonly failed: Promise<Error>;
   readonly #options: ServiceOptions;
   readonly #lease: LeaseStream;
   readonly #endpoint: HealthEndpoint;
@@ -68,6 +72,7 @@ export class Service {
     const health = new Health(identity, clock);
     const registry = createRegistry(identity);
     const lease = new LeaseStream(health, clock);
+    const failed = Promise.withResolvers<Error>();
     let service: Service | undefined;
     registerHealthMetrics(registry, health, {
       holders: () => lease.holders,
@@ -76,8 +81,8 @@ export class Service {
     logChanges(health, log);
     const endpoint = await HealthEndpoint.open({ health, lease, registry, listen: options.listenHealth });
     try {
-      const parts = await options.start({ identity, clock, log, health, registry });
-      service = new Service(options, { health, lease, endpoint, parts });
+      const parts = await options.start({ identity, clock, log, health, registry, fail: failed.resolve });
+      service = new Service(options, { health, lease, endpoint, parts, failed: failed.promise });
       return service;
     } catch (failure) {
       await endpoint.close();
@@ -87,7 +92,13 @@ export class Service {
 
   private constructor(
     options: ServiceOptions,
-    built: { health: Health; lease: LeaseStream; endpoint: HealthEndpoint; parts: ServingParts },
+    built: {
+      health: Health;
+      lease: LeaseStream;
+      endpoint: HealthEndpoint;
+      parts: ServingParts;
+      failed: Promise<Error>;
+    },
   ) {
     this.#options = options;
     this.health = built.health;
@@ -95,6 +106,7 @@ export class Service {
     this.#endpoint = built.endpoint;
     this.#parts = built.parts;
     this.healthPort = built.endpoint.port;
+    this.failed = built.failed;
     this.#check = new SelfCheck({
       health: built.health,
       clock: options.clock,
@@ -114,6 +126,13 @@ export class Service {
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  /** Ends without draining: the leases first, which withdraws the route, then whatever still serves. */
+  async abandon(): Promise<void> {
+    this.#check.stop();
+    await this.#endpoint.close();
+    await this.#closeParts();
   }
 
   async #warmUp(): Promise<void> {

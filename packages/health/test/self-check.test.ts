@@ -211,3 +211,112 @@ test("after stop nothing is asked, and a check under way comes to nothing", asyn
   expect(patient.codes).toEqual([]);
   expect(patient.clock.waiting).toEqual([]);
 });
+
+/** A service with workers, of which the kernel gives each probe to one: the test says to which. */
+class Group {
+  readonly clock = new FakeClock();
+  readonly health = new Health({ service: "demo", site: "s", instance: "i" }, this.clock);
+  readonly renewals: number[] = [];
+  readonly served: number[];
+  readonly deaf = new Set<number>();
+  asked = 0;
+  /** How long an answer takes. */
+  delay = milliseconds(0);
+  readonly check: SelfCheck;
+
+  constructor(workers: number, deal: (probe: number) => number) {
+    this.served = Array.from({ length: workers }, () => 0);
+    this.check = new SelfCheck({
+      health: this.health,
+      clock: this.clock,
+      probe: (limit) => this.#probe(deal(this.asked++), limit),
+      progress: () => [...this.served],
+      onRenewal: () => this.renewals.push(this.clock.now()),
+    });
+  }
+
+  #probe(worker: number, limit: Duration): Promise<ProbeResult> {
+    const deaf = this.deaf.has(worker);
+    const result: ProbeResult = deaf ? { kind: "silent", detail: "no answer" } : { kind: "answered" };
+    if (!deaf && this.delay < limit) this.served[worker] = (this.served[worker] ?? 0) + 1;
+    const after = deaf ? limit : this.delay;
+    return new Promise((resolve) => void this.clock.after("probe", after, () => resolve(result)));
+  }
+
+  get details(): string[] {
+    return this.health.report.reasons.map((reason) => `${reason.code}:${reason.class} ${reason.detail}`);
+  }
+}
+
+describe("a service with workers", () => {
+  test("is asked until every worker has shown life, and no longer", async () => {
+    const group = new Group(4, (probe) => [0, 0, 2, 1, 3][probe % 5] ?? 0);
+    group.check.start();
+    await group.clock.run(milliseconds(190));
+    expect(group.asked).toBe(5);
+    expect(group.renewals).toHaveLength(1);
+  });
+
+  test("is asked once while its clients show that every worker lives", async () => {
+    const group = new Group(4, () => 0);
+    group.clock.every("clients", milliseconds(5), () => {
+      for (const i of group.served.keys()) group.served[i] = (group.served[i] ?? 0) + 1;
+    });
+    group.delay = milliseconds(10);
+    group.check.start();
+    await group.clock.run(milliseconds(990));
+    expect(group.asked).toBe(group.check.completed);
+  });
+
+  test("passes although chance gives one worker no probe for a while", async () => {
+    const group = new Group(2, () => 0);
+    group.check.start();
+    await group.clock.run(milliseconds(990));
+    expect(group.asked).toBe(8 * group.check.completed);
+    expect(group.details).toEqual([]);
+    expect(group.renewals.length).toBeGreaterThanOrEqual(9);
+  });
+
+  test("fails for one deaf worker although the others answer, and says which", async () => {
+    const group = new Group(2, (probe) => probe % 2);
+    group.deaf.add(1);
+    group.check.start();
+    await group.clock.run(milliseconds(1_000));
+    expect(group.details).toEqual(["unresponsive:dead of 2 workers these made no progress: 2"]);
+    group.deaf.clear();
+    await group.clock.run(milliseconds(600));
+    expect(group.details).toEqual([]);
+  });
+
+  test("is not forgiven by answers of the others between two silences", async () => {
+    const group = new Group(3, (probe) => (probe % 9 === 8 ? 2 : probe % 2));
+    group.deaf.add(2);
+    group.check.start();
+    await group.clock.run(seconds(2));
+    expect(group.details).toEqual(["unresponsive:dead of 3 workers these made no progress: 3"]);
+  });
+
+  test("whose workers all work and leave a probe unanswered is overloaded, and its lease is renewed", async () => {
+    const group = new Group(2, () => 0);
+    group.deaf.add(0);
+    group.clock.every("flood", milliseconds(20), () => {
+      for (const i of group.served.keys()) group.served[i] = (group.served[i] ?? 0) + 1_000;
+    });
+    group.check.start();
+    await group.clock.run(seconds(3));
+    expect(group.details).toEqual(["overloaded:load no answer"]);
+    const gaps = group.renewals.map((at, i) => at - (group.renewals[i - 1] ?? at));
+    expect(group.renewals.length).toBeGreaterThanOrEqual(7);
+    expect(Math.max(...gaps)).toBeLessThan(500);
+  });
+
+  test("that answers slowly is not asked so late that an answer could not come in time", async () => {
+    const group = new Group(2, () => 0);
+    group.delay = milliseconds(60);
+    group.check.start();
+    await group.clock.run(seconds(2));
+    expect(group.details).toEqual([]);
+    const gaps = group.renewals.map((at, i) => at - (group.renewals[i - 1] ?? at));
+    expect(Math.max(...gaps)).toBeLessThan(500);
+  });
+});

@@ -66,7 +66,7 @@ export class DgramSocketSet implements SocketSet {
     if (member === undefined) return -constants.errno.EBADF;
     if (member.early === undefined) this.#transmit(place, member, Buffer.from(bytes));
     else if (member.early.length >= MOST_EARLY) return -constants.errno.ENOBUFS;
-    else member.early.push(Uint8Array.from(bytes));
+    else member.early.push(bytes.slice());
     return 0;
   }
 

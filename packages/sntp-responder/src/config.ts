@@ -7,6 +7,7 @@ import {
   ipAddress,
   parsed,
   section,
+  workerCount,
   type HostPort,
   type Problem,
   type SiteDocument,
@@ -32,6 +33,8 @@ const CLOCK_FORMS = "auto, chronyd, chronyd://127.0.0.1:323, ntp://127.0.0.1:123
 export const ntpSection = section({
   /** Addresses that are served, each bound by itself. */
   listen: z.array(hostPort(NTP_PORT)).min(1, "at least one address to serve").max(MOST_LISTENERS),
+  /** Threads that serve. */
+  workers: workerCount().default(1),
   /** Where /health, /metrics and the lease are served. */
   health: hostPort().default({ address: "127.0.0.1", port: 8123 }),
   clock: parsed(`a source of the clock's state: ${CLOCK_FORMS}`, parseClock).default({ kind: "auto" }),
@@ -43,6 +46,7 @@ export const ntpSection = section({
 
 export interface NtpConfig {
   readonly listen: readonly HostPort[];
+  readonly workers: number;
   readonly health: HostPort;
   readonly clock: ClockSetting;
   readonly maxRootDistance: Duration;

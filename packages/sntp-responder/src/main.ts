@@ -1,19 +1,31 @@
-import { performance } from "node:perf_hooks";
 import { seconds, SystemClock } from "@stitch/clock";
 import type { SiteDocument } from "@stitch/config";
-import { createLogger, runService, type Health, type ServiceContext, type ServingParts } from "@stitch/health";
+import {
+  createLogger,
+  runService,
+  WorkerGroup,
+  workersHere,
+  type ServiceContext,
+  type ServingParts,
+} from "@stitch/health";
 import { formatEndpoint } from "@stitch/linux-io";
+import { claimed } from "./claim.ts";
 import { ntpConfig, type NtpConfig } from "./config.ts";
 import { judgeClock, sayLocalClock } from "./health.ts";
 import type { ClockState } from "./host-clock/clock-state.ts";
 import { sourceOf } from "./host-clock/choose.ts";
 import { HostClock } from "./host-clock/host-clock.ts";
-import { registerClockMetrics, registerSocketMetrics, requestCounter } from "./metrics.ts";
+import { registerClockMetrics, registerWorkerMetrics } from "./metrics.ts";
 import { selfProbe } from "./self-probe.ts";
-import { Server } from "./server.ts";
+import { WORKER_LAYOUT, type NtpWorkers } from "./worker-contract.ts";
 
-/** Runs the responder of a site until SIGTERM or SIGINT; resolves with the exit code. Throws ConfigError. */
-export function main(document: SiteDocument): Promise<number> {
+const WORKER = new URL("./worker.ts", import.meta.url);
+
+/**
+ * Runs the responder of a site until SIGTERM or SIGINT; resolves with the exit code. Throws ConfigError. `worker` is the
+ * module that serves, in as many threads as the settings say.
+ */
+export function main(document: SiteDocument, worker: URL = WORKER): Promise<number> {
   const config = ntpConfig(document);
   const identity = { service: "ntp", site: document.site, instance: document.instance };
   return runService({
@@ -21,56 +33,55 @@ export function main(document: SiteDocument): Promise<number> {
     clock: new SystemClock(),
     log: createLogger(identity),
     listenHealth: config.health,
-    start: (context) => startResponder(context, config),
+    start: (context) => startResponder(context, config, worker),
   });
 }
 
-/** Opens the sockets, asks for the clock's state, and from then on says what is true. */
-export async function startResponder(context: ServiceContext, config: NtpConfig): Promise<ServingParts> {
+/** Starts the workers, asks for the clock's state, and from then on says what is true: to them and in health. */
+export async function startResponder(
+  context: ServiceContext,
+  config: NtpConfig,
+  module: URL = WORKER,
+): Promise<ServingParts> {
   const { clock, health, log, registry } = context;
-  const outcomes = requestCounter(registry);
-  const onFailure = (failure: Error): void => log.error({ err: failure }, "socket");
-  const server: Server = await Server.open({
-    listen: config.listen,
-    clock,
-    outcomes,
-    beforeBatch: () => hostClock.look(),
-    onFailure,
+  const listen = await claimed(config.listen, clock);
+  const group = await WorkerGroup.open<NtpWorkers>({
+    module,
+    workers: workersHere(config.workers, log),
+    layout: WORKER_LAYOUT,
+    settings: { listen },
+    context,
+    onMessage: () => {},
   });
+  const { table } = group;
   const source = sourceOf(config, clock);
   const hostClock: HostClock = new HostClock({
     clock,
     source,
     onState: (state: ClockState) => {
-      server.serve(state);
-      judgeClock(health, { state, stepped: hostClock.stepped, maxRootDistance: config.maxRootDistance });
+      group.tell({ state, wallMicros: clock.wallMicros() });
+      const stepped = hostClock.stepped || table.most("stepped") > 0;
+      judgeClock(health, { state, stepped, maxRootDistance: config.maxRootDistance });
     },
   });
   if (config.clock.kind === "local") sayLocalClock(health);
   registerClockMetrics(registry, hostClock);
-  registerSocketMetrics(registry, server.sockets);
-  const load = clock.every("load", seconds(1), loadMeter(health));
+  registerWorkerMetrics(registry, table);
+  const load = clock.every("load", seconds(1), () => (health.load = table.most("load")));
   await hostClock.start();
-  const lacking = [...new Set(server.sockets.flatMap((socket) => socket.lacking))];
-  log.info({ listen: server.locals.map(formatEndpoint), clock: source.name, lacking }, "listening");
+  const workers = group.ready.length;
+  log.info(
+    { listen: listen.map(formatEndpoint), clock: source.name, lacking: group.ready[0]?.lacking, workers },
+    "listening",
+  );
   return {
-    probe: selfProbe(server.locals, clock),
-    progress: () => server.progress,
-    warm: () => server.warm(),
+    probe: selfProbe(listen, clock),
+    progress: () => table.rows.map((row) => row.total + row.get("kernelDrops")),
+    warm: async () => {}, // the workers are, or they would not be ready
     close: async () => {
       load.cancel();
       hostClock.stop();
-      await server.close();
+      await group.close();
     },
-  };
-}
-
-/** Load is the share of the last second in which the event loop was busy. */
-function loadMeter(health: Health): () => void {
-  let before = performance.eventLoopUtilization();
-  return () => {
-    const now = performance.eventLoopUtilization();
-    health.load = performance.eventLoopUtilization(now, before).utilization;
-    before = now;
   };
 }

@@ -1,18 +1,8 @@
-import { counterFrom, gaugeFrom, OutcomeCounter, type Registry } from "@stitch/health";
-import type { DatagramSocket } from "@stitch/linux-io";
+import { counterFrom, gaugeFrom, outcomesFrom, type Registry, type WorkerTable } from "@stitch/health";
 import { rootDistance, type Synchronised } from "./host-clock/clock-state.ts";
 import type { HostClock } from "./host-clock/host-clock.ts";
 import { REASONS, type Reason } from "./reasons.ts";
-
-export function requestCounter(registry: Registry): OutcomeCounter<Reason> {
-  return new OutcomeCounter(
-    registry,
-    "stitch_ntp_requests_total",
-    "Datagrams by what became of them",
-    "reason",
-    REASONS,
-  );
-}
+import type { Figure } from "./worker-contract.ts";
 
 export function registerClockMetrics(registry: Registry, hostClock: HostClock): void {
   const gauge = (name: string, help: string, read: (state: Synchronised) => number): void =>
@@ -41,31 +31,19 @@ export function registerClockMetrics(registry: Registry, hostClock: HostClock): 
   );
 }
 
-export function registerSocketMetrics(registry: Registry, sockets: readonly DatagramSocket[]): void {
-  const sum = (read: (socket: DatagramSocket) => number) => (): number =>
-    sockets.reduce((total, socket) => total + read(socket), 0);
-  counterFrom(
-    registry,
-    "stitch_ntp_replies_sent_total",
-    "Replies handed to the system",
-    sum((s) => s.counters.sent),
+/** Every number is the sum of the workers'. */
+export function registerWorkerMetrics(registry: Registry, table: WorkerTable<Reason, Figure>): void {
+  outcomesFrom(registry, "stitch_ntp_requests_total", "Datagrams by what became of them", "reason", REASONS, (code) =>
+    table.outcome(code),
   );
-  counterFrom(
-    registry,
-    "stitch_ntp_send_failures_total",
-    "Replies that could not be sent",
-    sum((s) => s.counters.sendFailures),
-  );
-  counterFrom(
-    registry,
-    "stitch_ntp_kernel_drops_total",
-    "Datagrams that the kernel dropped",
-    sum((s) => s.kernelDrops() ?? 0),
-  );
-  gaugeFrom(
-    registry,
-    "stitch_ntp_receive_buffer_bytes",
-    "Receive buffers as granted",
-    sum((s) => s.grantedReceiveBuffer),
+  const counter = (name: string, help: string, figure: Figure): void =>
+    counterFrom(registry, name, help, () => table.sum(figure));
+  counter("stitch_ntp_replies_sent_total", "Replies handed to the system", "repliesSent");
+  counter("stitch_ntp_send_failures_total", "Replies that could not be sent", "sendFailures");
+  counter("stitch_ntp_batches_total", "Times that datagrams were taken from the kernel", "batches");
+  counter("stitch_ntp_full_batches_total", "Of these, with as many as one call may bring", "fullBatches");
+  counter("stitch_ntp_kernel_drops_total", "Datagrams that the kernel dropped", "kernelDrops");
+  gaugeFrom(registry, "stitch_ntp_receive_buffer_bytes", "Receive buffers as granted", () =>
+    table.sum("receiveBuffer"),
   );
 }

@@ -1,13 +1,12 @@
 import { randomInt } from "node:crypto";
 import type { Clock } from "@stitch/clock";
-import type { OutcomeCounter } from "@stitch/health";
+import type { Outcomes } from "@stitch/health";
 import { ENDPOINT_BYTES, openDatagramSocket, type Arrivals, type DatagramSocket } from "@stitch/linux-io";
 import type { Endpoint, Replies } from "@stitch/linux-io";
 import { OWN_PRECISION, type ClockState } from "./host-clock/clock-state.ts";
-import type { Reason } from "./reasons.ts";
 import { Responder } from "./responder.ts";
 import { encodeClientRequest } from "./wire/client.ts";
-import { HEADER_BYTES } from "./wire/packet.ts";
+import { HEADER_BYTES, TRANSMIT_AT } from "./wire/packet.ts";
 
 /** Bytes of a request that are looked at: NTS cookies make requests of about 1 KiB; longer ones are no time requests. */
 const LARGEST_REQUEST = 2_048;
@@ -24,8 +23,10 @@ const WARM_BATCHES = 400;
 
 export interface ServerOptions {
   readonly listen: readonly Endpoint[];
+  /** How many servers share these addresses, this one included. */
+  readonly workers: number;
   readonly clock: Clock;
-  readonly outcomes: OutcomeCounter<Reason>;
+  readonly outcomes: Outcomes;
   /** Called before a batch is decided: the last chance to `serve` another state. */
   readonly beforeBatch: () => void;
   /** Called for a failure of a socket, at most once a second. */
@@ -64,9 +65,13 @@ export class Server {
     return this.#sockets.map(({ local }) => local);
   }
 
-  /** Requests decided plus kernel drops: moves while the service works or is flooded. */
-  get progress(): number {
-    return this.#sockets.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), this.#options.outcomes.total);
+  /**
+   * What the kernel dropped, so that the workers' sum is right: node:dgram reads drops by address, those of all sockets
+   * there, so one worker tells for all of them.
+   */
+  kernelDropsOf(worker: number): number {
+    const own = this.#sockets.filter(({ implementation }) => worker === 0 || implementation === "native");
+    return own.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
   }
 
   /** What is told of the clock from now on. */
@@ -89,28 +94,36 @@ export class Server {
     await Promise.all(this.#sockets.map((socket) => socket.close()));
   }
 
-  #open(local: Endpoint): Promise<DatagramSocket> {
-    const { clock, onFailure } = this.#options;
-    return openDatagramSocket({
+  async #open(local: Endpoint): Promise<DatagramSocket> {
+    const { clock, onFailure, workers } = this.#options;
+    let socketStamps = false;
+    const socket = await openDatagramSocket({
       local,
+      reusePort: workers > 1,
       clock,
       slotSize: LARGEST_REQUEST,
       replySlotSize: HEADER_BYTES,
       batchSize: BATCH,
       receiveBuffer: RECEIVE_BUFFER,
       receiveTime: true,
+      stampAt: TRANSMIT_AT,
       hopLimit: HOP_LIMIT,
-      onBatch: (arrivals, replies) => this.#batch(arrivals, replies),
+      onBatch: (arrivals, replies) => this.#batch(arrivals, replies, socketStamps),
       onFailure,
     });
+    socketStamps = !socket.lacking.includes("send-stamp");
+    return socket;
   }
 
-  /** Until every socket is open nothing is answered: which addresses are our own is not known yet. */
-  #batch(arrivals: Arrivals, replies: Replies): void {
+  /**
+   * Until every socket is open nothing is answered: which addresses are our own is not known yet. The native socket writes
+   * the transmit time itself, a few replies at a time, just before the kernel takes them.
+   */
+  #batch(arrivals: Arrivals, replies: Replies, socketStamps: boolean): void {
     if (this.#responder === undefined) return;
     this.#options.beforeBatch();
     decideBatch(this.#responder, arrivals, replies, this.#options.outcomes);
-    stampBatch(this.#responder, arrivals, replies, this.#options.clock);
+    if (!socketStamps) stampBatch(this.#responder, arrivals, replies, this.#options.clock);
   }
 
   #newResponder(): Responder {
@@ -124,12 +137,7 @@ export class Server {
   }
 }
 
-function decideBatch(
-  responder: Responder,
-  arrivals: Arrivals,
-  replies: Replies,
-  outcomes?: OutcomeCounter<Reason>,
-): void {
+function decideBatch(responder: Responder, arrivals: Arrivals, replies: Replies, outcomes?: Outcomes): void {
   for (let slot = 0; slot < arrivals.count; slot += 1) {
     const code = responder.decide(arrivals, slot, replies);
     outcomes?.count(code);

@@ -23,11 +23,17 @@ describe("the ntp section", () => {
         { address: "10.10.10.123", port: 123 },
         { address: "fd00:10:10::123", port: 123 },
       ],
+      workers: 1,
       health: { address: "127.0.0.1", port: 8_123 },
       clock: { kind: "auto" },
       maxRootDistance: 100,
       references: [],
     });
+  });
+
+  test("takes a number of workers, and no other", () => {
+    expect(read(`{ ${LISTEN}, workers: 4 }`).workers).toBe(4);
+    expect(problems(`{ ${LISTEN}, workers: 65 }`)).toMatch(/ntp\.workers: 65 is not a number of workers from 1 to 64/);
   });
 
   test.each([

@@ -168,23 +168,6 @@ describe("the host's clock", () => {
     expect(host.stepCount).toBe(1);
   });
 
-  test("is looked at anew before a batch when no timer came to it for a while, as after the process was stopped", async () => {
-    const { clock, source, host, last } = await started();
-    source.change = "silent";
-    host.stop();
-    clock.advance(seconds(60));
-    expect(last().kind).toBe("synchronised");
-    host.look();
-    expect(last()).toMatchObject({ kind: "unsynchronised", kiss: "" });
-  });
-
-  test("is known to be stepped before the first batch after the step", async () => {
-    const { clock, host, last } = await started();
-    clock.stepWall(-7_200_000_000);
-    host.look();
-    expect(last()).toMatchObject({ kind: "unsynchronised", kiss: "STEP" });
-  });
-
   test("is asked for again although a question failed in an unforeseen way", async () => {
     const { clock, source, host, last } = await started();
     const read = source.read.bind(source);

@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram";
-import { milliseconds, seconds, SystemClock, type Clock } from "@stitch/clock";
+import { milliseconds, seconds, SystemClock } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { createRegistry, Health, type ServiceContext, type ServingParts } from "@stitch/health";
 import { afterEach, describe, expect, test } from "vitest";
@@ -10,7 +10,7 @@ import type { ClockState, Synchronised } from "../src/host-clock/clock-state.ts"
 import { startResponder } from "../src/main.ts";
 import { faultOf, selfProbe } from "../src/self-probe.ts";
 import { decodeServerReply, encodeClientRequest } from "../src/wire/client.ts";
-import { referenceIdOf, type Header } from "../src/wire/packet.ts";
+import type { Header } from "../src/wire/packet.ts";
 import { timestampOf } from "../src/wire/timestamp.ts";
 
 const identity = { service: "ntp", site: "test", instance: "test-1" };
@@ -29,18 +29,20 @@ interface Running {
   readonly vip: { readonly address: string; readonly port: number };
 }
 
-async function start(change: Partial<NtpConfig> = {}, clock: Clock = systemClock): Promise<Running> {
+async function start(change: Partial<NtpConfig> = {}): Promise<Running> {
   const said: unknown[] = [];
   const log = { info: (facts: unknown) => said.push(facts), error: (facts: unknown) => said.push(facts) };
   const context: ServiceContext = {
     identity,
-    clock,
+    clock: systemClock,
     log: log as unknown as ServiceContext["log"],
-    health: new Health(identity, clock),
+    health: new Health(identity, systemClock),
     registry: createRegistry(identity),
+    fail: (failure) => said.push(failure),
   };
   const parts = await startResponder(context, {
     listen: [{ address: ADDRESS, port: 0 }],
+    workers: 1,
     health: { address: "127.0.0.1", port: 0 },
     clock: { kind: "local" },
     maxRootDistance: milliseconds(100),
@@ -78,7 +80,7 @@ describe("a running responder", () => {
     expect(context.health.verdict).toBe("pass");
     expect(context.health.report.reasons).toMatchObject([{ code: "local-clock", class: "load" }]);
     expect(await metric(context, 'stitch_ntp_requests_total{reason="served"')).toBe(2);
-    expect(parts.progress()).toBeGreaterThanOrEqual(2);
+    expect(parts.progress()).toEqual([expect.toSatisfy((served: number) => served >= 2)]);
   });
 
   test("without a source says so to clients and to the announcer; the probe itself is content", async () => {
@@ -102,16 +104,6 @@ describe("a running responder", () => {
     expect(context.health.report.reasons.map(({ code }) => code)).toContain("root-distance");
     expect(context.health.verdict).toBe("fail");
     expect(await asked(vip)).toMatchObject({ leap: 0, stratum: 10 });
-  });
-
-  test("does not serve a single reply as good between a step of the clock and its discovery", async () => {
-    const clock = new FakeClock(systemClock.wallMicros());
-    const { context, vip } = await start({}, clock);
-    expect(await asked(vip)).toMatchObject({ leap: 0, stratum: 10 });
-    clock.stepWall(-7_200_000_000);
-    expect(await asked(vip)).toMatchObject({ leap: 3, stratum: 0, referenceId: referenceIdOf("STEP") });
-    expect(context.health.verdict).toBe("fail");
-    expect(context.health.report.reasons.map(({ code }) => code)).toContain("clock-stepped");
   });
 
   test("rejects with a sentence when the port is taken, and leaves nothing open", async () => {

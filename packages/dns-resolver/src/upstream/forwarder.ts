@@ -20,11 +20,16 @@ const TCP_LIMIT: Duration = seconds(1);
 const STALE_AFTER: Duration = milliseconds(1_800);
 const PROBE_TICK: Duration = milliseconds(500);
 /** Questions on their way per route: one dead route must not take the sockets and memory of the others. */
-export const MOST_PER_ROUTE = 2_000;
+const MOST_PER_ROUTE = 2_000;
 /** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
 const MOST_WAITERS = 64;
 /** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
 const MOST_WAITING_PER_ROUTE = 4_000;
+
+/** The share of one worker. */
+export function mostPerRoute(workers: number): number {
+  return Math.floor(MOST_PER_ROUTE / workers);
+}
 
 /** A client's query that waits, as it came, and how to answer it. */
 export interface Waiter {
@@ -38,6 +43,8 @@ export type Outcome =
   | { readonly kind: "failed"; readonly extended: Uint8Array; readonly reason: ReasonCode };
 
 export interface ForwarderOptions extends TtlLimits {
+  /** Forwarders of this process, among which its limits are shared out. */
+  readonly workers: number;
   readonly clock: Clock;
   readonly cache: Cache;
   /** By place; undefined where the place is a local zone. */
@@ -76,6 +83,7 @@ export class Forwarder {
   readonly counters = { exchanges: 0, overTcp: 0, coalesced: 0, ignored: 0, timeouts: 0, unreachable: 0, useless: 0 };
   /** Questions of one route that may be on their way. */
   readonly perRoute: number;
+  readonly #mostWaiting: number;
   readonly #options: ForwarderOptions;
   readonly #flights = new Map<string, Flight>();
   readonly #ids = new RandomIds();
@@ -86,11 +94,10 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
-    this.perRoute = Math.min(
-      MOST_PER_ROUTE,
-      Math.floor((options.sockets ?? Infinity) / Math.max(1, options.routes.size)),
-    );
     const routes = [...options.routes.values()];
+    const sockets = (options.sockets ?? Infinity) / Math.max(1, routes.length);
+    this.perRoute = Math.max(1, Math.floor(Math.min(mostPerRoute(options.workers), sockets)));
+    this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
     const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
     this.#udp = new UdpExchanges(options.clock, this.perRoute * routes.length + probes + 1);
     this.#probe = options.clock.every("upstream-probe", PROBE_TICK, () => this.#probeDown());
@@ -114,7 +121,7 @@ export class Forwarder {
     const key = `${tag} ${Buffer.from(query.key.buffer, query.key.byteOffset, query.keyLength).toString("latin1")}`;
     const known = this.#flights.get(key);
     if (known !== undefined) this.#join(known, waiter);
-    else if (route.inFlight >= this.perRoute || isFull(route)) this.#turnAway(waiter, this.#staleFor(query, tag));
+    else if (route.inFlight >= this.perRoute || this.#isFull(route)) this.#turnAway(waiter, this.#staleFor(query, tag));
     else void this.#fly(this.#begin(key, tag, route, query, waiter));
   }
 
@@ -126,12 +133,16 @@ export class Forwarder {
   }
 
   #join(flight: Flight, waiter: Waiter): void {
-    if (flight.late || flight.waiters.length >= MOST_WAITERS || isFull(flight.route)) {
+    if (flight.late || flight.waiters.length >= MOST_WAITERS || this.#isFull(flight.route)) {
       return this.#turnAway(waiter, flight.stale);
     }
     flight.route.waiting += 1;
     this.counters.coalesced += 1;
     flight.waiters.push(waiter);
+  }
+
+  #isFull({ waiting }: Route): boolean {
+    return waiting >= this.#mostWaiting;
   }
 
   #turnAway(waiter: Waiter, stale: Slab | undefined): void {
@@ -264,6 +275,7 @@ export class Forwarder {
 
   /** Asks upstreams that are suspected or down for the SOA of their zone, now and then: so they come back by themselves. */
   #probeDown(): void {
+    this.#udp.tidy();
     for (const route of this.#options.routes.values()) {
       for (const upstream of route.upstreams) {
         if (!upstream.probeDue) continue;
@@ -277,10 +289,6 @@ export class Forwarder {
 
 /** A client's question, the same asked of the same upstream again, or a probe. */
 type Kind = "question" | "again" | "probe";
-
-function isFull({ waiting }: Route): boolean {
-  return waiting >= MOST_WAITING_PER_ROUTE;
-}
 
 const WHY = {
   truncated: "truncated its answer over TCP",

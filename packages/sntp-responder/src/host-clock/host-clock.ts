@@ -1,8 +1,8 @@
-import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
-import { LEAP_UNKNOWN, type Leap } from "../wire/index.ts";
+import { elapsed, milliseconds, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
+import { LEAP_UNKNOWN } from "../wire/index.ts";
 import type { ClockReading, ClockState, Unsynchronised } from "./clock-state.ts";
 import type { ClockSource, SourceAnswer } from "./source.ts";
-import { StepDetector } from "./step-detector.ts";
+import { StepWatch } from "./step-watch.ts";
 
 /** How often the source is asked. */
 export const POLL_INTERVAL: Duration = seconds(1);
@@ -12,20 +12,11 @@ export const POLL_LIMIT: Duration = milliseconds(800);
 export const READING_LIFETIME: Duration = seconds(10);
 /** How often the two clocks are compared and the state is worked out anew. */
 export const WATCH_INTERVAL: Duration = milliseconds(100);
-/** Two watches missed: this thread did not run, and the state is worked out before anything else. */
-const LATE_WATCH: Duration = milliseconds(250);
-/** After a jump nothing is believed for this long: the daemon needs a few polls of its own to see it. */
-export const STEP_HOLD: Duration = seconds(10);
-
-/** A daemon may take its announcement of a leap second back before the step is seen, and is believed for this long. */
-const ANNOUNCEMENT_MEMORY: Duration = seconds(90);
 
 /** Seconds of error per second: RFC 5905's PHI, the worst frequency error of a disciplined clock. */
 const PHI = 15e-6;
 /** Strata of a synchronised server. */
 const LARGEST_STRATUM = 15;
-/** Pairs of clock readings tried until one is narrow enough. */
-const PAIR_ATTEMPTS = 4;
 
 export interface HostClockOptions {
   readonly clock: Clock;
@@ -43,26 +34,22 @@ export interface HostClockOptions {
  */
 export class HostClock {
   readonly #options: HostClockOptions;
-  readonly #steps = new StepDetector();
+  readonly #steps: StepWatch;
   readonly #timers: Timer[] = [];
   #reading: ClockReading | undefined;
-  /** The last reading that announced a leap second. */
-  #announcement: ClockReading | undefined;
-  #watchedAt: Instant | undefined;
   #failure = "has not been asked yet";
   #wasSynchronised = false;
-  #steppedAt: Instant | undefined;
   #asking = false;
-  #stepCount = 0;
   #polls = 0;
   #silentPolls = 0;
 
   constructor(options: HostClockOptions) {
     this.#options = options;
+    this.#steps = new StepWatch(options.clock);
   }
 
   get stepCount(): number {
-    return this.#stepCount;
+    return this.#steps.count;
   }
 
   get polls(): number {
@@ -81,8 +68,7 @@ export class HostClock {
 
   /** True for STEP_HOLD after a jump. */
   get stepped(): boolean {
-    const { clock } = this.#options;
-    return this.#steppedAt !== undefined && elapsed(this.#steppedAt, clock.now()) < STEP_HOLD;
+    return this.#steps.stepped;
   }
 
   /** Resolves after the first poll, whatever came of it. */
@@ -114,16 +100,6 @@ export class HostClock {
     this.#watch();
   }
 
-  /**
-   * To be called before a batch is decided. A step is seen by the first request after it, not by the next timer; and a
-   * process that was stopped reads what arrived meanwhile before its timers fire, with a state as old as the stop.
-   */
-  look(): void {
-    const stepped = this.#compareClocks();
-    const late = this.#watchedAt !== undefined && elapsed(this.#watchedAt, this.#options.clock.now()) > LATE_WATCH;
-    if (stepped || late) this.#tell();
-  }
-
   state(): ClockState {
     const { clock, source } = this.#options;
     const reading = this.#reading;
@@ -150,40 +126,12 @@ export class HostClock {
 
   #believe(reading: ClockReading): void {
     this.#reading = reading;
-    if (reading.leap === 1 || reading.leap === 2) this.#announcement = reading;
+    this.#steps.announced(reading.leap, reading.at);
   }
 
   #watch(): void {
-    this.#compareClocks();
-    this.#tell();
-  }
-
-  #tell(): void {
-    this.#watchedAt = this.#options.clock.now();
+    this.#steps.look();
     this.#options.onState(this.state());
-  }
-
-  #expectedLeap(now: Instant): Leap {
-    const announced = this.#announcement;
-    return announced !== undefined && elapsed(announced.at, now) < ANNOUNCEMENT_MEMORY ? announced.leap : 0;
-  }
-
-  /** True when the wall clock was stepped. */
-  #compareClocks(): boolean {
-    const { clock } = this.#options;
-    const leap = this.#expectedLeap(clock.now());
-    for (let attempt = 0; attempt < PAIR_ATTEMPTS; attempt += 1) {
-      const before = clock.now();
-      const wallMicros = clock.wallMicros();
-      const seen = this.#steps.observe({ before, wallMicros, after: clock.now() }, leap);
-      if (seen === "uncertain") continue;
-      if (seen !== 0) {
-        this.#stepCount += 1;
-        this.#steppedAt = before;
-      }
-      return seen !== 0;
-    }
-    return false;
   }
 
   #lost(detail: string): Unsynchronised {

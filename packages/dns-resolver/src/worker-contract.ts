@@ -1,0 +1,56 @@
+import type { WorkerContract, WorkerLayout } from "@stitch/health";
+import type { DatagramSocket, Endpoint } from "@stitch/linux-io";
+import type { DnsSettings } from "./config.ts";
+import { REASONS, type Reason } from "./reasons.ts";
+
+/** Numbers of one worker that the main thread reads at scrape; all are sums over the workers but `load`. */
+const FIGURES = [
+  "cacheEntries",
+  "cacheBytes",
+  "cacheStored",
+  "cacheEvicted",
+  "upstreamInFlight",
+  "exchanges",
+  "overTcp",
+  "timeouts",
+  "unreachable",
+  "useless",
+  "ignored",
+  "coalesced",
+  "tcpConnections",
+  "tcpRefused",
+  "sendFailures",
+  "batches",
+  "fullBatches",
+  "kernelDrops",
+  "load",
+] as const;
+export type Figure = (typeof FIGURES)[number];
+
+export const WORKER_LAYOUT: WorkerLayout<Reason, Figure> = { outcomes: REASONS, figures: FIGURES };
+
+/** What the main thread has found out for all workers. */
+export interface WorkerSettings {
+  readonly dns: DnsSettings;
+  /** As claimed: no port is 0. */
+  readonly listen: readonly Endpoint[];
+  /** Absolute paths. */
+  readonly hosts: readonly string[];
+  readonly zones: readonly string[];
+  /** Sockets that one worker may open to ask upstreams. */
+  readonly sockets: number;
+}
+
+export type SocketFacts = Pick<DatagramSocket, "local" | "implementation" | "lacking" | "grantedReceiveBuffer">;
+
+/** What the main thread and the workers of the resolver say to each other. */
+export interface DnsWorkers extends WorkerContract {
+  readonly settings: WorkerSettings;
+  readonly ready: { readonly sockets: readonly SocketFacts[]; readonly perRoute: number };
+  /** The main thread has nothing to say but "close". */
+  readonly toWorker: never;
+  /** Zones of the routes whose upstreams are all down, whenever that changes. */
+  readonly toMain: { readonly deadZones: readonly string[] };
+  readonly reason: Reason;
+  readonly figure: Figure;
+}

@@ -1,0 +1,16 @@
+import type { WorkerContract, WorkerLayout } from "../../src/index.ts";
+
+/** What test and worker say to each other. */
+export interface DemoWorkers extends WorkerContract {
+  readonly settings: { readonly start: "well" | "bind" | "leave" };
+  readonly ready: { readonly greeting: string };
+  readonly toWorker: { readonly worker: number; readonly what: "count" | "hang" | "crash" | "leave" };
+  readonly toMain: { readonly did: string };
+  readonly reason: "bad" | "good";
+  readonly figure: "published";
+}
+
+export const LAYOUT: WorkerLayout<DemoWorkers["reason"], DemoWorkers["figure"]> = {
+  outcomes: ["bad", "good"],
+  figures: ["published"],
+};
