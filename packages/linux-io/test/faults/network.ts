@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { openSet, openSocket, record, until, datagrams } from "./sockets.ts";
+import { datagrams, openSet, openSocket, record, turn, until } from "./sockets.ts";
 
 /** Of the namespace that this process was started in, and of nothing else. */
 function ip(...args: string[]): void {
@@ -32,18 +32,19 @@ export async function interfaceDownAndUp(): Promise<unknown> {
   ip("address", "add", "198.51.100.1/24", "dev", "v0");
   ip("link", "set", "v0", "up");
   const { client, ask } = await pair("198.51.100.1");
-  const away = (): number => {
+  const away = async (): Promise<number> => {
     const before = client.counters.sendFailures;
     const neighbour = record({ address: "198.51.100.2", port: 9 });
     for (let i = 0; i < 10; i += 1) client.send(neighbour, 0, new Uint8Array(24), 0, Buffer.from("x"));
+    await turn();
     return client.counters.sendFailures - before;
   };
   await ask("before");
-  const failed = [away()];
+  const failed = [await away()];
   for (const link of ["v0", "lo"]) ip("link", "set", link, "down");
-  failed.push(away());
+  failed.push(await away());
   for (const link of ["v0", "lo"]) ip("link", "set", link, "up");
-  failed.push(away());
+  failed.push(await away());
   await ask("after");
   return { failed };
 }
@@ -57,6 +58,7 @@ export async function addressRemovedWhileBound(): Promise<unknown> {
   ip("address", "del", "192.0.2.53/32", "dev", "lo");
   server.send(record({ address: "127.0.0.1", port: 9 }), 0, record(server.local), 0, Buffer.from("x"));
   client.send(record(server.local), 0, new Uint8Array(24), 0, Buffer.from("x"));
+  await turn();
   const failuresWithout = client.counters.sendFailures + server.counters.sendFailures - failuresBefore;
   ip("address", "add", "192.0.2.53/32", "dev", "lo");
   await ask("after");
@@ -91,6 +93,7 @@ export async function slowLink(): Promise<unknown> {
     bytes.writeUInt32BE(i, 0);
     sender.send(to, 0, nobody, 0, bytes);
   }
+  await turn();
   const sentAtOnce = sender.counters.sent;
   const many = { slotSize: OCTETS, bytes, lengths: Int32Array.of(OCTETS), peers: to };
   const overtaken = sender.sendMany(many, 1); // what waits goes first
@@ -118,6 +121,7 @@ export async function floodOfASlowLink(): Promise<unknown> {
   const before = process.memoryUsage.rss();
   const count = 50_000;
   for (let i = 0; i < count; i += 1) sender.send(to, 0, nobody, 0, bytes);
+  await turn();
   const grown = process.memoryUsage.rss() - before;
   const { sent, sendFailures } = sender.counters;
   await sender.close();

@@ -72,6 +72,11 @@ export async function until(done: () => boolean): Promise<void> {
   while (!done()) await new Promise((resolve) => void setTimeout(resolve, 1));
 }
 
+/** What was given to `send` has reached the kernel, or waits for room. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 function fail(failure: Error): void {
   throw failure;
 }
