@@ -30,7 +30,8 @@
         }]
       ],
       "defines": ["_GNU_SOURCE", "NAPI_VERSION=9"],
-      "cflags": ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]
+      # libuv has its handles cast to one another
+      "cflags": ["-std=c11", "-O2", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]
     }
   ]
 }

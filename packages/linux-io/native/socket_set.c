@@ -20,8 +20,8 @@
 #define MOST_READY 128
 /* Calls of JavaScript per wake-up: a peer that floods one socket does not keep timers and other sockets waiting. */
 #define MOST_ROUNDS 8
-/* As many ports as there are. */
-#define MOST_SOCKETS 65536
+/* Of places: one for every port that there is, and as many that rest until a batch is over. */
+#define MOST_PLACES 131072
 
 struct member {
   int fd; /* -1: free */
@@ -133,7 +133,7 @@ static bool read_options(struct arguments *call, napi_value object, struct socke
   const int32_t most = property_int(call, object, "most");
   if (!arrivals_from(call, property(call, object, "arrivals"), &set->arrivals, &buffer)) return false;
   const struct view sockets = property_view_in(call, object, "sockets", napi_int32_array, buffer);
-  if (!call->ok || most <= 0 || most > MOST_SOCKETS || sockets.length < set->arrivals.capacity) return false;
+  if (!call->ok || most <= 0 || most > MOST_PLACES || sockets.length < set->arrivals.capacity) return false;
   set->most = (uint32_t)most;
   set->sockets = sockets.data;
   return lifetime_watch_buffer(set, 0, buffer);

@@ -245,7 +245,7 @@ describe.skipIf(missing)("the addon", () => {
       () => native().setOpen(set, 1, one.record, one.record),
       () => native().setOpen(set, -1, one.record, one.record),
       () => native().setSend(set, 0x7fff_ffff, one.record),
-      () => native().setCreate({ most: 65_537, arrivals: two.arrivals, sockets: two.arrivals.sockets }, () => {}),
+      () => native().setCreate({ most: 131_073, arrivals: two.arrivals, sockets: two.arrivals.sockets }, () => {}),
       () => native().setCreate({ most: 1, arrivals: two.arrivals, sockets: one.arrivals.sockets }, () => {}),
       () => native().udpOpen(two.options, "no function" as never),
       () => native().udpOpen({ ...two.options, replySlotSize: 65 }, () => {}),
