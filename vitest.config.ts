@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// Three projects: `unit` runs anywhere in parallel; `interop` and `lab` start real peers and namespaces, one file at a time.
+// `unit` runs anywhere in parallel; `system` starts real peers and namespaces, one file at a time; `long` soaks (npm run test:long).
 export default defineConfig({
   test: {
     projects: [
@@ -22,6 +22,15 @@ export default defineConfig({
           include: ["test/interop/**/*.test.ts", "test/flow/**/*.test.ts", "test/lab/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "long",
+          include: ["test/long/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
           hookTimeout: 300_000,
         },
       },

@@ -68,6 +68,7 @@ export class NativeSocket implements DatagramSocket {
   send(peer: Uint8Array, peerOffset: number, local: Uint8Array, localOffset: number, bytes: Uint8Array): void {
     const later = this.#later;
     if (later === undefined || this.#closing !== undefined || bytes.length > later.slotSize) {
+      this.#sendLater(); // order: what was given before goes before
       this.#native.udpSend(this.#handle, peer, peerOffset, local, localOffset, bytes);
       return;
     }
@@ -77,6 +78,7 @@ export class NativeSocket implements DatagramSocket {
   }
 
   sendMany({ bytes, slotSize, lengths, peers }: Outgoing, count: number): number {
+    this.#sendLater();
     return this.#native.udpSendMany(this.#handle, bytes, slotSize, lengths, peers, count);
   }
 
@@ -127,6 +129,7 @@ export class NativeSocket implements DatagramSocket {
       local: recordOf(local, local),
       peer: peer === undefined ? new Uint8Array(ENDPOINT_BYTES) : recordOf(peer, local),
       arrivals: this.#arrivals,
+      replyBuffer: this.#replies.buffer,
       replyBytes: this.#replies.bytes,
       replyLengths: this.#replies.lengths,
       replySlotSize,
