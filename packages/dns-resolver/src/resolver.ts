@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { AllowList } from "./allow-list.ts";
+import { COST, LIMITED, type ClientBudget, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
 import { NEVER, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
@@ -8,7 +9,7 @@ import { anyAnswer, identityAnswer, localAnswer } from "./local/local-answer.ts"
 import type { LocalZone } from "./local/local-zone.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
 import { RouteTable, type Suffix } from "./routes.ts";
-import { CD, RD } from "./wire/header.ts";
+import { AT, CD, RD, TC } from "./wire/header.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 import { sameBytes } from "./wire/octets.ts";
 import { adoptName, decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
@@ -25,6 +26,7 @@ export type Place =
 
 export interface ResolverOptions {
   readonly allow: AllowList;
+  readonly budget: ClientBudget;
   readonly places: readonly Place[];
   /** Names that lead to `places`. */
   readonly suffixes: readonly Suffix[];
@@ -94,6 +96,10 @@ export class Resolver {
     if (fault === FAULT.short) return this.#silent(REASON.tooShort);
     if (fault === FAULT.response) return this.#silent(REASON.isResponse);
     if (!allowed) return this.#turnAway(bytes, at, out, outAt);
+    if (!tcp) {
+      const limited = this.#options.budget.take(peers, peerAt, COST.answer, tick);
+      if (limited !== LIMITED.no) return this.#limit(limited, bytes, at, out, outAt);
+    }
     if (fault !== FAULT.none) return this.#fault(fault, bytes, at, out, outAt);
     if (query.class !== CLASS.IN) return this.#otherClass(bytes, at, tcp, out, outAt);
     if (query.type === TYPE.OPT || query.type === 0 || (query.type >= TYPE.TKEY && query.type < TYPE.ANY)) {
@@ -109,7 +115,10 @@ export class Resolver {
     if ((query.flags & RD) === 0) {
       return this.#refuse(bytes, at, EXTENDED.notRecursive, REASON.recursionNotDesired, out, outAt);
     }
-    return this.#fromCache(bytes, at, tcp, tick, out, outAt);
+    const action = this.#fromCache(bytes, at, tcp, tick, out, outAt);
+    if (action !== ACTION.forward || tcp) return action;
+    const limited = this.#options.budget.take(peers, peerAt, COST.question, tick);
+    return limited === LIMITED.no ? action : this.#limit(limited, bytes, at, out, outAt);
   }
 
   /** Whether the client at this endpoint record may ask at all. */
@@ -226,6 +235,16 @@ export class Resolver {
   #turnAway(bytes: Uint8Array, at: number, out: Uint8Array, outAt: number): Action {
     this.query.wantsNsid = false;
     return this.#refuse(bytes, at, EXTENDED.prohibited, REASON.clientNotAllowed, out, outAt);
+  }
+
+  /** Over its budget: nothing, or now and then an empty answer with TC, no longer than what asked for it. */
+  #limit(limited: Limited, bytes: Uint8Array, at: number, out: Uint8Array, outAt: number): Action {
+    if (limited === LIMITED.drop) return this.#silent(REASON.rateLimited);
+    this.query.wantsNsid = false;
+    this.length = this.#writer.status(this.query, bytes, at, RCODE.NOERROR, undefined, out, outAt);
+    out[outAt + AT.flags] = (out[outAt + AT.flags] ?? 0) | TC;
+    this.reason = REASON.rateSlipped;
+    return ACTION.answer;
   }
 
   /** RFC 8906 section 3: these deserve an answer, not silence. */
