@@ -84,6 +84,11 @@ const limitSection = section({
     .default([...LOOPBACK]),
 });
 
+const cookiesSection = section({
+  /** Files with 32 hexadecimal digits each; the first makes cookies, all recognise them. Every site has the same. */
+  secrets: z.array(filePath()).max(4).default([]),
+});
+
 /** The `dns:` section of site.yaml. */
 export const dnsSection = section({
   /** UDP and TCP on each. */
@@ -95,6 +100,7 @@ export const dnsSection = section({
     .array()
     .default([...INSIDE]),
   limit: limitSection.prefault({}),
+  cookies: cookiesSection.prefault({}),
   routes: z.array(routeSection).default([]),
   local: localSection.prefault({}),
   cache: cacheSection.prefault({}),

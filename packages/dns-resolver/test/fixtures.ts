@@ -3,14 +3,16 @@ import dnsPacket from "dns-packet";
 import type { Prefix } from "@stitch/config";
 import { AllowList } from "../src/allow-list.ts";
 import { Cache } from "../src/cache.ts";
+import { Cookies } from "../src/cookies.ts";
 import { ClientBudget } from "../src/client-budget.ts";
 import { builtInZones } from "../src/local/built-in.ts";
 import type { LocalZone } from "../src/local/local-zone.ts";
 import { parseZone } from "../src/local/zone-file.ts";
-import { Resolver, type Place } from "../src/resolver.ts";
+import { Resolver, type Place, type ResolverOptions } from "../src/resolver.ts";
 import { parseName } from "../src/wire/name.ts";
 import { decodeQuery, Query } from "../src/wire/query.ts";
 
+export const NO_COOKIES = new Cookies([]);
 export const NO_LIMIT = new ClientBudget({ perSecond: 0, slip: 0, exempt: [], seed: 1 });
 
 export interface QueryOptions {
@@ -81,11 +83,15 @@ export interface Bench {
   ask(query: Uint8Array, options?: { tick?: number; tcp?: boolean; peer?: Uint8Array }): Uint8Array | undefined;
 }
 
+export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "cookies">> {
+  readonly allow?: readonly Prefix[];
+}
+
 /** A resolver over `zones`, with routes for `routes`, without any socket. */
 export function bench(
   zones: readonly LocalZone[] = [],
   routes: readonly string[] = [],
-  { allow = [], budget = NO_LIMIT }: { allow?: readonly Prefix[]; budget?: ClientBudget } = {},
+  { allow = [], budget = NO_LIMIT, cookies = NO_COOKIES }: BenchOptions = {},
 ): Bench {
   const seed = randomBytes(4).readUInt32BE();
   const all = [...zones, ...builtInZones()];
@@ -99,6 +105,8 @@ export function bench(
   const resolver = new Resolver({
     allow: new AllowList(allow),
     budget,
+    cookies,
+    wallSeconds: () => 0,
     places,
     suffixes,
     cache,

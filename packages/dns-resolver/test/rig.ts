@@ -13,7 +13,7 @@ import { arrange } from "../src/places.ts";
 import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
 import { DnsServer } from "../src/server.ts";
-import { NO_LIMIT } from "./fixtures.ts";
+import { NO_COOKIES, NO_LIMIT } from "./fixtures.ts";
 import { FakeUpstream, type Script } from "./fake-upstream.ts";
 
 const IDENTITY = { service: "dns", site: "nyc", instance: "nyc-1" };
@@ -58,6 +58,8 @@ export async function rig(
     ...placed,
     allow: new AllowList([]),
     budget: NO_LIMIT,
+    cookies: NO_COOKIES,
+    wallSeconds: () => 0,
     cache,
     seed: 1,
     identity: "nyc/nyc-1",
