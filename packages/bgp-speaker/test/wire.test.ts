@@ -32,7 +32,6 @@ import {
   parseAddress,
   parsePrefix,
   type Prefix,
-  type Sender,
 } from "../src/wire/index.ts";
 import { FOREIGN_OPENS, NOTIFICATIONS, OPENS, ROUTE_REFRESHES, UPDATES } from "./vectors/messages.ts";
 import { hex, INTERNAL, MODERN, toHex, TWO_OCTET } from "./wire-peer.ts";
