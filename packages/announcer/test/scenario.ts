@@ -1,4 +1,4 @@
-import { GRACEFUL_SHUTDOWN, type Advertisement, type SessionEvent } from "@stitch/bgp-speaker";
+import { GRACEFUL_SHUTDOWN, pathOrigin, type Advertisement, type SessionEvent } from "@stitch/bgp-speaker";
 import { milliseconds, seconds, type Duration } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { SiteDocument } from "@stitch/config";
@@ -185,12 +185,16 @@ export class Scenario {
     const { prefix } = this.#vip(service);
     const { instance } = this.#announcer.origin;
     const marks = { echo: [instance], sibling: [{ ...instance, local2: instance.local2 ^ 1 }] };
+    const asPath = [65_001, kind.endsWith("echo") || kind === "sibling" ? 65_101 : 65_102];
+    const largeCommunities = kind === "echo" || kind === "sibling" ? marks[kind] : [];
     const path = {
       prefix,
-      asPath: [65_001, kind.endsWith("echo") || kind === "sibling" ? 65_101 : 65_102],
+      asPath,
       nextHop: "192.0.2.101",
       communities: kind === "leaving" ? [GRACEFUL_SHUTDOWN] : [],
-      largeCommunities: kind === "echo" || kind === "sibling" ? marks[kind] : [],
+      extendedCommunities: [],
+      largeCommunities,
+      origin: pathOrigin({ asPath, largeCommunities }, 65_101, instance),
     };
     this.#events[n - 1]?.({ kind: "path", prefix, path: kind === "gone" ? undefined : path });
   }
