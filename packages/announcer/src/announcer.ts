@@ -9,7 +9,9 @@ import {
   type Instant,
   type Timer,
 } from "@stitch/clock";
+import type { BfdChange } from "@stitch/bfd";
 import type { HealthIdentity } from "@stitch/health";
+import { BfdWatch, type BfdSessions } from "./bfd-watch.ts";
 import type { LeaseObserver } from "./check/lease.ts";
 import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
 import { ruleDrain, type DrainRuling } from "./decision/drain.ts";
@@ -45,6 +47,7 @@ export interface AnnouncerOptions {
     watch: readonly Vip["prefix"][],
     onEvent: (event: SessionEvent) => void,
   ) => RouteSession;
+  readonly openBfd: (onChange: (change: BfdChange) => void) => BfdSessions;
   /** Where the configuration asks for one. */
   readonly kernel?: KernelSpeaker;
   readonly openCheck: (vip: VipConfig, observer: LeaseObserver) => RouteCheck;
@@ -86,6 +89,7 @@ export class Announcer {
   readonly #peers: Peer[];
   readonly #speakers: Speaker[];
   readonly kernel: KernelSpeaker | undefined;
+  readonly bfd: BfdWatch;
   readonly #timers: Timer[] = [];
   #started = false;
   #stopping: Promise<void> | undefined;
@@ -113,6 +117,9 @@ export class Announcer {
       return new Peer({ config: peerConfig, journal, origin, onPaths }, (onEvent) =>
         options.openSession(peerConfig, watch, onEvent),
       );
+    });
+    this.bfd = new BfdWatch(options.openBfd, config.peers, journal, (address) => {
+      for (const peer of this.#peers) if (peer.config.address === address) peer.bfdDown();
     });
     this.kernel = options.kernel;
     this.#speakers = this.kernel === undefined ? this.#peers : [...this.#peers, this.kernel];
@@ -146,6 +153,7 @@ export class Announcer {
     this.#started = true;
     this.#restoreDrains();
     for (const speaker of this.#speakers) speaker.start();
+    this.bfd.start();
     for (const { check } of this.#vips) check.start();
     const { clock } = this.#options;
     this.#timers.push(clock.every("last-origin-guard", GUARD_INTERVAL, () => this.#ruleDrains()));
@@ -188,7 +196,8 @@ export class Announcer {
     for (const timer of this.#timers) timer.cancel();
     for (const { check } of this.#vips) check.stop();
     const { site, instance } = this.#options.identity;
-    await Promise.all(this.#speakers.map((speaker) => speaker.stop(`stitch ${site}/${instance}: planned stop`)));
+    const text = `stitch ${site}/${instance}: planned stop`;
+    await Promise.all([...this.#speakers.map((speaker) => speaker.stop(text)), this.bfd.stop()]);
   }
 
   /** Nobody takes over a drain of the stopping announcer: its end could then be put off for ever. */

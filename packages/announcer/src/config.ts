@@ -4,7 +4,6 @@ import {
   asNumber,
   ConfigError,
   duration,
-  ipAddress,
   parsed,
   prefix,
   routerId,
@@ -14,23 +13,12 @@ import {
 } from "@stitch/config";
 import { DRAIN_LIMIT } from "@stitch/health";
 import { z } from "zod";
+import { peerContradictions, peerSection } from "./config/peer.ts";
 
-/** RFC 4271 allows 3 s; less is noise. */
-const SHORTEST_HOLD: Duration = seconds(3);
+export type { PeerConfig } from "./config/peer.ts";
 
 /** A stopping service serves until DRAIN_LIMIT; the withdrawal must have left before, the guard's rounds included. */
 const LONGEST_DRAIN: Duration = milliseconds(DRAIN_LIMIT - 5_000);
-
-const peerSection = section({
-  address: ipAddress(),
-  /** TCP port of the peer. */
-  port: z.number().int().min(1).max(65_535).default(179),
-  asn: asNumber(),
-  holdTime: duration({ min: SHORTEST_HOLD, max: seconds(65_535) }).default(seconds(9)),
-  /** Source address of the session; also the next hop unless `nextHop` is set. */
-  localAddress: ipAddress().optional(),
-  nextHop: ipAddress().optional(),
-});
 
 const checkSection = section({
   /** Where the service streams its lease. */
@@ -86,7 +74,6 @@ export const announcerSection = section({
 export type AnnouncerConfig = z.infer<typeof announcerSection>;
 export type VipConfig = AnnouncerConfig["vips"][number];
 export type KernelConfig = NonNullable<AnnouncerConfig["kernel"]>;
-export type PeerConfig = AnnouncerConfig["peers"][number];
 
 /** The announcer's part of site.yaml, with what only several settings together can show. Throws ConfigError. */
 export function announcerConfig(document: SiteDocument): AnnouncerConfig {
@@ -141,6 +128,7 @@ function checkPeer({ peers, vips }: AnnouncerConfig, i: number, at: Complain): v
   if (peers.findIndex((other) => other.address === address && other.port === port) < i) {
     at(["peers", i, "address"], "this peer is listed twice");
   }
+  for (const [setting, message] of peerContradictions(peer)) at(["peers", i, setting], message);
   if (holdTime % 1_000 !== 0) at(["peers", i, "holdTime"], "BGP counts hold time in whole seconds");
   for (const [name, own] of Object.entries({ localAddress, nextHop })) {
     if (own === undefined) continue;

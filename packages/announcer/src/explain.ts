@@ -74,7 +74,14 @@ function drainLines({ by, reason, returnsIn, detail }: NonNullable<VipStatus["dr
   return lines;
 }
 
-function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStatus): string {
+function bfdText(bfd: PeerStatus["bfd"]): string {
+  if (bfd === undefined) return "";
+  if (bfd.problem !== "") return ` BFD is not spoken: ${bfd.problem}.`;
+  const within = bfd.detectionTime === undefined ? "" : `; a silent router is noticed within ${bfd.detectionTime} ms`;
+  return ` BFD is ${bfd.state}${within}.`;
+}
+
+function peerLine(vip: VipStatus, { address, asn, announced, session, bfd }: PeerStatus): string {
   const { state, reason, detail, unsendable } = session;
   const peer = `Peer ${address} (AS ${asn})`;
   if (state !== "Established") {
@@ -82,7 +89,7 @@ function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStat
   }
   const obstacle = unsendable.find(({ prefix }) => prefix === vip.prefix);
   if (obstacle !== undefined) return `${peer} cannot be sent the route: ${obstacle.reason}.`;
-  return `${peer} ${announced.includes(vip.prefix) ? "has heard the route" : "has not heard the route"}.`;
+  return `${peer} ${announced.includes(vip.prefix) ? "has heard the route" : "has not heard the route"}.${bfdText(bfd)}`;
 }
 
 function kernelLines({ prefix }: VipStatus, kernel: KernelStatus | undefined): string[] {

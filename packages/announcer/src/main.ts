@@ -1,13 +1,17 @@
 import { dirname, join } from "node:path";
-import { BgpSession, TcpTransport, type Family } from "@stitch/bgp-speaker";
+import { BfdMonitor } from "@stitch/bfd";
+import { BgpSession, TcpTransport, UnsettableOptionError, type Family, type SessionOptions } from "@stitch/bgp-speaker";
 import { seconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
 import type { SiteDocument } from "@stitch/config";
+import { canConnectTcp } from "@stitch/linux-io";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { addressIsLocal } from "./check/address.ts";
 import { LeaseCheck } from "./check/lease.ts";
-import { announcerConfig, type AnnouncerConfig } from "./config.ts";
+import { peerPasswords } from "./config/password.ts";
+import { announcerConfig, type AnnouncerConfig, type PeerConfig } from "./config.ts";
 import { ControlError, ControlSocket } from "./control.ts";
+import { dialer } from "./dialer.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
 import { SavedDrains } from "./saved-drains.ts";
@@ -33,7 +37,16 @@ export async function main(document: SiteDocument): Promise<number> {
     log.error(`the operators' drains cannot be kept: ${failure.message}`),
   );
   const kernel = kernelSpeaker(config, clock, journal);
-  const announcer = new Announcer({ ...announcerOptions(identity, config, clock), ...kernel, journal, savedDrains });
+  const passwords = peerPasswords(document, config);
+  const options = { ...announcerOptions(identity, config, passwords, clock, log), ...kernel, journal, savedDrains };
+  let announcer: Announcer;
+  try {
+    announcer = new Announcer(options);
+  } catch (failure) {
+    if (!(failure instanceof UnsettableOptionError)) throw failure;
+    log.fatal(`${failure.message}: ${String(canConnectTcp())}`);
+    return EXIT.unusable;
+  }
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   let control: ControlSocket;
@@ -63,7 +76,9 @@ export async function main(document: SiteDocument): Promise<number> {
 function announcerOptions(
   identity: HealthIdentity,
   config: AnnouncerConfig,
+  passwords: readonly (string | undefined)[],
   clock: SystemClock,
+  log: Logger,
 ): Omit<AnnouncerOptions, "journal" | "savedDrains" | "kernel"> {
   return {
     identity,
@@ -71,17 +86,33 @@ function announcerOptions(
     clock,
     addressIsLocal,
     openCheck: (vip, observer) => new LeaseCheck({ url: vip.check.lease, timeout: vip.check.timeout, clock, observer }),
-    openSession: ({ address, port, asn, holdTime, localAddress }, watch, onEvent) =>
+    openBfd: (onChange) =>
+      new BfdMonitor({ clock, onChange, onFailure: (failure) => log.error({ err: failure }, "the BFD thread died") }),
+    openSession: (peer, watch, onEvent) =>
       new BgpSession({
-        peer: { address, port, asn, holdTime, ...(localAddress === undefined ? {} : { localAddress }) },
+        peer: sessionPeer(peer, passwords[config.peers.indexOf(peer)]),
         local: { asn: config.asn, routerId: config.routerId },
         families: familiesOf(config),
         clock,
-        transport: new TcpTransport(),
+        transport: new TcpTransport(dialer(clock)),
         random: Math.random,
         watch,
         onEvent,
       }),
+  };
+}
+
+function sessionPeer(peer: PeerConfig, password: string | undefined): SessionOptions["peer"] {
+  const { address, port, asn, holdTime, localAddress, ttlSecurity, multihop: ttl } = peer;
+  return {
+    address,
+    port,
+    asn,
+    holdTime,
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(password === undefined ? {} : { password }),
+    ...(ttlSecurity === undefined ? {} : { ttlSecurity }),
+    ...(ttl === undefined ? {} : { ttl }),
   };
 }
 

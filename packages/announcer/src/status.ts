@@ -56,6 +56,17 @@ export interface PeerStatus {
   readonly asn: number;
   readonly announced: readonly string[];
   readonly session: SessionStatus;
+  /** Where the peer is watched by BFD. */
+  readonly bfd: BfdPeerStatus | undefined;
+}
+
+export interface BfdPeerStatus {
+  readonly state: string;
+  readonly reason: string | undefined;
+  /** Milliseconds in which a silent router is noticed; undefined before it is heard. */
+  readonly detectionTime: number | undefined;
+  /** Why it is not spoken at all; empty while it is. */
+  readonly problem: string;
 }
 
 export function statusOf(
@@ -75,9 +86,16 @@ export function statusOf(
       asn,
       announced: status.announced,
       session: status,
+      bfd: bfdStatus(announcer, address),
     })),
     kernel: kernelStatus(announcer),
   };
+}
+
+function bfdStatus({ bfd, config }: Announcer, address: string): BfdPeerStatus | undefined {
+  if (!config.peers.some((peer) => peer.address === address && peer.bfd !== undefined)) return undefined;
+  const { state = "AdminDown", reason, detectionTime, problem } = bfd.of(address) ?? {};
+  return { state, reason, detectionTime, problem: problem?.text ?? "" };
 }
 
 function kernelStatus({ kernel, config }: Announcer): KernelStatus | undefined {
