@@ -9,7 +9,7 @@ import { LON, NYC, PLANNED_LOSS, SITE_FILE, VIPS, WHOAMI } from "./plan.ts";
 import { settled } from "./settled.ts";
 import { wishOf } from "./wish.ts";
 
-/** Issue 2: a drain is proved with at least this many queries. */
+/** A drain is proved with at least this many queries. */
 const LEAST_QUERIES = 10_000;
 
 /** The kernel speaker sees no other origin, so its operator has to insist; last resort comes first all the same. */

@@ -3,7 +3,7 @@ import { type Drill, tenths, unless } from "./drill.ts";
 import { failover, failoverRow } from "./failover.ts";
 import { VIPS } from "./plan.ts";
 
-/** Issue 4 asks for 0.7 s: the lease's 500 ms and the age of a self-check. The rest is for a machine that does other things too. */
+/** The goal is 0.7 s: the lease's 500 ms and the age of a self-check. The rest is for a machine that does other things too. */
 const WITHDRAWN_WITHIN_MS = 1_500;
 
 export const hung: Drill = {

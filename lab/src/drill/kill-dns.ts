@@ -6,7 +6,7 @@ import { failover, failoverRow, type Failover } from "./failover.ts";
 import { VIPS } from "./plan.ts";
 
 /**
- * How much longer than the network's own floor the client may wait. BGP: 60. The kernel speaker starts a
+ * How much longer than the network's own floor the client may wait. BGP: 60 at most. The kernel speaker starts a
  * process for each change, which takes 20 to 40 ms on two busy cores, and more on worse days.
  */
 const OVER_FLOOR_MS: Readonly<Partial<Record<Variant, number>>> = { anycast: 60, ospf: 200 };
