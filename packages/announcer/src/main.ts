@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
-import { BgpSession, TcpTransport, type Family } from "@stitch/bgp-speaker";
-import { seconds, SystemClock, type Duration } from "@stitch/clock";
+import { BgpSession, formatPrefix, TcpTransport, type Family } from "@stitch/bgp-speaker";
+import { seconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
 import type { SiteDocument } from "@stitch/config";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
@@ -8,6 +8,9 @@ import { addressIsLocal } from "./check/address.ts";
 import { openCheck } from "./check/open.ts";
 import { announcerConfig, type AnnouncerConfig } from "./config.ts";
 import { ControlError, ControlSocket } from "./control.ts";
+import { Evidence } from "./evidence/evidence.ts";
+import { pageOver } from "./evidence/page.ts";
+import { FlapMemory } from "./flap-memory.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
 import { SavedDrains } from "./saved-drains.ts";
@@ -29,7 +32,8 @@ export async function main(document: SiteDocument): Promise<number> {
   const savedDrains = new SavedDrains(join(dirname(path), "drains.json"), (failure) =>
     log.error(`the operators' drains cannot be kept: ${failure.message}`),
   );
-  const announcer = new Announcer({ ...announcerOptions(identity, config, clock), journal, savedDrains });
+  const flaps = flapMemory(join(dirname(path), "flaps.json"), config, clock, journal);
+  const announcer = new Announcer({ ...announcerOptions(identity, config, clock), journal, savedDrains, flaps });
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   let control: ControlSocket;
@@ -50,7 +54,7 @@ export async function main(document: SiteDocument): Promise<number> {
   await stop;
   await announcer.stop();
   await control.close();
-  const written = Promise.all([journal.written(), savedDrains.written()]);
+  const written = Promise.all([journal.written(), savedDrains.written(), flaps.written()]);
   await Promise.race([written, new Promise<void>((late) => void clock.after("last-write", LAST_WRITE, late))]);
   log.info("stopped");
   return EXIT.stopped;
@@ -60,13 +64,14 @@ function announcerOptions(
   identity: HealthIdentity,
   config: AnnouncerConfig,
   clock: SystemClock,
-): Omit<AnnouncerOptions, "journal" | "savedDrains"> {
+): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps"> {
   const vips = new Set(config.vips.map(({ prefix }) => prefix.address));
   return {
     identity,
     config,
     clock,
     addressIsLocal,
+    evidence: new Evidence(config.vips, clock, pageOver(clock)),
     openCheck: ({ check, fall }, observer) => openCheck(check, observer, { clock, random: Math.random, fall, vips }),
     openSession: ({ address, port, asn, holdTime, localAddress }, watch, onEvent) =>
       new BgpSession({
@@ -80,6 +85,14 @@ function announcerOptions(
         onEvent,
       }),
   };
+}
+
+function flapMemory(path: string, { vips }: AnnouncerConfig, clock: Clock, journal: Journal): FlapMemory {
+  const note = ({ message }: Error): void =>
+    void journal.append({ kind: "note", detail: `the memory of past falls is not kept: ${message}` });
+  const flaps = new FlapMemory(path, clock, note);
+  flaps.keepOnly(vips.map(({ prefix }) => formatPrefix(prefix)));
+  return flaps;
 }
 
 /** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */
