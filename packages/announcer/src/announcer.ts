@@ -116,6 +116,11 @@ export class Announcer {
     return this.#peers.map(({ config, status }) => ({ config, status }));
   }
 
+  /** Somebody hears what is announced. */
+  get listeners(): number {
+    return this.#peers.filter(({ established }) => established).length;
+  }
+
   drainOf(vip: Vip): Drain | undefined {
     return this.#vips.find((guarded) => guarded.vip === vip)?.drain;
   }
@@ -258,7 +263,7 @@ export class Announcer {
       forced: drain.forced,
       began: drain.began,
       now: clock.now(),
-      listeners: this.#peers.filter(({ established }) => established).length,
+      listeners: this.listeners,
       otherOrigin: origins.length > 0,
       stayingOrigin: origins.some(({ path }) => !isLeaving(path)),
       sibling: evidence.sibling(guarded.vip.name),

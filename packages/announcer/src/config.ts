@@ -4,6 +4,7 @@ import {
   asNumber,
   ConfigError,
   duration,
+  hostPort,
   ipAddress,
   prefix,
   routerId,
@@ -68,6 +69,8 @@ export const announcerSection = section({
   control: z.string().min(1).default("/run/stitch/announcer.sock"),
   /** Path of the journal; default: beside the control socket. */
   journal: z.string().min(1).optional(),
+  /** Where siblings may ask whether this site announces a VIP; nowhere without it. */
+  health: hostPort().optional(),
   drain: drainSection.prefault({}),
   peers: z.array(peerSection).min(1).max(16),
   vips: z.array(vipSection).min(1).max(64),
@@ -92,6 +95,8 @@ function crossCheck(document: SiteDocument, config: AnnouncerConfig): Problem[] 
   const at: Complain = (path, message) => void problems.push(document.problemAt(["announcer", ...path], message));
   for (const i of config.vips.keys()) checkVip(config, i, at);
   for (const i of config.peers.keys()) checkPeer(config, i, at);
+  if (config.health !== undefined && isVip(config.vips, config.health.address))
+    at(["health"], `${config.health.address} is a VIP; siblings must reach this very site`);
   const { time, max } = config.drain;
   if (time > max) at(["drain", "max"], "is shorter than drain.time");
   if (max > LONGEST_DRAIN) {
@@ -115,7 +120,7 @@ function checkVip({ routerId: id, vips }: AnnouncerConfig, i: number, at: Compla
     at(where, `${host} is a VIP; without its address here, the answer would be another site's`);
   }
   for (const [j, url] of vip.siblings.entries()) {
-    if (isVip(vips, hostOf(url))) at(["vips", i, "siblings", j], `${hostOf(url)} is a VIP, and may be answered here`);
+    if (isVip(vips, hostOf(url))) at(["vips", i, "siblings", j], `${hostOf(url)} is a VIP, which may be answered here`);
   }
   if (service === "all") at(["vips", i, "service"], '"all" means every VIP; choose another name');
   if (vips.findIndex(sameVip(vip)) < i) at(["vips", i, "prefix"], "this VIP is listed twice");

@@ -13,6 +13,7 @@ import { pageOver } from "./evidence/page.ts";
 import { FlapMemory } from "./flap-memory.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
+import { RouteHealthEndpoint } from "./route-health.ts";
 import { SavedDrains } from "./saved-drains.ts";
 import { statusOf } from "./status.ts";
 
@@ -49,10 +50,19 @@ export async function main(document: SiteDocument): Promise<number> {
     log.fatal((failure as Error).message);
     return failure instanceof ControlError ? EXIT.unusable : EXIT.failed;
   }
+  let health: RouteHealthEndpoint | undefined;
+  try {
+    if (config.health !== undefined) health = await RouteHealthEndpoint.open(config.health, identity, announcer);
+  } catch (failure) {
+    log.fatal((failure as Error).message);
+    await control.close();
+    return EXIT.unusable;
+  }
   announcer.start();
   log.info({ control: config.control, journal: path }, "started");
   await stop;
   await announcer.stop();
+  await health?.close();
   await control.close();
   const written = Promise.all([journal.written(), savedDrains.written(), flaps.written()]);
   await Promise.race([written, new Promise<void>((late) => void clock.after("last-write", LAST_WRITE, late))]);

@@ -28,7 +28,7 @@ announcer:
       service: dns
       check: { lease: "http://127.0.0.1:8153" }
       traffic: { metrics: "http://127.0.0.1:8153/metrics", counter: served_total }
-      siblings: [ "http://192.0.2.201:8153" ]
+      siblings: [ "http://192.0.2.201:8179/route/dns" ]
     - { prefix: 10.10.5.14/32, service: syslog, check: { lease: "http://127.0.0.1:8514" } }
     - { prefix: 10.10.20.1/32, service: web, check: { http: "http://127.0.0.1:9000/health", load: /load } }
 `;
@@ -53,7 +53,7 @@ export class Scenario {
   #flaps: FlapMemory;
   /** Packets a second that dns serves, and how many it has served; undefined: its metrics cannot be read. */
   #traffic: { rate: number; total: number; since: Instant } | undefined;
-  #sibling: HealthReport | undefined;
+  #sibling: string | undefined;
   #announcer: Announcer;
   #stopped = false;
 
@@ -108,7 +108,8 @@ export class Scenario {
   }
 
   #page(url: URL): { status: number; body: string } | undefined {
-    if (url.pathname === "/health") return this.#sibling && { status: 200, body: JSON.stringify(this.#sibling) };
+    if (url.pathname === "/route/dns")
+      return this.#sibling === undefined ? undefined : { status: 503, body: this.#sibling };
     if (this.#traffic === undefined) return undefined;
     return { status: 200, body: `served_total ${Math.round(this.#served(this.#traffic))}` };
   }
@@ -154,10 +155,11 @@ export class Scenario {
       const total = this.#traffic === undefined ? 1_000 : this.#served(this.#traffic);
       this.#traffic = rate === "unreadable" ? undefined : { rate: Number(rate), total, since: this.clock.now() };
     },
-    /** dns at another site, by its health: a phase and a verdict, or `gone`. */
-    sibling: (phase = "", verdict = "") =>
-      void (this.#sibling =
-        phase === "gone" ? undefined : report("dns", phase as Phase, verdict as Verdict, "", "dependency")),
+    /** What the announcer of another site says of dns: a wish and whether a router hears it, or `gone`. */
+    sibling: (wish = "", heard = "") => {
+      const route = { prefix: this.#vip("dns").name, wish, heard: heard === "heard" };
+      this.#sibling = wish === "gone" ? undefined : JSON.stringify({ routes: [route] });
+    },
     lost: (service = "", reason = "") => this.#observer(service).lost(reason as LeaseLoss, "scenario"),
     wait: (time = "") => this.clock.run(parseTime(time)),
     drain: (target = "", ...options: string[]) => {

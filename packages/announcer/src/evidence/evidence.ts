@@ -15,7 +15,7 @@ export class Evidence {
     for (const { prefix, traffic, siblings } of vips) {
       const vip = formatPrefix(prefix);
       if (traffic !== undefined) this.#traffic.set(vip, new Traffic(traffic, clock, page));
-      if (siblings.length > 0) this.#siblings.set(vip, new Siblings(siblings, clock, page));
+      if (siblings.length > 0) this.#siblings.set(vip, new Siblings(vip, siblings, clock, page));
     }
   }
 
@@ -28,8 +28,8 @@ export class Evidence {
     return this.#traffic.get(vip)?.rate;
   }
 
-  /** A sibling that is well. */
+  /** A sibling that announces the VIP plainly. */
   sibling(vip: string): string | undefined {
-    return this.#siblings.get(vip)?.healthy;
+    return this.#siblings.get(vip)?.announcing;
   }
 }
