@@ -12,10 +12,12 @@ import {
 import type { BfdChange } from "@stitch/bfd";
 import type { HealthIdentity } from "@stitch/health";
 import { BfdWatch, type BfdSessions } from "./bfd-watch.ts";
-import type { LeaseObserver } from "./check/lease.ts";
+import type { CheckObserver, RouteCheck } from "./check/observer.ts";
 import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
 import { ruleDrain, type DrainRuling } from "./decision/drain.ts";
 import { wish, type DrainedBy } from "./decision/machine.ts";
+import type { Evidence } from "./evidence/evidence.ts";
+import type { FlapMemory } from "./flap-memory.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
 import { Peer, type RouteSession } from "./peer.ts";
 import { advertisementFor, isLeaving, originOf, type Origin } from "./route/advertisement.ts";
@@ -28,13 +30,6 @@ import { Vip } from "./vip.ts";
 const GUARD_INTERVAL: Duration = milliseconds(100);
 /** How often the machine is asked whether the VIPs are still its own. */
 const ADDRESS_INTERVAL: Duration = seconds(2);
-
-/** What the announcer needs of a check; LeaseCheck is one. */
-export interface RouteCheck {
-  start(): void;
-  release(): void;
-  stop(): void;
-}
 
 export interface AnnouncerOptions {
   readonly identity: HealthIdentity;
@@ -50,8 +45,10 @@ export interface AnnouncerOptions {
   readonly openBfd: (onChange: (change: BfdChange) => void) => BfdSessions;
   /** Where the configuration asks for one. */
   readonly kernel?: KernelSpeaker;
-  readonly openCheck: (vip: VipConfig, observer: LeaseObserver) => RouteCheck;
+  readonly openCheck: (vip: VipConfig, observer: CheckObserver) => RouteCheck;
   readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
+  readonly flaps: FlapMemory;
+  readonly evidence: Evidence;
 }
 
 export interface DrainRequest {
@@ -106,6 +103,7 @@ export class Announcer {
         journal,
         onDecision: (_vip, entry) => this.#decided(guarded, entry),
         onServiceDraining: () => this.#releaseIfWithdrawn(guarded),
+        flaps: options.flaps,
       });
       const guarded: Guarded = { vip, check: options.openCheck(vipConfig, vip), drain: undefined, returns: undefined };
       return guarded;
@@ -135,6 +133,11 @@ export class Announcer {
 
   get peers(): readonly { readonly config: PeerConfig; readonly status: SessionStatus }[] {
     return this.#peers.map(({ config, status }) => ({ config, status }));
+  }
+
+  /** Somebody hears what is announced. */
+  get listeners(): number {
+    return this.#speakers.filter(({ established }) => established).length;
   }
 
   drainOf(vip: Vip): Drain | undefined {
@@ -274,16 +277,18 @@ export class Announcer {
   }
 
   #rule(guarded: Guarded, drain: Drain): void {
-    const { config, clock, journal } = this.#options;
+    const { config, clock, journal, evidence } = this.#options;
     const origins = this.otherOrigins(guarded.vip);
     const ruling = ruleDrain({
       stopping: drain.by !== "operator" || guarded.vip.lastReport?.phase === "draining",
       forced: drain.forced,
       began: drain.began,
       now: clock.now(),
-      listeners: this.#speakers.filter(({ established }) => established).length,
+      listeners: this.listeners,
       otherOrigin: origins.length > 0,
       stayingOrigin: origins.some(({ path }) => !isLeaving(path)),
+      sibling: evidence.sibling(guarded.vip.name),
+      clients: evidence.clients(guarded.vip.name),
       time: config.drain.time,
       max: config.drain.max,
     });
@@ -323,7 +328,7 @@ export class Announcer {
     if (!this.#started) return;
     const advertisements = this.#vips.flatMap(({ vip }) => {
       const { state, verdict } = vip.situation;
-      const advertisement = advertisementFor(vip.prefix, wish(state, verdict), this.origin);
+      const advertisement = advertisementFor(vip.prefix, wish(state, verdict), this.origin, vip.loadMark);
       return advertisement === undefined ? [] : [advertisement];
     });
     for (const speaker of this.#speakers) speaker.set(advertisements);
