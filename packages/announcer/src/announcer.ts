@@ -1,27 +1,15 @@
-import type { ReceivedPath, SessionEvent, SessionStatus } from "@stitch/bgp-speaker";
-import {
-  elapsed,
-  later,
-  milliseconds,
-  seconds,
-  type Clock,
-  type Duration,
-  type Instant,
-  type Timer,
-} from "@stitch/clock";
-import type { BfdChange } from "@stitch/bfd";
-import type { HealthIdentity } from "@stitch/health";
-import { BfdWatch, type BfdSessions } from "./bfd-watch.ts";
-import type { CheckObserver, RouteCheck } from "./check/observer.ts";
-import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
-import { ruleDrain, type DrainRuling } from "./decision/drain.ts";
+import type { ReceivedPath, SessionStatus } from "@stitch/bgp-speaker";
+import { elapsed, later, milliseconds, seconds, type Duration, type Timer } from "@stitch/clock";
+import { BfdWatch } from "./bfd-watch.ts";
+import type { RouteCheck } from "./check/observer.ts";
+import type { AnnouncerConfig, PeerConfig } from "./config.ts";
+import { ruleDrain } from "./decision/drain.ts";
 import { wish, type DrainedBy } from "./decision/machine.ts";
-import type { Evidence } from "./evidence/evidence.ts";
-import type { FlapMemory } from "./flap-memory.ts";
-import type { Journal, JournalEntry } from "./journal.ts";
-import { Peer, type RouteSession } from "./peer.ts";
+import type { JournalEntry } from "./journal.ts";
+import type { AnnouncerOptions, Drain, DrainRequest } from "./options.ts";
+import { Peer } from "./peer.ts";
 import { advertisementFor, isLeaving, originOf, type Origin } from "./route/advertisement.ts";
-import type { SavedDrain, SavedDrains } from "./saved-drains.ts";
+import type { SavedDrain } from "./saved-drains.ts";
 import type { KernelSpeaker } from "./speaker/kernel.ts";
 import type { Speaker } from "./speaker/speaker.ts";
 import { Vip } from "./vip.ts";
@@ -30,41 +18,6 @@ import { Vip } from "./vip.ts";
 const GUARD_INTERVAL: Duration = milliseconds(100);
 /** How often the machine is asked whether the VIPs are still its own. */
 const ADDRESS_INTERVAL: Duration = seconds(2);
-
-export interface AnnouncerOptions {
-  readonly identity: HealthIdentity;
-  readonly config: AnnouncerConfig;
-  readonly clock: Clock;
-  readonly journal: Journal;
-  readonly savedDrains: SavedDrains;
-  readonly openSession: (
-    peer: PeerConfig,
-    watch: readonly Vip["prefix"][],
-    onEvent: (event: SessionEvent) => void,
-  ) => RouteSession;
-  readonly openBfd: (onChange: (change: BfdChange) => void) => BfdSessions;
-  /** Where the configuration asks for one. */
-  readonly kernel?: KernelSpeaker;
-  readonly openCheck: (vip: VipConfig, observer: CheckObserver) => RouteCheck;
-  readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
-  readonly flaps: FlapMemory;
-  readonly evidence: Evidence;
-}
-
-export interface DrainRequest {
-  readonly reason: string;
-  readonly forced: boolean;
-  /** Returns by itself after this long. */
-  readonly lasts: Duration | undefined;
-}
-
-/** A drain in force for one VIP. */
-export interface Drain extends DrainRequest {
-  readonly by: DrainedBy;
-  readonly began: Instant;
-  readonly until: Instant | undefined;
-  ruling: DrainRuling;
-}
 
 const SERVICE_STOPS: DrainRequest = { reason: "the service was told to stop", forced: false, lasts: undefined };
 

@@ -1,4 +1,5 @@
-export { Announcer, type AnnouncerOptions } from "./announcer.ts";
+export { Announcer } from "./announcer.ts";
+export type { AnnouncerOptions } from "./options.ts";
 export { leasesIn } from "./check/describe.ts";
 export type { CheckObserver, RouteCheck } from "./check/observer.ts";
 export { CHECK_KINDS, type CheckConfig } from "./config/checks.ts";

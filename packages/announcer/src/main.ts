@@ -4,7 +4,8 @@ import { BgpSession, formatPrefix, TcpTransport, type Family, type SessionOption
 import { seconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
 import { ConfigError, type SiteDocument } from "@stitch/config";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
-import { Announcer, type AnnouncerOptions } from "./announcer.ts";
+import { Announcer } from "./announcer.ts";
+import type { AnnouncerOptions } from "./options.ts";
 import { addressIsLocal } from "./check/address.ts";
 import { openCheck } from "./check/open.ts";
 import { peerPasswords } from "./config/password.ts";
