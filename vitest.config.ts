@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// Three projects: `unit` runs anywhere in parallel; `interop` and `lab` start real peers and namespaces, one file at a time.
+// `unit` runs anywhere in parallel; `system` starts real peers and namespaces, one file at a time; `long` does so for hours
+// and is no part of `npm test`.
 export default defineConfig({
   test: {
     projects: [
@@ -21,6 +22,15 @@ export default defineConfig({
           include: ["test/interop/**/*.test.ts", "test/flow/**/*.test.ts", "test/lab/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "long",
+          include: ["test/long/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 1_200_000,
           hookTimeout: 300_000,
         },
       },
