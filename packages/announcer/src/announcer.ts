@@ -9,7 +9,9 @@ import {
   type Instant,
   type Timer,
 } from "@stitch/clock";
+import type { BfdChange } from "@stitch/bfd";
 import type { HealthIdentity } from "@stitch/health";
+import { BfdWatch, type BfdSessions } from "./bfd-watch.ts";
 import type { LeaseObserver } from "./check/lease.ts";
 import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
 import { ruleDrain, type DrainRuling } from "./decision/drain.ts";
@@ -18,6 +20,8 @@ import type { Journal, JournalEntry } from "./journal.ts";
 import { Peer, type RouteSession } from "./peer.ts";
 import { advertisementFor, isLeaving, originOf, type Origin } from "./route/advertisement.ts";
 import type { SavedDrain, SavedDrains } from "./saved-drains.ts";
+import type { KernelSpeaker } from "./speaker/kernel.ts";
+import type { Speaker } from "./speaker/speaker.ts";
 import { Vip } from "./vip.ts";
 
 /** How often a waiting drain asks the guard again; paths from peers ask at once. */
@@ -43,6 +47,9 @@ export interface AnnouncerOptions {
     watch: readonly Vip["prefix"][],
     onEvent: (event: SessionEvent) => void,
   ) => RouteSession;
+  readonly openBfd: (onChange: (change: BfdChange) => void) => BfdSessions;
+  /** Where the configuration asks for one. */
+  readonly kernel?: KernelSpeaker;
   readonly openCheck: (vip: VipConfig, observer: LeaseObserver) => RouteCheck;
   readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
 }
@@ -80,6 +87,9 @@ export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #vips: Guarded[];
   readonly #peers: Peer[];
+  readonly #speakers: Speaker[];
+  readonly kernel: KernelSpeaker | undefined;
+  readonly bfd: BfdWatch;
   readonly #timers: Timer[] = [];
   #started = false;
   #stopping: Promise<void> | undefined;
@@ -108,6 +118,15 @@ export class Announcer {
         options.openSession(peerConfig, watch, onEvent),
       );
     });
+    this.bfd = new BfdWatch(options.openBfd, config.peers, journal, (address) => {
+      for (const peer of this.#peers) if (peer.config.address === address) peer.bfdDown();
+    });
+    this.kernel = options.kernel;
+    this.#speakers = this.kernel === undefined ? this.#peers : [...this.#peers, this.kernel];
+  }
+
+  get config(): AnnouncerConfig {
+    return this.#options.config;
   }
 
   get vips(): readonly Vip[] {
@@ -133,7 +152,8 @@ export class Announcer {
   start(): void {
     this.#started = true;
     this.#restoreDrains();
-    for (const peer of this.#peers) peer.start();
+    for (const speaker of this.#speakers) speaker.start();
+    this.bfd.start();
     for (const { check } of this.#vips) check.start();
     const { clock } = this.#options;
     this.#timers.push(clock.every("last-origin-guard", GUARD_INTERVAL, () => this.#ruleDrains()));
@@ -176,7 +196,8 @@ export class Announcer {
     for (const timer of this.#timers) timer.cancel();
     for (const { check } of this.#vips) check.stop();
     const { site, instance } = this.#options.identity;
-    await Promise.all(this.#peers.map((peer) => peer.stop(`stitch ${site}/${instance}: planned stop`)));
+    const text = `stitch ${site}/${instance}: planned stop`;
+    await Promise.all([...this.#speakers.map((speaker) => speaker.stop(text)), this.bfd.stop()]);
   }
 
   /** Nobody takes over a drain of the stopping announcer: its end could then be put off for ever. */
@@ -260,7 +281,7 @@ export class Announcer {
       forced: drain.forced,
       began: drain.began,
       now: clock.now(),
-      listeners: this.#peers.filter(({ established }) => established).length,
+      listeners: this.#speakers.filter(({ established }) => established).length,
       otherOrigin: origins.length > 0,
       stayingOrigin: origins.some(({ path }) => !isLeaving(path)),
       time: config.drain.time,
@@ -281,7 +302,7 @@ export class Announcer {
   /** A decision has been journalled: tell the routers first, then see to what follows from it. */
   #decided(guarded: Guarded, entry: JournalEntry): void {
     if (this.#resumeDrain(guarded)) return;
-    for (const peer of this.#peers) peer.cause = entry.id;
+    for (const speaker of this.#speakers) speaker.cause = entry.id;
     this.#advertise();
     const { state } = guarded.vip.situation;
     if (state.name === "DRAINING" && state.by === "service" && guarded.drain === undefined)
@@ -305,12 +326,13 @@ export class Announcer {
       const advertisement = advertisementFor(vip.prefix, wish(state, verdict), this.origin);
       return advertisement === undefined ? [] : [advertisement];
     });
-    for (const peer of this.#peers) peer.advertise(advertisements);
+    for (const speaker of this.#speakers) speaker.set(advertisements);
   }
 
   async #checkAddresses(): Promise<void> {
     for (const { vip } of this.#vips) {
-      vip.addressChecked(await this.#options.addressIsLocal(vip.prefix.address));
+      const { address } = vip.prefix;
+      vip.addressChecked(this.kernel?.hasAddress(address) ?? (await this.#options.addressIsLocal(address)));
     }
   }
 

@@ -4,4 +4,4 @@ export { REASONS, type Reason } from "./decision/reasons.ts";
 export type { StateName, Verdict, Wish } from "./decision/machine.ts";
 export { Journal, type JournalEntry } from "./journal.ts";
 export type { RouteSession } from "./peer.ts";
-export type { AnnouncerStatus, PeerStatus, VipStatus } from "./status.ts";
+export type { AnnouncerStatus, KernelStatus, PeerStatus, VipStatus } from "./status.ts";

@@ -1,16 +1,23 @@
 import { dirname, join } from "node:path";
-import { BgpSession, TcpTransport, type Family } from "@stitch/bgp-speaker";
-import { seconds, SystemClock, type Duration } from "@stitch/clock";
+import { BfdMonitor } from "@stitch/bfd";
+import { BgpSession, TcpTransport, UnsettableOptionError, type Family, type SessionOptions } from "@stitch/bgp-speaker";
+import { seconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
 import type { SiteDocument } from "@stitch/config";
+import { canConnectTcp } from "@stitch/linux-io";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { addressIsLocal } from "./check/address.ts";
 import { LeaseCheck } from "./check/lease.ts";
-import { announcerConfig, type AnnouncerConfig } from "./config.ts";
+import { peerPasswords } from "./config/password.ts";
+import { announcerConfig, type AnnouncerConfig, type PeerConfig } from "./config.ts";
 import { ControlError, ControlSocket } from "./control.ts";
+import { dialer } from "./dialer.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
 import { SavedDrains } from "./saved-drains.ts";
+import { IpCommand } from "./speaker/ip-command.ts";
+import { KernelSpeaker } from "./speaker/kernel.ts";
+import { WatchdogProcess, type WatchdogEvent } from "./speaker/watchdog/watchdog.ts";
 import { statusOf } from "./status.ts";
 
 /** A disk that hangs does not keep the announcer from ending. */
@@ -29,7 +36,17 @@ export async function main(document: SiteDocument): Promise<number> {
   const savedDrains = new SavedDrains(join(dirname(path), "drains.json"), (failure) =>
     log.error(`the operators' drains cannot be kept: ${failure.message}`),
   );
-  const announcer = new Announcer({ ...announcerOptions(identity, config, clock), journal, savedDrains });
+  const kernel = kernelSpeaker(config, clock, journal);
+  const passwords = peerPasswords(document, config);
+  const options = { ...announcerOptions(identity, config, passwords, clock, log), ...kernel, journal, savedDrains };
+  let announcer: Announcer;
+  try {
+    announcer = new Announcer(options);
+  } catch (failure) {
+    if (!(failure instanceof UnsettableOptionError)) throw failure;
+    log.fatal(`${failure.message}: ${String(canConnectTcp())}`);
+    return EXIT.unusable;
+  }
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   let control: ControlSocket;
@@ -59,26 +76,58 @@ export async function main(document: SiteDocument): Promise<number> {
 function announcerOptions(
   identity: HealthIdentity,
   config: AnnouncerConfig,
+  passwords: readonly (string | undefined)[],
   clock: SystemClock,
-): Omit<AnnouncerOptions, "journal" | "savedDrains"> {
+  log: Logger,
+): Omit<AnnouncerOptions, "journal" | "savedDrains" | "kernel"> {
   return {
     identity,
     config,
     clock,
     addressIsLocal,
     openCheck: (vip, observer) => new LeaseCheck({ url: vip.check.lease, timeout: vip.check.timeout, clock, observer }),
-    openSession: ({ address, port, asn, holdTime, localAddress }, watch, onEvent) =>
+    openBfd: (onChange) =>
+      new BfdMonitor({ clock, onChange, onFailure: (failure) => log.error({ err: failure }, "the BFD thread died") }),
+    openSession: (peer, watch, onEvent) =>
       new BgpSession({
-        peer: { address, port, asn, holdTime, ...(localAddress === undefined ? {} : { localAddress }) },
+        peer: sessionPeer(peer, passwords[config.peers.indexOf(peer)]),
         local: { asn: config.asn, routerId: config.routerId },
         families: familiesOf(config),
         clock,
-        transport: new TcpTransport(),
+        transport: new TcpTransport(dialer(clock)),
         random: Math.random,
         watch,
         onEvent,
       }),
   };
+}
+
+function sessionPeer(peer: PeerConfig, password: string | undefined): SessionOptions["peer"] {
+  const { address, port, asn, holdTime, localAddress, ttlSecurity, multihop: ttl } = peer;
+  return {
+    address,
+    port,
+    asn,
+    holdTime,
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(password === undefined ? {} : { password }),
+    ...(ttlSecurity === undefined ? {} : { ttlSecurity }),
+    ...(ttl === undefined ? {} : { ttl }),
+  };
+}
+
+function kernelSpeaker(
+  { kernel: config, vips }: AnnouncerConfig,
+  clock: Clock,
+  journal: Journal,
+): { kernel?: KernelSpeaker } {
+  if (config === undefined) return {};
+  const { protocol, watchdog: bound } = config;
+  const prefixes = vips.map(({ prefix }) => prefix);
+  const table = new IpCommand(protocol);
+  const openWatchdog = (onEvent: (event: WatchdogEvent) => void): WatchdogProcess =>
+    new WatchdogProcess({ protocol, bound, prefixes, clock, onEvent });
+  return { kernel: new KernelSpeaker({ prefixes, table, openWatchdog, clock, journal }) };
 }
 
 /** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */

@@ -9,6 +9,7 @@ import { LeaseCheck } from "../src/check/lease.ts";
 import { announcerConfig } from "../src/config.ts";
 import { Journal } from "../src/journal.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
+import { FakeBfd } from "./fake-bfd.ts";
 
 const clock = new SystemClock();
 const SOON = { timeout: 8_000, interval: 5 };
@@ -55,6 +56,7 @@ announcer:
     savedDrains: new SavedDrains(undefined, (failure) => expect.fail(failure.message)),
     addressIsLocal: () => Promise.resolve(true),
     openCheck: ({ check }, observer) => new LeaseCheck({ url: check.lease, timeout: check.timeout, clock, observer }),
+    openBfd: (onChange) => new FakeBfd(onChange),
     openSession: (_peer, _watch, onEvent) => {
       const up = { kind: "state", from: "OpenConfirm", to: "Established", reason: "peer-closed", detail: "" };
       established = () => onEvent(up as unknown as SessionEvent);
@@ -62,6 +64,7 @@ announcer:
         start: () => established?.(),
         set: (all) => void (heard = named(all)),
         stop: () => Promise.resolve(),
+        bfdDown: () => undefined,
         status: {} as never,
       };
     },

@@ -10,6 +10,7 @@ import { announcerConfig } from "../src/config.ts";
 import { Journal } from "../src/journal.ts";
 import type { RouteSession } from "../src/peer.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
+import { FakeBfd } from "./fake-bfd.ts";
 
 const SITE = `site: nyc
 instance: nyc-1
@@ -25,7 +26,15 @@ announcer:
     - { prefix: 10.10.5.14/32, service: syslog, check: { lease: "http://127.0.0.1:8514" } }
 `;
 
-const SESSION_STATUS = { state: "Idle", reason: undefined, detail: "", announced: [], unsendable: [] };
+const NO_LAG = { last: 0, worst: 0 };
+const SESSION_STATUS = {
+  state: "Idle",
+  reason: undefined,
+  detail: "",
+  announced: [],
+  unsendable: [],
+  lag: NO_LAG,
+};
 
 /** An announcer with fake sessions and fake checks, driven by the words of a scenario file. */
 export class Scenario {
@@ -66,6 +75,7 @@ export class Scenario {
           stop: () => undefined,
         };
       },
+      openBfd: (onChange) => new FakeBfd(onChange),
       openSession: (_peer, _watch, onEvent) => this.#fakeSession(onEvent),
     });
     announcer.start();
@@ -171,6 +181,7 @@ export class Scenario {
         this.#told[n]?.push(advertisements);
       },
       stop: () => Promise.resolve(),
+      bfdDown: () => undefined,
       status: SESSION_STATUS as unknown as RouteSession["status"],
     };
   }

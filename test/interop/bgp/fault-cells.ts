@@ -10,7 +10,7 @@ import { eventually, ROUTER, SPEAKER, twinOf, Wire } from "./wire.ts";
 
 const VIP = "10.10.10.53/32";
 const TWIN = "fd00:10:10::53/128";
-const PASSWORD = "correct horse";
+const PASSWORD = "correct-horse";
 
 /** Who writes the route into the router's kernel; of the others the table they show is asked. */
 const FORWARDS: ReadonlySet<RouterName> = new Set(["frr", "bird"]);
@@ -191,7 +191,7 @@ export function protectionCells(name: RouterName, timings: Timing[]): void {
     });
 
     test.each([
-      ["a wrong password", { password: "battery staple", ttlSecurity: 1 }],
+      ["a wrong password", { password: "battery-staple", ttlSecurity: 1 }],
       ["no password", { ttlSecurity: 1 }],
     ])("%s is no answer", async (_name, peer) => {
       const speaker = scene.speak(peer, v6);
