@@ -13,7 +13,7 @@ for (const name of ["frr", "bird"] as const) {
   const reason = missing.get(name);
   describe.skipIf(reason !== undefined)(`our speaker and ${name}${reason === undefined ? "" : ` (${reason})`}`, () => {
     faultCells(name, seconds(3), timings);
-    protectionCells(name, timings);
+    protectionCells(name, timings, 1);
     internalCells(name, timings);
     if (name === "bird") flapCell(name, seconds(10), timings);
   });

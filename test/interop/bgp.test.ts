@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import type { Router } from "./bgp/router.ts";
 import { missingRouters } from "./bgp/routers-here.ts";
-import { ASKS_AGAIN, CHOOSES_PATHS, ROUTERS, SETS_A_FLOOR, startRouter } from "./bgp/routers.ts";
+import { ASKS_AGAIN, CHOOSES_PATHS, MARKS_A_REFRESH, ROUTERS, SETS_A_FLOOR, startRouter } from "./bgp/routers.ts";
 import { Speaker } from "./bgp/speaker-process.ts";
 import { eventually, ROUTER, SPEAKER, twinOf, Wire } from "./bgp/wire.ts";
 
@@ -158,6 +158,21 @@ for (const name of ROUTERS) {
       expect(formatPrefix(heard.prefix)).toBe(VIP);
       expect(heard.path).toMatchObject({ asPath: [ROUTER.asn], nextHop: ROUTER.address });
     });
+
+    test.each(MARKS_A_REFRESH.filter((one) => one === name))(
+      "a path of %s outlives the refresh that we ask for, between its marks",
+      async () => {
+        speaker = new Speaker(wire);
+        await speaker.established();
+        await router.originate(VIP);
+        await eventually("the path is reported", 15_000, () => speaker.find("path", ({ path }) => path !== undefined));
+        await eventually("both marks have come", 15_000, () => {
+          speaker.order({ watch: [prefix(VIP)] });
+          return speaker.refreshes >= 2 ? true : undefined;
+        });
+        expect(speaker.find("path", ({ path }) => path === undefined)).toBeUndefined();
+      },
+    );
 
     test.each(SETS_A_FLOOR.filter((one) => one === name))(
       "a hold time that %s refuses is raised until it suits",

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 
 import { parsePrefix, type SessionEvent } from "@stitch/bgp-speaker";
 
-import type { Order, Report, SpeakerOptions } from "./speaker.ts";
+import type { Count, Order, Report, SpeakerOptions } from "./speaker.ts";
 import { eventually, ROUTER, SPEAKER, type Wire } from "./wire.ts";
 
 const WATCHED = parsePrefix("10.10.10.53/32") ?? { family: "ipv4", address: "10.10.10.53", length: 32 };
@@ -13,6 +13,8 @@ const WATCHED = parsePrefix("10.10.10.53/32") ?? { family: "ipv4", address: "10.
 export class Speaker {
   readonly events: SessionEvent[] = [];
   report: Report | undefined;
+  /** Route refresh messages that the peer had sent at the last `watch`. */
+  refreshes = 0;
   readonly #child: ChildProcess;
   readonly #exit: Promise<void>;
 
@@ -29,8 +31,9 @@ export class Speaker {
     this.#child.stderr?.pipe(process.stderr);
     if (this.#child.stdout === null) throw new Error("the speaker has no output");
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
-      const said = JSON.parse(line) as SessionEvent | Report;
+      const said = JSON.parse(line) as SessionEvent | Report | Count;
       if (said.kind === "report") this.report = said;
+      else if (said.kind === "count") this.refreshes = said.refreshes;
       else this.events.push(said);
     });
   }

@@ -20,8 +20,15 @@ import { NATIVE_DIALER } from "./native-dialer.ts";
 export type Order =
   | { readonly set: readonly Advertisement[] }
   | { readonly stop: string }
+  /** Asks the peer for its routes again; answers with the count of route refresh messages from the peer so far. */
+  | { readonly watch: readonly Prefix[] }
   /** Sets the first for a tenth of a second, then the second, and so on until it is over; answers with a Report. */
   | { readonly flap: readonly [readonly Advertisement[], readonly Advertisement[]]; readonly milliseconds: number };
+
+export interface Count {
+  readonly kind: "count";
+  readonly refreshes: number;
+}
 
 /** What a flap has cost. */
 export interface Report {
@@ -52,7 +59,11 @@ session.start();
 for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line) as Order;
   if ("set" in order) session.set(order.set);
-  else if ("flap" in order) await flap(order.flap, order.milliseconds);
+  else if ("watch" in order) {
+    session.watch(order.watch);
+    const count: Count = { kind: "count", refreshes: session.status.received.messages["route-refresh"] };
+    process.stdout.write(`${JSON.stringify(count)}\n`);
+  } else if ("flap" in order) await flap(order.flap, order.milliseconds);
   else {
     await session.stop(order.stop);
     break;
