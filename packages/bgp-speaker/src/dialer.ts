@@ -10,7 +10,8 @@ export interface Dialer {
   readonly sets: readonly SocketOption[];
   /**
    * Resolves with a connected socket that nobody reads yet, rejects with an Error whose message is for people. When
-   * `signal` aborts, the attempt is given up.
+   * `signal` aborts, the attempt is given up: the session does so after CONNECT_TIMEOUT, so a limit of the dialer's own
+   * must be longer, or a peer that does not answer looks like one that refuses.
    */
   dial(target: ConnectTarget, signal: AbortSignal): Promise<Socket>;
 }
