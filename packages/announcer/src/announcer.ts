@@ -10,7 +10,7 @@ import {
   type Timer,
 } from "@stitch/clock";
 import type { HealthIdentity } from "@stitch/health";
-import type { LeaseObserver } from "./check/lease.ts";
+import type { CheckObserver, RouteCheck } from "./check/observer.ts";
 import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
 import { ruleDrain, type DrainRuling } from "./decision/drain.ts";
 import { wish, type DrainedBy } from "./decision/machine.ts";
@@ -27,13 +27,6 @@ const GUARD_INTERVAL: Duration = milliseconds(100);
 /** How often the machine is asked whether the VIPs are still its own. */
 const ADDRESS_INTERVAL: Duration = seconds(2);
 
-/** What the announcer needs of a check; LeaseCheck is one. */
-export interface RouteCheck {
-  start(): void;
-  release(): void;
-  stop(): void;
-}
-
 export interface AnnouncerOptions {
   readonly identity: HealthIdentity;
   readonly config: AnnouncerConfig;
@@ -47,7 +40,7 @@ export interface AnnouncerOptions {
   ) => RouteSession;
   /** Where the configuration asks for one. */
   readonly kernel?: KernelSpeaker;
-  readonly openCheck: (vip: VipConfig, observer: LeaseObserver) => RouteCheck;
+  readonly openCheck: (vip: VipConfig, observer: CheckObserver) => RouteCheck;
   readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
 }
 

@@ -5,7 +5,6 @@ import {
   ConfigError,
   duration,
   ipAddress,
-  parsed,
   prefix,
   routerId,
   section,
@@ -14,6 +13,9 @@ import {
 } from "@stitch/config";
 import { DRAIN_LIMIT } from "@stitch/health";
 import { z } from "zod";
+import { leasesIn } from "./check/describe.ts";
+import { checkSection } from "./config/checks.ts";
+import { hostOf } from "./config/targets.ts";
 
 /** RFC 4271 allows 3 s; less is noise. */
 const SHORTEST_HOLD: Duration = seconds(3);
@@ -32,18 +34,11 @@ const peerSection = section({
   nextHop: ipAddress().optional(),
 });
 
-const checkSection = section({
-  /** Where the service streams its lease. */
-  lease: parsed("the service's health address, such as http://127.0.0.1:8153 (no names: DNS may be down)", leaseUrl),
-  /** Silence after which the lease is lost. */
-  timeout: duration({ min: milliseconds(200), max: seconds(60) }).default(milliseconds(500)),
-});
-
 const vipSection = section({
   prefix: prefix(),
   /** Name for people and for `stitch drain`. */
   service: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "a short lower-case name such as dns"),
-  check: checkSection,
+  check: checkSection(),
   /** Good checks in a row before the route is announced. */
   rise: z.number().int().min(1).max(1_000).default(3),
   /** Failed polls in a row before the route is withdrawn; a lost lease withdraws at once. */
@@ -122,10 +117,11 @@ function checkVip({ routerId: id, vips }: AnnouncerConfig, i: number, at: Compla
   const vip = vips[i];
   if (vip === undefined) return;
   const { prefix: block, service, check } = vip;
-  const host = hostOf(check.lease);
   if (block.address === id) at(["routerId"], `"${id}" is a VIP; every site has it, so routers would reject it`);
-  if (isVip(vips, host)) {
-    at(["vips", i, "check", "lease"], `${host} is a VIP; without its address here, the answer would be another site's`);
+  for (const host of leasesIn(check).map(hostOf)) {
+    if (!isVip(vips, host)) continue;
+    const where = check.kind === "lease" ? ["vips", i, "check", "lease"] : ["vips", i, "check"];
+    at(where, `${host} is a VIP; without its address here, the answer would be another site's`);
   }
   if (service === "all") at(["vips", i, "service"], '"all" means every VIP; choose another name');
   if (vips.findIndex(sameVip(vip)) < i) at(["vips", i, "prefix"], "this VIP is listed twice");
@@ -173,16 +169,4 @@ function isVip(vips: AnnouncerConfig["vips"], address: string): boolean {
 
 function sameVip({ prefix: vip }: VipConfig): (other: VipConfig) => boolean {
   return ({ prefix: other }) => other.address === vip.address && other.length === vip.length;
-}
-
-function leaseUrl(text: string): URL | undefined {
-  const url = URL.parse(text);
-  if (url === null || url.protocol !== "http:" || url.search !== "" || url.hash !== "") return undefined;
-  if (isIP(hostOf(url)) === 0) return undefined;
-  return url.pathname === "/" ? new URL("/health/lease", url) : url;
-}
-
-/** The address in a URL, without the brackets of IPv6. */
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, "$1");
 }

@@ -54,10 +54,8 @@ function present(vip: VipStatus): string[] {
     const [address = ""] = vip.prefix.split("/");
     lines.push(`${address} is not an address of this machine: the deployment must add it.`);
   }
-  if (vip.report === undefined) {
-    const why = vip.lastLoss === "" ? "the service has not been heard yet" : vip.lastLoss;
-    lines.push(`Its lease is not held (${vip.lease}): ${why}.`);
-  }
+  if (!vip.heard) lines.push(`Its check has not come to a result yet (${vip.check}).`);
+  else if (vip.lastLoss !== "") lines.push(`Its check fails (${vip.check}): ${vip.lastLoss}.`);
   if (vip.report?.phase === "starting") lines.push("The service is still starting (warming up).");
   if (vip.holdDownLeft > 0)
     lines.push(`It may not be announced again for ${seconds(vip.holdDownLeft)}: hold-down after the fall.`);

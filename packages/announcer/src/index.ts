@@ -1,4 +1,7 @@
-export { Announcer, type AnnouncerOptions, type RouteCheck } from "./announcer.ts";
+export { Announcer, type AnnouncerOptions } from "./announcer.ts";
+export { leasesIn } from "./check/describe.ts";
+export type { CheckObserver, RouteCheck } from "./check/observer.ts";
+export { CHECK_KINDS, type CheckConfig } from "./config/checks.ts";
 export { announcerConfig, announcerSection, type AnnouncerConfig } from "./config.ts";
 export { REASONS, type Reason } from "./decision/reasons.ts";
 export type { StateName, Verdict, Wish } from "./decision/machine.ts";

@@ -5,7 +5,7 @@ import type { SiteDocument } from "@stitch/config";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { addressIsLocal } from "./check/address.ts";
-import { LeaseCheck } from "./check/lease.ts";
+import { openCheck } from "./check/open.ts";
 import { announcerConfig, type AnnouncerConfig } from "./config.ts";
 import { ControlError, ControlSocket } from "./control.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
@@ -65,12 +65,13 @@ function announcerOptions(
   config: AnnouncerConfig,
   clock: SystemClock,
 ): Omit<AnnouncerOptions, "journal" | "savedDrains" | "kernel"> {
+  const vips = new Set(config.vips.map(({ prefix }) => prefix.address));
   return {
     identity,
     config,
     clock,
     addressIsLocal,
-    openCheck: (vip, observer) => new LeaseCheck({ url: vip.check.lease, timeout: vip.check.timeout, clock, observer }),
+    openCheck: ({ check, fall }, observer) => openCheck(check, observer, { clock, random: Math.random, fall, vips }),
     openSession: ({ address, port, asn, holdTime, localAddress }, watch, onEvent) =>
       new BgpSession({
         peer: { address, port, asn, holdTime, ...(localAddress === undefined ? {} : { localAddress }) },

@@ -2,6 +2,7 @@ import type { SessionStatus } from "@stitch/bgp-speaker";
 import { elapsed, type Clock } from "@stitch/clock";
 import type { HealthIdentity, HealthReport } from "@stitch/health";
 import type { Announcer } from "./announcer.ts";
+import { describeCheck } from "./check/describe.ts";
 import { holdDownLeft, type StateName, type Verdict, type Wish } from "./decision/machine.ts";
 import type { Vip } from "./vip.ts";
 
@@ -38,9 +39,11 @@ export interface VipStatus {
   readonly holdDownLeft: number;
   /** The VIP is not an address of this machine. */
   readonly addressMissing: boolean;
-  /** Where its service streams the lease. */
-  readonly lease: string;
-  /** Why the lease is lost; empty while it is held. */
+  /** The check, in words. */
+  readonly check: string;
+  /** The check has come to a result at least once. */
+  readonly heard: boolean;
+  /** Why the check fails; empty while it passes. */
   readonly lastLoss: string;
   readonly report: HealthReport | undefined;
   readonly drain:
@@ -100,7 +103,8 @@ function vipStatus(announcer: Announcer, vip: Vip, clock: Clock): VipStatus {
     load: vip.load,
     holdDownLeft: Math.round(holdDownLeft(state, now)),
     addressMissing: vip.addressMissing,
-    lease: vip.config.check.lease.href,
+    check: describeCheck(vip.config.check),
+    heard: vip.heard,
     lastLoss: vip.lastLoss,
     report: vip.lastReport,
     drain: drain && {

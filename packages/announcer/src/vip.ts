@@ -1,7 +1,8 @@
 import { formatPrefix, type Prefix } from "@stitch/bgp-speaker";
 import type { Clock, Instant } from "@stitch/clock";
 import type { HealthReport } from "@stitch/health";
-import type { LeaseLoss, LeaseObserver } from "./check/lease.ts";
+import type { LeaseLoss } from "./check/lease.ts";
+import type { CheckObserver, Judgement, PollResult } from "./check/observer.ts";
 import type { VipConfig } from "./config.ts";
 import { INITIAL, step, wish, type MachineEvent, type Situation, type Verdict, type Wish } from "./decision/machine.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
@@ -17,7 +18,7 @@ export interface VipOptions {
 }
 
 /** One VIP: what its service says of itself, the state that follows, and what the router should hear. */
-export class Vip implements LeaseObserver {
+export class Vip implements CheckObserver {
   readonly config: VipConfig;
   readonly name: string;
   readonly #options: VipOptions;
@@ -26,6 +27,7 @@ export class Vip implements LeaseObserver {
   #load = 0;
   #since: Instant;
   #lastLoss = "";
+  #heard = false;
   #addressMissing = false;
 
   constructor(options: VipOptions) {
@@ -47,12 +49,17 @@ export class Vip implements LeaseObserver {
     return wish(this.#situation.state, this.#situation.verdict);
   }
 
-  /** The last report of the service; undefined while its lease is lost. */
+  /** The check has come to a result at least once. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
+  /** The last report of the service; undefined while its lease is lost, and where no lease is the check. */
   get lastReport(): HealthReport | undefined {
     return this.#report;
   }
 
-  /** Why the lease was last lost, in words; empty while it is held. */
+  /** Why the check fails, in words; empty while it passes. */
   get lastLoss(): string {
     return this.#lastLoss;
   }
@@ -73,12 +80,9 @@ export class Vip implements LeaseObserver {
 
   report(report: HealthReport): void {
     this.#report = report;
-    this.#load = report.load;
-    this.#lastLoss = "";
+    this.#found(false, "", report.load);
     if (!this.#addressMissing) this.apply({ kind: "verdict", verdict: report.verdict }, describe(report));
-    if (report.phase !== "draining") return;
-    this.apply({ kind: "drain", by: "service" }, "the service was told to stop");
-    this.#options.onServiceDraining(this);
+    this.#serviceMayStop(report);
   }
 
   renewed(load: number): void {
@@ -88,8 +92,43 @@ export class Vip implements LeaseObserver {
 
   lost(reason: LeaseLoss, detail: string): void {
     this.#report = undefined;
-    this.#lastLoss = detail;
+    this.#found(true, detail, undefined);
     this.apply({ kind: "lost", reason }, detail);
+  }
+
+  get unsettled(): boolean {
+    const { name } = this.#situation.state;
+    return name === "RISING" || name === "FALLING";
+  }
+
+  polled({ verdict, detail, load }: PollResult): void {
+    this.#found(verdict === "fail", detail, load);
+    if (!this.#addressMissing) this.apply({ kind: "polled", verdict }, detail);
+  }
+
+  judged({ verdict, reason, detail, load, good }: Judgement): void {
+    this.#found(verdict === "fail", detail, load);
+    if (this.#addressMissing) return;
+    this.apply({ kind: "judged", verdict, reason }, detail);
+    if (good) this.apply({ kind: "renewed" }, detail);
+  }
+
+  /** A part of a combination: its verdict has been weighed already, but a stop is planned for whoever it concerns. */
+  heardOf(report: HealthReport | undefined): void {
+    this.#report = report;
+    if (report !== undefined) this.#serviceMayStop(report);
+  }
+
+  #found(failed: boolean, detail: string, load: number | undefined): void {
+    this.#lastLoss = failed ? detail : "";
+    this.#heard = true;
+    if (load !== undefined) this.#load = load;
+  }
+
+  #serviceMayStop({ phase }: HealthReport): void {
+    if (phase !== "draining") return;
+    this.apply({ kind: "drain", by: "service" }, "the service was told to stop");
+    this.#options.onServiceDraining(this);
   }
 
   /**

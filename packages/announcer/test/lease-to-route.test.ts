@@ -5,7 +5,7 @@ import { SiteDocument } from "@stitch/config";
 import { createLogger, Service, type ProbeResult } from "@stitch/health";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Announcer } from "../src/announcer.ts";
-import { LeaseCheck } from "../src/check/lease.ts";
+import { openCheck } from "../src/check/open.ts";
 import { announcerConfig } from "../src/config.ts";
 import { Journal } from "../src/journal.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
@@ -54,7 +54,8 @@ announcer:
     journal,
     savedDrains: new SavedDrains(undefined, (failure) => expect.fail(failure.message)),
     addressIsLocal: () => Promise.resolve(true),
-    openCheck: ({ check }, observer) => new LeaseCheck({ url: check.lease, timeout: check.timeout, clock, observer }),
+    openCheck: ({ check, fall }, observer) =>
+      openCheck(check, observer, { clock, random: Math.random, fall, vips: new Set() }),
     openSession: (_peer, _watch, onEvent) => {
       const up = { kind: "state", from: "OpenConfirm", to: "Established", reason: "peer-closed", detail: "" };
       established = () => onEvent(up as unknown as SessionEvent);

@@ -5,7 +5,8 @@ import { SiteDocument } from "@stitch/config";
 import type { HealthReport, Phase, ReasonClass, Verdict } from "@stitch/health";
 import { expect } from "vitest";
 import { Announcer } from "../src/announcer.ts";
-import type { LeaseLoss, LeaseObserver } from "../src/check/lease.ts";
+import type { LeaseLoss } from "../src/check/lease.ts";
+import type { CheckObserver } from "../src/check/observer.ts";
 import { announcerConfig } from "../src/config.ts";
 import { Journal } from "../src/journal.ts";
 import type { RouteSession } from "../src/peer.ts";
@@ -32,7 +33,7 @@ export class Scenario {
   readonly clock = new FakeClock();
   readonly #journal = new Journal(undefined, this.clock, (failure) => expect.fail(failure.message));
   readonly #config = announcerConfig(SiteDocument.parse(SITE, "scenario"));
-  readonly #observers = new Map<string, LeaseObserver>();
+  readonly #observers = new Map<string, CheckObserver>();
   readonly #released = new Set<string>();
   readonly #events: ((event: SessionEvent) => void)[] = [];
   readonly #heard: (readonly Advertisement[])[] = [];
@@ -107,6 +108,13 @@ export class Scenario {
         this.#observer(service).renewed(0);
       }
     },
+    /** A polled check, every 100 ms. */
+    poll: async (service = "", verdict = "", count = "1") => {
+      for (let i = 0; i < Number(count); i += 1) {
+        await this.clock.run(milliseconds(100));
+        this.#observer(service).polled({ verdict: verdict as Verdict, detail: "scenario" });
+      }
+    },
     lost: (service = "", reason = "") => this.#observer(service).lost(reason as LeaseLoss, "scenario"),
     wait: (time = "") => this.clock.run(parseTime(time)),
     drain: (target = "", ...options: string[]) => {
@@ -148,7 +156,7 @@ export class Scenario {
     stopped: (what = "") => expect(this.#stopped).toBe(what === "yes"),
   };
 
-  #observer(service: string): LeaseObserver {
+  #observer(service: string): CheckObserver {
     const observer = this.#observers.get(service);
     if (observer === undefined) throw new Error(`no such service: ${service}`);
     return observer;

@@ -12,7 +12,7 @@ const files = readdirSync(directory).filter((name) => name.endsWith(".scn"));
 
 describe("scenarios of the decision", () => {
   test("every scenario file is read", () => {
-    expect(files).toHaveLength(28);
+    expect(files).toHaveLength(31);
   });
 
   test.each(files)("%s", async (name) => {

@@ -88,14 +88,14 @@ function vipTable(vips: readonly VipStatus[]): string {
 
 /** Every cause that holds now: a drain does not hide that the service behind it is dead, nor the reverse. */
 export function note(vip: VipStatus): string {
-  const { drain: drained, report, lastLoss, holdDownLeft, addressMissing, prefix } = vip;
+  const { drain: drained, report, heard, lastLoss, holdDownLeft, addressMissing, prefix } = vip;
   const causes: string[] = [];
   if (addressMissing) causes.push(`${prefix} is not an address of this machine`);
   if (drained !== undefined) causes.push(drainText(drained));
   for (const { code, detail } of report?.reasons ?? []) causes.push(detail === "" ? code : `${code}: ${detail}`);
   if (report?.phase === "starting") causes.push("the service is starting");
-  if (report === undefined)
-    causes.push(lastLoss === "" ? "the service has not been heard yet" : `no lease: ${lastLoss}`);
+  if (!heard) causes.push("the check has not come to a result yet");
+  else if (lastLoss !== "") causes.push(`the check fails: ${lastLoss}`);
   if (holdDownLeft > 0) causes.push(`hold-down for ${age(holdDownLeft)}`);
   return causes.join("; ");
 }
