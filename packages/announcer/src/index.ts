@@ -1,5 +1,5 @@
 export { Announcer, type AnnouncerOptions } from "./announcer.ts";
-export { leasesIn } from "./check/describe.ts";
+export { leasesIn, namesLoad } from "./check/describe.ts";
 export type { CheckObserver, RouteCheck } from "./check/observer.ts";
 export { CHECK_KINDS, type CheckConfig } from "./config/checks.ts";
 export { announcerConfig, announcerSection, type AnnouncerConfig } from "./config.ts";

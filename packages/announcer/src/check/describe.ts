@@ -17,6 +17,12 @@ export function describeCheck(check: CheckConfig): string {
   }
 }
 
+/** Whether a check tells the load, so that its VIP moves clients by it. */
+export function namesLoad(check: CheckConfig): boolean {
+  if (check.kind === "all" || check.kind === "any") return check.parts.some(namesLoad);
+  return check.kind === "http" && check.load !== undefined;
+}
+
 /** The leases in a check, combinations included. */
 export function leasesIn(check: CheckConfig): URL[] {
   if (check.kind === "lease") return [check.lease];
