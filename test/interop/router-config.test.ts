@@ -112,10 +112,11 @@ for (const [vendor, configure] of ROUTERS) {
       test("puts a last resort below every other path", async () => {
         const leaving = [PLAIN, BUSY, V6].map((each) => ({ ...each, communities: [GRACEFUL_SHUTDOWN] }));
         say({ set: leaving });
-        await eventually("every VIP is a last resort", 15_000, async () => {
+        const lowest = await eventually("every VIP is a last resort", 15_000, async () => {
           const all = await Promise.all([DNS, GPU, TWIN].map((vip) => router.preference(vip)));
-          return all.every((preference) => preference === 0) ? true : undefined;
+          return all.every((preference) => preference === 0) ? all : undefined;
         });
+        expect(lowest).toHaveLength(3);
       });
     },
   );

@@ -14,6 +14,8 @@ import type { CheckObserver, RouteCheck } from "./check/observer.ts";
 import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
 import { ruleDrain, type DrainRuling } from "./decision/drain.ts";
 import { wish, type DrainedBy } from "./decision/machine.ts";
+import type { Evidence } from "./evidence/evidence.ts";
+import type { FlapMemory } from "./flap-memory.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
 import { Peer, type RouteSession } from "./peer.ts";
 import { advertisementFor, isLeaving, originOf, type Origin } from "./route/advertisement.ts";
@@ -42,6 +44,8 @@ export interface AnnouncerOptions {
   readonly kernel?: KernelSpeaker;
   readonly openCheck: (vip: VipConfig, observer: CheckObserver) => RouteCheck;
   readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
+  readonly flaps: FlapMemory;
+  readonly evidence: Evidence;
 }
 
 export interface DrainRequest {
@@ -95,6 +99,7 @@ export class Announcer {
         journal,
         onDecision: (_vip, entry) => this.#decided(guarded, entry),
         onServiceDraining: () => this.#releaseIfWithdrawn(guarded),
+        flaps: options.flaps,
       });
       const guarded: Guarded = { vip, check: options.openCheck(vipConfig, vip), drain: undefined, returns: undefined };
       return guarded;
@@ -258,7 +263,7 @@ export class Announcer {
   }
 
   #rule(guarded: Guarded, drain: Drain): void {
-    const { config, clock, journal } = this.#options;
+    const { config, clock, journal, evidence } = this.#options;
     const origins = this.otherOrigins(guarded.vip);
     const ruling = ruleDrain({
       stopping: drain.by !== "operator" || guarded.vip.lastReport?.phase === "draining",
@@ -268,6 +273,8 @@ export class Announcer {
       listeners: this.#speakers.filter(({ established }) => established).length,
       otherOrigin: origins.length > 0,
       stayingOrigin: origins.some(({ path }) => !isLeaving(path)),
+      sibling: evidence.sibling(guarded.vip.name),
+      clients: evidence.clients(guarded.vip.name),
       time: config.drain.time,
       max: config.drain.max,
     });
@@ -307,7 +314,7 @@ export class Announcer {
     if (!this.#started) return;
     const advertisements = this.#vips.flatMap(({ vip }) => {
       const { state, verdict } = vip.situation;
-      const advertisement = advertisementFor(vip.prefix, wish(state, verdict), this.origin);
+      const advertisement = advertisementFor(vip.prefix, wish(state, verdict), this.origin, vip.loadMark);
       return advertisement === undefined ? [] : [advertisement];
     });
     for (const speaker of this.#speakers) speaker.set(advertisements);

@@ -15,6 +15,8 @@ import { DRAIN_LIMIT } from "@stitch/health";
 import { z } from "zod";
 import { leasesIn } from "./check/describe.ts";
 import { checkSection } from "./config/checks.ts";
+import { dampingSection } from "./config/damping.ts";
+import { siblingsSetting, trafficSection } from "./config/evidence.ts";
 import { hostOf } from "./config/targets.ts";
 
 /** RFC 4271 allows 3 s; less is noise. */
@@ -45,6 +47,11 @@ const vipSection = section({
   fall: z.number().int().min(1).max(1_000).default(3),
   /** Least time between a withdrawal for cause and the next announcement. */
   holdDown: duration().default(seconds(3)),
+  /** Repeated falls lengthen the hold-down. */
+  damping: dampingSection.prefault({}),
+  /** The service's own packet counter: whether clients have left. */
+  traffic: trafficSection.optional(),
+  siblings: siblingsSetting,
 });
 
 const drainSection = section({
@@ -122,6 +129,9 @@ function checkVip({ routerId: id, vips }: AnnouncerConfig, i: number, at: Compla
     if (!isVip(vips, host)) continue;
     const where = check.kind === "lease" ? ["vips", i, "check", "lease"] : ["vips", i, "check"];
     at(where, `${host} is a VIP; without its address here, the answer would be another site's`);
+  }
+  for (const [j, url] of vip.siblings.entries()) {
+    if (isVip(vips, hostOf(url))) at(["vips", i, "siblings", j], `${hostOf(url)} is a VIP, and may be answered here`);
   }
   if (service === "all") at(["vips", i, "service"], '"all" means every VIP; choose another name');
   if (vips.findIndex(sameVip(vip)) < i) at(["vips", i, "prefix"], "this VIP is listed twice");

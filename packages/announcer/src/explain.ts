@@ -31,6 +31,7 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
   "drain-expired": "the drain's time was over",
   "announcer-stopping": "the announcer is stopping",
   "other-origin-seen": "another origin of the VIP has been seen, so it could leave",
+  "sibling-healthy": "the same service is well at another site, so it could leave",
   "nobody-listens": "no router listens, so nothing was lost by leaving",
   "drain-deadline": "the drain's deadline came",
   "drain-forced": "an operator forced it",

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { BgpSession, TcpTransport, type Family } from "@stitch/bgp-speaker";
+import { BgpSession, formatPrefix, TcpTransport, type Family } from "@stitch/bgp-speaker";
 import { seconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
 import type { SiteDocument } from "@stitch/config";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
@@ -8,6 +8,9 @@ import { addressIsLocal } from "./check/address.ts";
 import { openCheck } from "./check/open.ts";
 import { announcerConfig, type AnnouncerConfig } from "./config.ts";
 import { ControlError, ControlSocket } from "./control.ts";
+import { Evidence } from "./evidence/evidence.ts";
+import { pageOver } from "./evidence/page.ts";
+import { FlapMemory } from "./flap-memory.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
 import { SavedDrains } from "./saved-drains.ts";
@@ -33,7 +36,14 @@ export async function main(document: SiteDocument): Promise<number> {
     log.error(`the operators' drains cannot be kept: ${failure.message}`),
   );
   const kernel = kernelSpeaker(config, clock, journal);
-  const announcer = new Announcer({ ...announcerOptions(identity, config, clock), ...kernel, journal, savedDrains });
+  const flaps = flapMemory(join(dirname(path), "flaps.json"), config, clock, journal);
+  const announcer = new Announcer({
+    ...announcerOptions(identity, config, clock),
+    ...kernel,
+    journal,
+    savedDrains,
+    flaps,
+  });
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   let control: ControlSocket;
@@ -54,7 +64,7 @@ export async function main(document: SiteDocument): Promise<number> {
   await stop;
   await announcer.stop();
   await control.close();
-  const written = Promise.all([journal.written(), savedDrains.written()]);
+  const written = Promise.all([journal.written(), savedDrains.written(), flaps.written()]);
   await Promise.race([written, new Promise<void>((late) => void clock.after("last-write", LAST_WRITE, late))]);
   log.info("stopped");
   return EXIT.stopped;
@@ -64,13 +74,14 @@ function announcerOptions(
   identity: HealthIdentity,
   config: AnnouncerConfig,
   clock: SystemClock,
-): Omit<AnnouncerOptions, "journal" | "savedDrains" | "kernel"> {
+): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps" | "kernel"> {
   const vips = new Set(config.vips.map(({ prefix }) => prefix.address));
   return {
     identity,
     config,
     clock,
     addressIsLocal,
+    evidence: new Evidence(config.vips, clock, pageOver(clock)),
     openCheck: ({ check, fall }, observer) => openCheck(check, observer, { clock, random: Math.random, fall, vips }),
     openSession: ({ address, port, asn, holdTime, localAddress }, watch, onEvent) =>
       new BgpSession({
@@ -98,6 +109,14 @@ function kernelSpeaker(
   const openWatchdog = (onEvent: (event: WatchdogEvent) => void): WatchdogProcess =>
     new WatchdogProcess({ protocol, bound, prefixes, clock, onEvent });
   return { kernel: new KernelSpeaker({ prefixes, table, openWatchdog, clock, journal }) };
+}
+
+function flapMemory(path: string, { vips }: AnnouncerConfig, clock: Clock, journal: Journal): FlapMemory {
+  const note = ({ message }: Error): void =>
+    void journal.append({ kind: "note", detail: `the memory of past falls is not kept: ${message}` });
+  const flaps = new FlapMemory(path, clock, note);
+  flaps.keepOnly(vips.map(({ prefix }) => formatPrefix(prefix)));
+  return flaps;
 }
 
 /** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */

@@ -3,6 +3,7 @@ import { elapsed, type Clock } from "@stitch/clock";
 import type { HealthIdentity, HealthReport } from "@stitch/health";
 import type { Announcer } from "./announcer.ts";
 import { describeCheck } from "./check/describe.ts";
+import type { LoadMark } from "./decision/load.ts";
 import { holdDownLeft, type StateName, type Verdict, type Wish } from "./decision/machine.ts";
 import type { Vip } from "./vip.ts";
 
@@ -37,6 +38,10 @@ export interface VipStatus {
   readonly age: number;
   readonly load: number;
   readonly holdDownLeft: number;
+  /** What routers hear of the load; undefined where it moves nobody. */
+  readonly loadMark: LoadMark | undefined;
+  /** What is left of the penalty for past falls; from 2000 on it lengthens the hold-down. */
+  readonly penalty: number;
   /** The VIP is not an address of this machine. */
   readonly addressMissing: boolean;
   /** The check, in words. */
@@ -102,6 +107,8 @@ function vipStatus(announcer: Announcer, vip: Vip, clock: Clock): VipStatus {
     age: Math.round(elapsed(vip.since, now)),
     load: vip.load,
     holdDownLeft: Math.round(holdDownLeft(state, now)),
+    loadMark: vip.loadMark,
+    penalty: Math.round(vip.penalty),
     addressMissing: vip.addressMissing,
     check: describeCheck(vip.config.check),
     heard: vip.heard,

@@ -7,6 +7,8 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Announcer } from "../src/announcer.ts";
 import { openCheck } from "../src/check/open.ts";
 import { announcerConfig } from "../src/config.ts";
+import { Evidence } from "../src/evidence/evidence.ts";
+import { FlapMemory } from "../src/flap-memory.ts";
 import { Journal } from "../src/journal.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
 
@@ -53,6 +55,8 @@ announcer:
     clock,
     journal,
     savedDrains: new SavedDrains(undefined, (failure) => expect.fail(failure.message)),
+    flaps: new FlapMemory(undefined, clock, (failure) => expect.fail(failure.message)),
+    evidence: new Evidence([], clock, () => Promise.resolve(undefined)),
     addressIsLocal: () => Promise.resolve(true),
     openCheck: ({ check, fall }, observer) =>
       openCheck(check, observer, { clock, random: Math.random, fall, vips: new Set() }),

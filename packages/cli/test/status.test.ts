@@ -11,6 +11,8 @@ const WELL: VipStatus = {
   age: 1_000,
   load: 0,
   holdDownLeft: 0,
+  loadMark: undefined,
+  penalty: 0,
   addressMissing: false,
   check: "lease http://127.0.0.1:8153/health/lease",
   heard: true,

@@ -52,7 +52,12 @@ export type MachineEvent =
 
 export type UndrainReason = "operator-undrain" | "drain-expired";
 
-export type WithdrawReason = "other-origin-seen" | "nobody-listens" | "drain-deadline" | "drain-forced";
+export type WithdrawReason =
+  | "other-origin-seen"
+  | "sibling-healthy"
+  | "nobody-listens"
+  | "drain-deadline"
+  | "drain-forced";
 
 export interface Rules {
   readonly rise: number;

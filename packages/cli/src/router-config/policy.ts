@@ -1,9 +1,6 @@
-import { namesLoad, type AnnouncerConfig } from "@stitch/announcer";
+import { LOAD_MARK, LOAD_STEPS, namesLoad, type AnnouncerConfig } from "@stitch/announcer";
 import { formatCommunity, GRACEFUL_SHUTDOWN } from "@stitch/bgp-speaker";
 
-/** Large community ASN:2:STEP says how busy an origin is, from 0 to 9. */
-const LOAD_MARK = 2;
-const LOAD_STEPS = 10;
 /** What routers give a route by default. */
 const DEFAULT_PREFERENCE = 100;
 
