@@ -1,13 +1,14 @@
 import { defineConfig } from "vitest/config";
 
-// `unit` runs anywhere in parallel; `system` starts real peers and namespaces, one file at a time; `containers` has an
-// engine of its own and is not part of `npm test` (`npm run test:containers`).
+// `unit` runs anywhere in parallel; `system` starts real peers and namespaces, one file at a time; `long` soaks (npm run test:long);
+// `containers` has an engine of its own (npm run test:containers).
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: "unit",
+          testTimeout: 30_000, // a deadline for what hangs; other programs may be busy on the machine
           include: [
             "packages/*/test/**/*.test.ts",
             "lab/test/**/*.test.ts",
@@ -22,6 +23,15 @@ export default defineConfig({
           include: ["test/interop/**/*.test.ts", "test/flow/**/*.test.ts", "test/lab/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "long",
+          include: ["test/long/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
           hookTimeout: 300_000,
         },
       },

@@ -1,6 +1,6 @@
-export { anycast, ANYCAST_TOPOLOGY, type AnycastOptions } from "./anycast.ts";
 export { deploy, type DeployOptions } from "./containerlab/deploy.ts";
-export { DRILLS, runDrill } from "./drill/index.ts";
+export { isVariant, topologyFile, variant, VARIANTS, type Variant, type VariantOptions } from "./variant.ts";
+export { DRILLS, drillsOf, runDrill } from "./drill/index.ts";
 export type { Drill, DrillContext, DrillResult, Row } from "./drill/drill.ts";
 export { settled } from "./drill/settled.ts";
 export type { Capture, CapturedPacket, ExecResult, Lab, LabProcess, Nanoseconds, RoleStatus } from "./lab.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SystemClock } from "@stitch/clock";
-import { ANYCAST_TOPOLOGY, deploy, type DrillResult, DRILLS, type Lab, runDrill, settled, table } from "@stitch/lab";
+import { deploy, type DrillResult, drillsOf, type Lab, runDrill, settled, table } from "@stitch/lab";
 import { peer } from "@stitch/peers";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { containerlab, CONTAINERLAB_VERSION, go } from "./containerlab.ts";
@@ -12,6 +12,7 @@ const compiler = await go();
 const noGo = compiler === undefined && !inCi;
 if (noGo) process.stderr.write("containerlab is left out: it is built from source, and this machine has no Go\n");
 
+const VARIANT = "anycast";
 const clock = new SystemClock();
 const print = (line: string): void => void process.stderr.write(`${line}\n`);
 const BUILD_LIMIT_MS = 450_000;
@@ -29,7 +30,7 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
     const folder = join(CACHE, "lab");
     mkdirSync(folder, { recursive: true });
     lab = await deploy({
-      topologyFile: ANYCAST_TOPOLOGY,
+      variant: VARIANT,
       clock,
       progress: print,
       docker: [client],
@@ -48,10 +49,10 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
     writeFileSync(join(CACHE, "drills.json"), JSON.stringify({ driver, versions, drills: results }, undefined, 2));
   }, DRILL_LIMIT_MS);
 
-  test.each(DRILLS.map(({ name }) => name))(
+  test.each(drillsOf(VARIANT).map(({ name }) => name))(
     "the drill %s holds",
     async (name) => {
-      const drill = DRILLS.find((candidate) => candidate.name === name);
+      const drill = drillsOf(VARIANT).find((candidate) => candidate.name === name);
       if (lab === undefined || drill === undefined) throw new Error(`no lab, or no drill ${name}`);
       const result = await runDrill(drill, { lab, clock, progress: print, repetitions: 2 });
       results.push(result);

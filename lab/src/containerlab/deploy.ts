@@ -5,10 +5,11 @@ import { execa } from "execa";
 import { LabUnavailable } from "../namespace/layout.ts";
 import { until } from "../poll.ts";
 import { readTopology, type Topology } from "../topology.ts";
+import { topologyFile, type Variant } from "../variant.ts";
 import { containerOf, ContainerlabLab, machinePid } from "./driver.ts";
 
 export interface DeployOptions {
-  readonly topologyFile: string;
+  readonly variant: Variant;
   readonly clock: Clock;
   readonly progress: (line: string) => void;
   /** How to call the engine's client and containerlab; the plain words where both are installed. */
@@ -24,11 +25,12 @@ const COMMAND_TIMEOUT_MS = 20_000;
 /** A host starts stitch when its addresses are there, so right after the deployment. */
 const STARTING = seconds(30);
 
-type Tools = Required<Omit<DeployOptions, "progress">> & { readonly progress: (line: string) => void };
+type Tools = Required<DeployOptions> & { readonly topologyFile: string };
 
 /** `containerlab deploy`, for real. On failure nothing stays. Throws `LabUnavailable` where something is missing. */
 export async function deploy(options: DeployOptions): Promise<ContainerlabLab> {
-  const tools: Tools = { docker: ["docker"], containerlab: ["containerlab"], env: {}, enginePid: 1, ...options };
+  const defaults = { docker: ["docker"], containerlab: ["containerlab"], env: {}, enginePid: 1 };
+  const tools: Tools = { ...defaults, topologyFile: topologyFile(options.variant), ...options };
   if (process.getuid?.() !== 0) throw new LabUnavailable("containerlab makes links between containers: run it as root");
   const tcpdump = await peerAvailability("tcpdump", { progress: tools.progress });
   if (!tcpdump.ok) throw new LabUnavailable(`the lab captures with tcpdump: ${tcpdump.reason}`);
@@ -50,12 +52,10 @@ export async function deploy(options: DeployOptions): Promise<ContainerlabLab> {
 async function attached(topology: Topology, tools: Tools, tcpdump: Peer): Promise<ContainerlabLab> {
   const pids = new Map<string, number>();
   for (const { name } of topology.nodes) pids.set(name, await pidOf(containerOf(topology, name), tools));
-  const { topologyFile, docker, containerlab, env, enginePid, clock } = tools;
   const versions = await versionsOf(topology, tools);
-  const options = { topology, topologyFile, docker, containerlab, env, enginePid, clock, pids, versions, tcpdump };
-  const lab = new ContainerlabLab(options);
+  const lab = new ContainerlabLab({ ...tools, topology, pids, versions, tcpdump });
   for (const host of lab.hosts)
-    await until(clock, `stitch on ${host}`, STARTING, async () =>
+    await until(tools.clock, `stitch on ${host}`, STARTING, async () =>
       Object.keys(await lab.roles(host)).length > 0 ? true : undefined,
     );
   return lab;

@@ -7,6 +7,7 @@ import type { Capture, ExecOptions, ExecResult, Lab, LabProcess, Nanoseconds, Ro
 import { outerPid } from "../namespace/pids.ts";
 import { startProcess } from "../namespace/process.ts";
 import type { Topology } from "../topology.ts";
+import type { Variant } from "../variant.ts";
 import { startCapture } from "./capture.ts";
 
 const EXEC_TIMEOUT_MS = 20_000;
@@ -14,14 +15,13 @@ const STOP_TIMEOUT_MS = 60_000;
 const ROLES_FILE = "run/stitch/roles.json";
 
 export interface ContainerlabDriverOptions {
+  readonly variant: Variant;
   readonly topology: Topology;
   readonly topologyFile: string;
   /** Command lines of the engine's client and of containerlab, and what they find in their environment. */
   readonly docker: readonly string[];
   readonly containerlab: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** A process in the engine's network, mounts and processes, as this machine counts; 1 where it has none of its own. */
-  readonly enginePid: number;
   /** Node -> the first process of its container, as this machine counts. */
   readonly pids: ReadonlyMap<string, number>;
   readonly versions: Readonly<Record<string, string>>;
@@ -35,12 +35,14 @@ export interface ContainerlabDriverOptions {
  */
 export class ContainerlabLab implements Lab {
   readonly driver = "containerlab";
+  readonly variant: Variant;
   readonly versions: Readonly<Record<string, string>>;
   readonly hosts: readonly string[];
   readonly #options: ContainerlabDriverOptions;
 
   constructor(options: ContainerlabDriverOptions) {
     this.#options = options;
+    this.variant = options.variant;
     this.versions = options.versions;
     this.hosts = options.topology.nodes.filter(({ runs }) => runs === "stitch").map(({ name }) => name);
   }

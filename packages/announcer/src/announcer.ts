@@ -1,66 +1,23 @@
-import type { ReceivedPath, SessionEvent, SessionStatus } from "@stitch/bgp-speaker";
-import {
-  elapsed,
-  later,
-  milliseconds,
-  seconds,
-  type Clock,
-  type Duration,
-  type Instant,
-  type Timer,
-} from "@stitch/clock";
-import type { HealthIdentity } from "@stitch/health";
-import type { LeaseObserver } from "./check/lease.ts";
-import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
-import { ruleDrain, type DrainRuling } from "./decision/drain.ts";
+import type { ReceivedPath, SessionStatus } from "@stitch/bgp-speaker";
+import { elapsed, later, milliseconds, seconds, type Duration, type Timer } from "@stitch/clock";
+import { BfdWatch } from "./bfd-watch.ts";
+import type { RouteCheck } from "./check/observer.ts";
+import type { AnnouncerConfig, PeerConfig } from "./config.ts";
+import { ruleDrain } from "./decision/drain.ts";
 import { wish, type DrainedBy } from "./decision/machine.ts";
-import type { Journal, JournalEntry } from "./journal.ts";
-import { Peer, type RouteSession } from "./peer.ts";
+import type { JournalEntry } from "./journal.ts";
+import type { AnnouncerOptions, Drain, DrainRequest } from "./options.ts";
+import { Peer } from "./peer.ts";
 import { advertisementFor, isLeaving, originOf, type Origin } from "./route/advertisement.ts";
-import type { SavedDrain, SavedDrains } from "./saved-drains.ts";
+import type { SavedDrain } from "./saved-drains.ts";
+import type { KernelSpeaker } from "./speaker/kernel.ts";
+import type { Speaker } from "./speaker/speaker.ts";
 import { Vip } from "./vip.ts";
 
 /** How often a waiting drain asks the guard again; paths from peers ask at once. */
 const GUARD_INTERVAL: Duration = milliseconds(100);
 /** How often the machine is asked whether the VIPs are still its own. */
 const ADDRESS_INTERVAL: Duration = seconds(2);
-
-/** What the announcer needs of a check; LeaseCheck is one. */
-export interface RouteCheck {
-  start(): void;
-  release(): void;
-  stop(): void;
-}
-
-export interface AnnouncerOptions {
-  readonly identity: HealthIdentity;
-  readonly config: AnnouncerConfig;
-  readonly clock: Clock;
-  readonly journal: Journal;
-  readonly savedDrains: SavedDrains;
-  readonly openSession: (
-    peer: PeerConfig,
-    watch: readonly Vip["prefix"][],
-    onEvent: (event: SessionEvent) => void,
-  ) => RouteSession;
-  readonly openCheck: (vip: VipConfig, observer: LeaseObserver) => RouteCheck;
-  readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
-}
-
-export interface DrainRequest {
-  readonly reason: string;
-  readonly forced: boolean;
-  /** Returns by itself after this long. */
-  readonly lasts: Duration | undefined;
-}
-
-/** A drain in force for one VIP. */
-export interface Drain extends DrainRequest {
-  readonly by: DrainedBy;
-  readonly began: Instant;
-  readonly until: Instant | undefined;
-  ruling: DrainRuling;
-}
 
 const SERVICE_STOPS: DrainRequest = { reason: "the service was told to stop", forced: false, lasts: undefined };
 
@@ -80,6 +37,9 @@ export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #vips: Guarded[];
   readonly #peers: Peer[];
+  readonly #speakers: Speaker[];
+  readonly kernel: KernelSpeaker | undefined;
+  readonly bfd: BfdWatch;
   readonly #timers: Timer[] = [];
   #started = false;
   #stopping: Promise<void> | undefined;
@@ -96,6 +56,7 @@ export class Announcer {
         journal,
         onDecision: (_vip, entry) => this.#decided(guarded, entry),
         onServiceDraining: () => this.#releaseIfWithdrawn(guarded),
+        flaps: options.flaps,
       });
       const guarded: Guarded = { vip, check: options.openCheck(vipConfig, vip), drain: undefined, returns: undefined };
       return guarded;
@@ -108,6 +69,15 @@ export class Announcer {
         options.openSession(peerConfig, watch, onEvent),
       );
     });
+    this.bfd = new BfdWatch(options.openBfd, config.peers, journal, (address) => {
+      for (const peer of this.#peers) if (peer.config.address === address) peer.bfdDown();
+    });
+    this.kernel = options.kernel;
+    this.#speakers = this.kernel === undefined ? this.#peers : [...this.#peers, this.kernel];
+  }
+
+  get config(): AnnouncerConfig {
+    return this.#options.config;
   }
 
   get vips(): readonly Vip[] {
@@ -116,6 +86,11 @@ export class Announcer {
 
   get peers(): readonly { readonly config: PeerConfig; readonly status: SessionStatus }[] {
     return this.#peers.map(({ config, status }) => ({ config, status }));
+  }
+
+  /** Somebody hears what is announced. */
+  get listeners(): number {
+    return this.#speakers.filter(({ established }) => established).length;
   }
 
   drainOf(vip: Vip): Drain | undefined {
@@ -133,7 +108,8 @@ export class Announcer {
   start(): void {
     this.#started = true;
     this.#restoreDrains();
-    for (const peer of this.#peers) peer.start();
+    for (const speaker of this.#speakers) speaker.start();
+    this.bfd.start();
     for (const { check } of this.#vips) check.start();
     const { clock } = this.#options;
     this.#timers.push(clock.every("last-origin-guard", GUARD_INTERVAL, () => this.#ruleDrains()));
@@ -176,7 +152,8 @@ export class Announcer {
     for (const timer of this.#timers) timer.cancel();
     for (const { check } of this.#vips) check.stop();
     const { site, instance } = this.#options.identity;
-    await Promise.all(this.#peers.map((peer) => peer.stop(`stitch ${site}/${instance}: planned stop`)));
+    const text = `stitch ${site}/${instance}: planned stop`;
+    await Promise.all([...this.#speakers.map((speaker) => speaker.stop(text)), this.bfd.stop()]);
   }
 
   /** Nobody takes over a drain of the stopping announcer: its end could then be put off for ever. */
@@ -253,16 +230,18 @@ export class Announcer {
   }
 
   #rule(guarded: Guarded, drain: Drain): void {
-    const { config, clock, journal } = this.#options;
+    const { config, clock, journal, evidence } = this.#options;
     const origins = this.otherOrigins(guarded.vip);
     const ruling = ruleDrain({
       stopping: drain.by !== "operator" || guarded.vip.lastReport?.phase === "draining",
       forced: drain.forced,
       began: drain.began,
       now: clock.now(),
-      listeners: this.#peers.filter(({ established }) => established).length,
+      listeners: this.listeners,
       otherOrigin: origins.length > 0,
       stayingOrigin: origins.some(({ path }) => !isLeaving(path)),
+      sibling: evidence.sibling(guarded.vip.name),
+      clients: evidence.clients(guarded.vip.name),
       time: config.drain.time,
       max: config.drain.max,
     });
@@ -281,7 +260,7 @@ export class Announcer {
   /** A decision has been journalled: tell the routers first, then see to what follows from it. */
   #decided(guarded: Guarded, entry: JournalEntry): void {
     if (this.#resumeDrain(guarded)) return;
-    for (const peer of this.#peers) peer.cause = entry.id;
+    for (const speaker of this.#speakers) speaker.cause = entry.id;
     this.#advertise();
     const { state } = guarded.vip.situation;
     if (state.name === "DRAINING" && state.by === "service" && guarded.drain === undefined)
@@ -302,15 +281,16 @@ export class Announcer {
     if (!this.#started) return;
     const advertisements = this.#vips.flatMap(({ vip }) => {
       const { state, verdict } = vip.situation;
-      const advertisement = advertisementFor(vip.prefix, wish(state, verdict), this.origin);
+      const advertisement = advertisementFor(vip.prefix, wish(state, verdict), this.origin, vip.loadMark);
       return advertisement === undefined ? [] : [advertisement];
     });
-    for (const peer of this.#peers) peer.advertise(advertisements);
+    for (const speaker of this.#speakers) speaker.set(advertisements);
   }
 
   async #checkAddresses(): Promise<void> {
     for (const { vip } of this.#vips) {
-      vip.addressChecked(await this.#options.addressIsLocal(vip.prefix.address));
+      const { address } = vip.prefix;
+      vip.addressChecked(this.kernel?.hasAddress(address) ?? (await this.#options.addressIsLocal(address)));
     }
   }
 

@@ -4,8 +4,7 @@ import {
   asNumber,
   ConfigError,
   duration,
-  ipAddress,
-  parsed,
+  hostPort,
   prefix,
   routerId,
   section,
@@ -14,42 +13,34 @@ import {
 } from "@stitch/config";
 import { DRAIN_LIMIT } from "@stitch/health";
 import { z } from "zod";
+import { peerContradictions, peerSection } from "./config/peer.ts";
+import { leasesIn } from "./check/describe.ts";
+import { checkSection } from "./config/checks.ts";
+import { dampingSection } from "./config/damping.ts";
+import { siblingsSetting, trafficSection } from "./config/evidence.ts";
+import { hostOf } from "./config/targets.ts";
 
-/** RFC 4271 allows 3 s; less is noise. */
-const SHORTEST_HOLD: Duration = seconds(3);
+export type { PeerConfig } from "./config/peer.ts";
 
 /** A stopping service serves until DRAIN_LIMIT; the withdrawal must have left before, the guard's rounds included. */
 const LONGEST_DRAIN: Duration = milliseconds(DRAIN_LIMIT - 5_000);
-
-const peerSection = section({
-  address: ipAddress(),
-  /** TCP port of the peer. */
-  port: z.number().int().min(1).max(65_535).default(179),
-  asn: asNumber(),
-  holdTime: duration({ min: SHORTEST_HOLD, max: seconds(65_535) }).default(seconds(9)),
-  /** Source address of the session; also the next hop unless `nextHop` is set. */
-  localAddress: ipAddress().optional(),
-  nextHop: ipAddress().optional(),
-});
-
-const checkSection = section({
-  /** Where the service streams its lease. */
-  lease: parsed("the service's health address, such as http://127.0.0.1:8153 (no names: DNS may be down)", leaseUrl),
-  /** Silence after which the lease is lost. */
-  timeout: duration({ min: milliseconds(200), max: seconds(60) }).default(milliseconds(500)),
-});
 
 const vipSection = section({
   prefix: prefix(),
   /** Name for people and for `stitch drain`. */
   service: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "a short lower-case name such as dns"),
-  check: checkSection,
+  check: checkSection(),
   /** Good checks in a row before the route is announced. */
   rise: z.number().int().min(1).max(1_000).default(3),
   /** Failed polls in a row before the route is withdrawn; a lost lease withdraws at once. */
   fall: z.number().int().min(1).max(1_000).default(3),
   /** Least time between a withdrawal for cause and the next announcement. */
   holdDown: duration().default(seconds(3)),
+  /** Repeated falls lengthen the hold-down. */
+  damping: dampingSection.prefault({}),
+  /** The service's own packet counter: whether clients have left. */
+  traffic: trafficSection.optional(),
+  siblings: siblingsSetting,
 });
 
 const drainSection = section({
@@ -59,6 +50,16 @@ const drainSection = section({
   max: duration().default(seconds(60)),
 });
 
+/** 0 to 4 have meanings of their own in the kernel (RTPROT_STATIC is 4), and a daemon's number would hide our routes. */
+const PROTOCOLS = { least: 5, most: 255 } as const;
+
+const kernelSection = section({
+  /** Routing protocol number of our routes in the kernel's main table. */
+  protocol: z.number().int().min(PROTOCOLS.least).max(PROTOCOLS.most).default(199),
+  /** Silence of the announcer after which its watchdog takes the routes away. */
+  watchdog: duration({ min: seconds(1), max: seconds(60) }).default(seconds(3)),
+});
+
 export const announcerSection = section({
   asn: asNumber(),
   routerId: routerId(),
@@ -66,14 +67,18 @@ export const announcerSection = section({
   control: z.string().min(1).default("/run/stitch/announcer.sock"),
   /** Path of the journal; default: beside the control socket. */
   journal: z.string().min(1).optional(),
+  /** Where siblings may ask whether this site announces a VIP; nowhere without it. */
+  health: hostPort().optional(),
   drain: drainSection.prefault({}),
-  peers: z.array(peerSection).min(1).max(16),
+  peers: z.array(peerSection).max(16).default([]),
+  /** Announces by routes in the kernel, for FRR or BIRD on this machine, besides or instead of `peers`. */
+  kernel: kernelSection.optional(),
   vips: z.array(vipSection).min(1).max(64),
 });
 
 export type AnnouncerConfig = z.infer<typeof announcerSection>;
 export type VipConfig = AnnouncerConfig["vips"][number];
-export type PeerConfig = AnnouncerConfig["peers"][number];
+export type KernelConfig = NonNullable<AnnouncerConfig["kernel"]>;
 
 /** The announcer's part of site.yaml, with what only several settings together can show. Throws ConfigError. */
 export function announcerConfig(document: SiteDocument): AnnouncerConfig {
@@ -90,6 +95,11 @@ function crossCheck(document: SiteDocument, config: AnnouncerConfig): Problem[] 
   const at: Complain = (path, message) => void problems.push(document.problemAt(["announcer", ...path], message));
   for (const i of config.vips.keys()) checkVip(config, i, at);
   for (const i of config.peers.keys()) checkPeer(config, i, at);
+  if (config.peers.length === 0 && config.kernel === undefined) {
+    at(["peers"], "names no router, and there is no kernel speaker (announcer.kernel) either; announce by one of them");
+  }
+  if (config.health !== undefined && isVip(config.vips, config.health.address))
+    at(["health"], `${config.health.address} is a VIP; siblings must reach this very site`);
   const { time, max } = config.drain;
   if (time > max) at(["drain", "max"], "is shorter than drain.time");
   if (max > LONGEST_DRAIN) {
@@ -106,10 +116,14 @@ function checkVip({ routerId: id, vips }: AnnouncerConfig, i: number, at: Compla
   const vip = vips[i];
   if (vip === undefined) return;
   const { prefix: block, service, check } = vip;
-  const host = hostOf(check.lease);
   if (block.address === id) at(["routerId"], `"${id}" is a VIP; every site has it, so routers would reject it`);
-  if (isVip(vips, host)) {
-    at(["vips", i, "check", "lease"], `${host} is a VIP; without its address here, the answer would be another site's`);
+  for (const host of leasesIn(check).map(hostOf)) {
+    if (!isVip(vips, host)) continue;
+    const where = check.kind === "lease" ? ["vips", i, "check", "lease"] : ["vips", i, "check"];
+    at(where, `${host} is a VIP; without its address here, the answer would be another site's`);
+  }
+  for (const [j, url] of vip.siblings.entries()) {
+    if (isVip(vips, hostOf(url))) at(["vips", i, "siblings", j], `${hostOf(url)} is a VIP, which may be answered here`);
   }
   if (service === "all") at(["vips", i, "service"], '"all" means every VIP; choose another name');
   if (vips.findIndex(sameVip(vip)) < i) at(["vips", i, "prefix"], "this VIP is listed twice");
@@ -125,6 +139,7 @@ function checkPeer({ peers, vips }: AnnouncerConfig, i: number, at: Complain): v
   if (peers.findIndex((other) => other.address === address && other.port === port) < i) {
     at(["peers", i, "address"], "this peer is listed twice");
   }
+  for (const [setting, message] of peerContradictions(peer)) at(["peers", i, setting], message);
   if (holdTime % 1_000 !== 0) at(["peers", i, "holdTime"], "BGP counts hold time in whole seconds");
   for (const [name, own] of Object.entries({ localAddress, nextHop })) {
     if (own === undefined) continue;
@@ -157,16 +172,4 @@ function isVip(vips: AnnouncerConfig["vips"], address: string): boolean {
 
 function sameVip({ prefix: vip }: VipConfig): (other: VipConfig) => boolean {
   return ({ prefix: other }) => other.address === vip.address && other.length === vip.length;
-}
-
-function leaseUrl(text: string): URL | undefined {
-  const url = URL.parse(text);
-  if (url === null || url.protocol !== "http:" || url.search !== "" || url.hash !== "") return undefined;
-  if (isIP(hostOf(url)) === 0) return undefined;
-  return url.pathname === "/" ? new URL("/health/lease", url) : url;
-}
-
-/** The address in a URL, without the brackets of IPv6. */
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, "$1");
 }

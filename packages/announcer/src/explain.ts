@@ -1,7 +1,7 @@
 import type { Wish } from "./decision/machine.ts";
 import type { Reason } from "./decision/reasons.ts";
 import type { DecisionEntry, JournalEntry } from "./journal.ts";
-import type { AnnouncerStatus, PeerStatus, VipStatus } from "./status.ts";
+import type { AnnouncerStatus, KernelStatus, PeerStatus, VipStatus } from "./status.ts";
 
 /** Decisions that `explain` looks back on. */
 const DECISIONS_SHOWN = 8;
@@ -31,6 +31,7 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
   "drain-expired": "the drain's time was over",
   "announcer-stopping": "the announcer is stopping",
   "other-origin-seen": "another origin of the VIP has been seen, so it could leave",
+  "sibling-announces": "another site says that it announces the VIP, so it could leave",
   "nobody-listens": "no router listens, so nothing was lost by leaving",
   "drain-deadline": "the drain's deadline came",
   "drain-forced": "an operator forced it",
@@ -38,7 +39,8 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
 
 /** Why a VIP is, or is not, announced: the present first, then the chain of causes, newest first. */
 export function explain(vip: VipStatus, status: AnnouncerStatus, journal: readonly JournalEntry[]): string[] {
-  return [headline(vip), ...present(vip), ...status.peers.map((peer) => peerLine(vip, peer)), ...history(vip, journal)];
+  const peers = status.peers.map((peer) => peerLine(vip, peer));
+  return [headline(vip), ...present(vip), ...peers, ...kernelLines(vip, status.kernel), ...history(vip, journal)];
 }
 
 function headline({ prefix, service, wish, state, verdict, age }: VipStatus): string {
@@ -53,10 +55,8 @@ function present(vip: VipStatus): string[] {
     const [address = ""] = vip.prefix.split("/");
     lines.push(`${address} is not an address of this machine: the deployment must add it.`);
   }
-  if (vip.report === undefined) {
-    const why = vip.lastLoss === "" ? "the service has not been heard yet" : vip.lastLoss;
-    lines.push(`Its lease is not held (${vip.lease}): ${why}.`);
-  }
+  if (!vip.heard) lines.push(`Its check has not come to a result yet (${vip.check}).`);
+  else if (vip.lastLoss !== "") lines.push(`Its check fails (${vip.check}): ${vip.lastLoss}.`);
   if (vip.report?.phase === "starting") lines.push("The service is still starting (warming up).");
   if (vip.holdDownLeft > 0)
     lines.push(`It may not be announced again for ${seconds(vip.holdDownLeft)}: hold-down after the fall.`);
@@ -73,7 +73,14 @@ function drainLines({ by, reason, returnsIn, detail }: NonNullable<VipStatus["dr
   return lines;
 }
 
-function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStatus): string {
+function bfdText(bfd: PeerStatus["bfd"]): string {
+  if (bfd === undefined) return "";
+  if (bfd.problem !== "") return ` BFD is not spoken: ${bfd.problem}.`;
+  const within = bfd.detectionTime === undefined ? "" : `; a silent router is noticed within ${bfd.detectionTime} ms`;
+  return ` BFD is ${bfd.state}${within}.`;
+}
+
+function peerLine(vip: VipStatus, { address, asn, announced, session, bfd }: PeerStatus): string {
   const { state, reason, detail, unsendable } = session;
   const peer = `Peer ${address} (AS ${asn})`;
   if (state !== "Established") {
@@ -81,7 +88,20 @@ function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStat
   }
   const obstacle = unsendable.find(({ prefix }) => prefix === vip.prefix);
   if (obstacle !== undefined) return `${peer} cannot be sent the route: ${obstacle.reason}.`;
-  return `${peer} ${announced.includes(vip.prefix) ? "has heard the route" : "has not heard the route"}.`;
+  return `${peer} ${announced.includes(vip.prefix) ? "has heard the route" : "has not heard the route"}.${bfdText(bfd)}`;
+}
+
+function kernelLines({ prefix }: VipStatus, kernel: KernelStatus | undefined): string[] {
+  if (kernel === undefined) return [];
+  const { protocol, announced, failure, watched, misplaced } = kernel;
+  const lines = [
+    `The kernel's main table ${announced.includes(prefix) ? "has" : "lacks"} the route (proto ${protocol}).`,
+  ];
+  if (failure !== "") lines.push(`The kernel's tables cannot be kept in step: ${failure}.`);
+  if (misplaced.includes(prefix))
+    lines.push("It is an address of an interface: routing daemons announce that always, or never, whatever we say.");
+  if (!watched) lines.push("No watchdog runs: were the announcer killed now, its routes would stay.");
+  return lines;
 }
 
 function history(vip: VipStatus, journal: readonly JournalEntry[]): string[] {

@@ -59,10 +59,41 @@ export interface HeldEntry {
   readonly detail: string;
 }
 
-export type JournalFact = DecisionEntry | UpdateEntry | SessionEntry | OperatorEntry | HeldEntry;
+/** What routers hear of a VIP's load has changed. */
+export interface LoadEntry {
+  readonly kind: "load";
+  readonly vip: string;
+  readonly service: string;
+  readonly load: number;
+  readonly step: number;
+  readonly prepend: number;
+}
+
+/** Something of the announcer's own that an operator should know. */
+export interface NoteEntry {
+  readonly kind: "note";
+  readonly detail: string;
+}
+
+export type JournalFact =
+  | DecisionEntry
+  | UpdateEntry
+  | SessionEntry
+  | OperatorEntry
+  | HeldEntry
+  | LoadEntry
+  | NoteEntry;
 export type JournalEntry = JournalFact & Stamp;
 
-const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>(["decision", "update", "session", "operator", "held"]);
+const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
+  "decision",
+  "update",
+  "session",
+  "operator",
+  "held",
+  "load",
+  "note",
+]);
 
 /**
  * Every decision with its causes, one JSON line each. The file is written behind the decisions and in their order: a

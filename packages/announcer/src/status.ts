@@ -2,6 +2,8 @@ import type { SessionStatus } from "@stitch/bgp-speaker";
 import { elapsed, type Clock } from "@stitch/clock";
 import type { HealthIdentity, HealthReport } from "@stitch/health";
 import type { Announcer } from "./announcer.ts";
+import { describeCheck } from "./check/describe.ts";
+import type { LoadMark } from "./decision/load.ts";
 import { holdDownLeft, type StateName, type Verdict, type Wish } from "./decision/machine.ts";
 import type { Vip } from "./vip.ts";
 
@@ -11,6 +13,20 @@ export interface AnnouncerStatus extends HealthIdentity {
   readonly routerId: string;
   readonly vips: readonly VipStatus[];
   readonly peers: readonly PeerStatus[];
+  readonly kernel: KernelStatus | undefined;
+}
+
+/** The kernel speaker. */
+export interface KernelStatus {
+  readonly protocol: number;
+  /** VIPs whose route is in the kernel's main table. */
+  readonly announced: readonly string[];
+  /** Why the table cannot be read or changed; empty while it can. */
+  readonly failure: string;
+  /** A watchdog would take the routes away if the announcer died. */
+  readonly watched: boolean;
+  /** VIPs that are addresses of an interface, where they should be routes of the local table. */
+  readonly misplaced: readonly string[];
 }
 
 export interface VipStatus {
@@ -22,11 +38,17 @@ export interface VipStatus {
   readonly age: number;
   readonly load: number;
   readonly holdDownLeft: number;
+  /** What routers hear of the load; undefined where it moves nobody. */
+  readonly loadMark: LoadMark | undefined;
+  /** What is left of the penalty for past falls; from 2000 on it lengthens the hold-down. */
+  readonly penalty: number;
   /** The VIP is not an address of this machine. */
   readonly addressMissing: boolean;
-  /** Where its service streams the lease. */
-  readonly lease: string;
-  /** Why the lease is lost; empty while it is held. */
+  /** The check, in words. */
+  readonly check: string;
+  /** The check has come to a result at least once. */
+  readonly heard: boolean;
+  /** Why the check fails; empty while it passes. */
   readonly lastLoss: string;
   readonly report: HealthReport | undefined;
   readonly drain:
@@ -42,6 +64,17 @@ export interface PeerStatus {
   readonly asn: number;
   readonly announced: readonly string[];
   readonly session: SessionStatus;
+  /** Where the peer is watched by BFD. */
+  readonly bfd: BfdPeerStatus | undefined;
+}
+
+export interface BfdPeerStatus {
+  readonly state: string;
+  readonly reason: string | undefined;
+  /** Milliseconds in which a silent router is noticed; undefined before it is heard. */
+  readonly detectionTime: number | undefined;
+  /** Why it is not spoken at all; empty while it is. */
+  readonly problem: string;
 }
 
 export function statusOf(
@@ -61,8 +94,22 @@ export function statusOf(
       asn,
       announced: status.announced,
       session: status,
+      bfd: bfdStatus(announcer, address),
     })),
+    kernel: kernelStatus(announcer),
   };
+}
+
+function bfdStatus({ bfd, config }: Announcer, address: string): BfdPeerStatus | undefined {
+  if (!config.peers.some((peer) => peer.address === address && peer.bfd !== undefined)) return undefined;
+  const { state = "AdminDown", reason, detectionTime, problem } = bfd.of(address) ?? {};
+  return { state, reason, detectionTime, problem: problem?.text ?? "" };
+}
+
+function kernelStatus({ kernel, config }: Announcer): KernelStatus | undefined {
+  if (kernel === undefined || config.kernel === undefined) return undefined;
+  const { asserted: announced, failure, watched, misplaced } = kernel;
+  return { protocol: config.kernel.protocol, announced, failure, watched, misplaced };
 }
 
 function vipStatus(announcer: Announcer, vip: Vip, clock: Clock): VipStatus {
@@ -78,8 +125,11 @@ function vipStatus(announcer: Announcer, vip: Vip, clock: Clock): VipStatus {
     age: Math.round(elapsed(vip.since, now)),
     load: vip.load,
     holdDownLeft: Math.round(holdDownLeft(state, now)),
+    loadMark: vip.loadMark,
+    penalty: Math.round(vip.penalty),
     addressMissing: vip.addressMissing,
-    lease: vip.config.check.lease.href,
+    check: describeCheck(vip.config.check),
+    heard: vip.heard,
     lastLoss: vip.lastLoss,
     report: vip.lastReport,
     drain: drain && {

@@ -82,7 +82,7 @@ describe("the control socket", () => {
     expect(value).toMatchObject({
       site: "nyc",
       asn: 65_101,
-      vips: [{ service: "dns", state: "INIT", wish: "none" }, { service: "syslog" }],
+      vips: [{ service: "dns", state: "INIT", wish: "none" }, { service: "syslog" }, { service: "web" }],
     });
   });
 

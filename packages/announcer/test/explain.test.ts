@@ -29,9 +29,9 @@ describe("explain tells the cause", () => {
     [
       "of a service that never answered",
       ["lost dns lease-refused"],
-      /^Its lease is not held \(http:\/\/127\.0\.0\.1:8153\/health\/lease\): scenario\.$/,
+      /^Its check fails \(lease http:\/\/127\.0\.0\.1:8153\/health\/lease\): scenario\.$/,
     ],
-    ["of a service that never spoke", [], /^Its lease is not held \(http:.*\): the service has not been heard yet\.$/],
+    ["of a service that never spoke", [], /^Its check has not come to a result yet \(lease http:.*\)\.$/],
     [
       "of a service that is still starting",
       ["report dns starting pass"],
@@ -54,6 +54,25 @@ describe("explain tells the cause", () => {
     ],
   ])("%s", async (_name, lines, sentence) => {
     expect((await after(...lines)).lines).toContainEqual(expect.stringMatching(sentence));
+  });
+
+  test("of a kernel speaker whose tables cannot be changed, and of an address in the wrong place", async () => {
+    const { status } = await after(...UP);
+    const [dns] = status.vips;
+    if (dns === undefined) throw new Error("no VIP");
+    const kernel = { protocol: 199, announced: [], failure: "", watched: true, misplaced: [] };
+    const said = (changed: object): string[] => explain(dns, { ...status, kernel: { ...kernel, ...changed } }, []);
+    expect(said({ announced: [dns.prefix] })).toContain("The kernel's main table has the route (proto 199).");
+    expect(said({ failure: "ip is not installed (package iproute2)", watched: false })).toEqual(
+      expect.arrayContaining([
+        "The kernel's main table lacks the route (proto 199).",
+        "The kernel's tables cannot be kept in step: ip is not installed (package iproute2).",
+        expect.stringMatching(/^No watchdog runs/),
+      ]),
+    );
+    expect(said({ misplaced: [dns.prefix] })).toContainEqual(
+      expect.stringMatching(/^It is an address of an interface/),
+    );
   });
 
   test("of a session that cannot carry the route", async () => {
@@ -79,7 +98,7 @@ describe("explain tells the cause", () => {
       addressMissing: false,
     });
     expect(status.vips[0]?.drain).toBeUndefined();
-    expect(lines.filter((line) => /lease is not held|Drained|hold-down after/.test(line))).toEqual([]);
+    expect(lines.filter((line) => /check fails|Drained|hold-down after/.test(line))).toEqual([]);
   });
 });
 

@@ -23,6 +23,8 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
   counter("stitch_dns_upstream_unreachable_total", "Refused by the network", "unreachable");
   counter("stitch_dns_upstream_useless_total", "SERVFAIL, REFUSED, referrals", "useless");
   counter("stitch_dns_upstream_ignored_total", "Datagrams that were not the answer: echoes, forgeries", "ignored");
+  counter("stitch_dns_upstream_near_misses_total", "Questions whose UDP was given up for forgeries", "nearMisses");
+  counter("stitch_dns_upstream_case_changed_total", "Answers in another case than the question's", "caseChanged");
   counter("stitch_dns_coalesced_total", "Queries that joined one on its way", "coalesced");
   gauge("stitch_dns_tcp_connections", "Open TCP connections", "tcpConnections");
   counter("stitch_dns_tcp_refused_total", "TCP connections over a limit", "tcpRefused");

@@ -1,4 +1,4 @@
-import type { AnnouncerStatus, JournalEntry, PeerStatus, VipStatus } from "@stitch/announcer";
+import type { AnnouncerStatus, JournalEntry, KernelStatus, PeerStatus, VipStatus } from "@stitch/announcer";
 import { announcerConfig } from "@stitch/announcer";
 import { formatDuration, type Duration } from "@stitch/clock";
 import { SiteDocument } from "@stitch/config";
@@ -57,8 +57,18 @@ function controlOf(file: string): string {
   return announcerConfig(SiteDocument.load(file)).control;
 }
 
-function statusText({ site, instance, asn, vips, peers }: AnnouncerStatus): string {
-  return `${site}/${instance}  AS ${asn}\n\n${vipTable(vips)}\n\n${peerTable(peers)}`;
+function statusText({ site, instance, asn, vips, peers, kernel }: AnnouncerStatus): string {
+  const speakers = [
+    ...(peers.length > 0 ? [peerTable(peers)] : []),
+    ...(kernel === undefined ? [] : [kernelText(kernel)]),
+  ];
+  return [`${site}/${instance}  AS ${asn}`, vipTable(vips), ...speakers].join("\n\n");
+}
+
+function kernelText({ protocol, announced, failure, watched }: KernelStatus): string {
+  const health = [...(failure === "" ? [] : [failure]), ...(watched ? [] : ["no watchdog runs"])];
+  const row = [`proto ${protocol}`, announced.join(" "), health.join("; ")];
+  return table([["KERNEL", "HAS THE ROUTES", "BECAUSE"], row]);
 }
 
 const ROUTE = { normal: "announced", "last-resort": "last resort", none: "withdrawn" } as const;
@@ -78,14 +88,14 @@ function vipTable(vips: readonly VipStatus[]): string {
 
 /** Every cause that holds now: a drain does not hide that the service behind it is dead, nor the reverse. */
 export function note(vip: VipStatus): string {
-  const { drain: drained, report, lastLoss, holdDownLeft, addressMissing, prefix } = vip;
+  const { drain: drained, report, heard, lastLoss, holdDownLeft, addressMissing, prefix } = vip;
   const causes: string[] = [];
   if (addressMissing) causes.push(`${prefix} is not an address of this machine`);
   if (drained !== undefined) causes.push(drainText(drained));
   for (const { code, detail } of report?.reasons ?? []) causes.push(detail === "" ? code : `${code}: ${detail}`);
   if (report?.phase === "starting") causes.push("the service is starting");
-  if (report === undefined)
-    causes.push(lastLoss === "" ? "the service has not been heard yet" : `no lease: ${lastLoss}`);
+  if (!heard) causes.push("the check has not come to a result yet");
+  else if (lastLoss !== "") causes.push(`the check fails: ${lastLoss}`);
   if (holdDownLeft > 0) causes.push(`hold-down for ${age(holdDownLeft)}`);
   return causes.join("; ");
 }

@@ -19,6 +19,10 @@ export function decisionText(entry: JournalEntry): string {
       return `${at} operator: ${entry.action} ${entry.vips.join(" ")}${entry.reason === "" ? "" : ` (${entry.reason})`}`;
     case "held":
       return `${at} ${entry.vip}: ${entry.detail}`;
+    case "load":
+      return `${at} ${entry.service}: load ${entry.load.toFixed(2)}, step ${entry.step}, own AS ${entry.prepend} times more`;
+    case "note":
+      return `${at} ${entry.detail}`;
   }
 }
 
