@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { withLock } from "@stitch/peers";
 import type { TestProject } from "vitest/node";
+import { containerlab, go } from "./containerlab.ts";
 import { CACHE, startEngine } from "./engine.ts";
 import { buildImages } from "./images.ts";
 
@@ -42,12 +43,18 @@ async function imagesAndEngine(): ReturnType<typeof startEngine> {
   const builder = await startEngine("machine");
   try {
     await clean(builder);
-    await buildImages(builder, progress);
+    // One waits for mirrors, the other for the processors.
+    await Promise.all([buildImages(builder, progress), buildContainerlab()]);
     await builder.docker(["image", "prune", "--force", "--filter", "until=24h"]);
   } finally {
     await builder.down();
   }
   return startEngine("own");
+}
+
+async function buildContainerlab(): Promise<void> {
+  const compiler = await go();
+  if (compiler !== undefined) progress(`containers: ${await containerlab(compiler)}`);
 }
 
 /** Containers, networks and volumes that a killed run left in the folder of images. */
