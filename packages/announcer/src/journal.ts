@@ -75,6 +75,13 @@ export interface NoteEntry {
   readonly detail: string;
 }
 
+/** The file was read again. `detail`: what has changed, or why nothing has. */
+export interface ReloadEntry {
+  readonly kind: "reload";
+  readonly accepted: boolean;
+  readonly detail: readonly string[];
+}
+
 export type JournalFact =
   | DecisionEntry
   | UpdateEntry
@@ -82,7 +89,8 @@ export type JournalFact =
   | OperatorEntry
   | HeldEntry
   | LoadEntry
-  | NoteEntry;
+  | NoteEntry
+  | ReloadEntry;
 export type JournalEntry = JournalFact & Stamp;
 
 const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
@@ -93,6 +101,7 @@ const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
   "held",
   "load",
   "note",
+  "reload",
 ]);
 
 /**

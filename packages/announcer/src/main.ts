@@ -13,6 +13,8 @@ import { pageOver } from "./evidence/page.ts";
 import { FlapMemory } from "./flap-memory.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
+import type { Change } from "./reload/changes.ts";
+import { readAgain } from "./reload/read.ts";
 import { SavedDrains } from "./saved-drains.ts";
 import { IpCommand } from "./speaker/ip-command.ts";
 import { KernelSpeaker } from "./speaker/kernel.ts";
@@ -44,6 +46,8 @@ export async function main(document: SiteDocument): Promise<number> {
     savedDrains,
     flaps,
   });
+  const reload = (): Change => reloadFrom(document, announcer);
+  process.on("SIGHUP", reload);
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   let control: ControlSocket;
@@ -53,6 +57,7 @@ export async function main(document: SiteDocument): Promise<number> {
       announcer,
       journal,
       status: () => statusOf(announcer, identity, clock, config.routerId),
+      reload,
       metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
     });
   } catch (failure) {
@@ -75,14 +80,16 @@ function announcerOptions(
   config: AnnouncerConfig,
   clock: SystemClock,
 ): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps" | "kernel"> {
-  const vips = new Set(config.vips.map(({ prefix }) => prefix.address));
   return {
     identity,
     config,
     clock,
     addressIsLocal,
     evidence: new Evidence(config.vips, clock, pageOver(clock)),
-    openCheck: ({ check, fall }, observer) => openCheck(check, observer, { clock, random: Math.random, fall, vips }),
+    openCheck: ({ check, fall }, observer, { vips }) => {
+      const addresses = new Set(vips.map(({ prefix }) => prefix.address));
+      return openCheck(check, observer, { clock, random: Math.random, fall, vips: addresses });
+    },
     openSession: ({ address, port, asn, holdTime, localAddress }, watch, onEvent) =>
       new BgpSession({
         peer: { address, port, asn, holdTime, ...(localAddress === undefined ? {} : { localAddress }) },
@@ -117,6 +124,11 @@ function flapMemory(path: string, { vips }: AnnouncerConfig, clock: Clock, journ
   const flaps = new FlapMemory(path, clock, note);
   flaps.keepOnly(vips.map(({ prefix }) => formatPrefix(prefix)));
   return flaps;
+}
+
+function reloadFrom({ file, site, instance }: SiteDocument, announcer: Announcer): Change {
+  const read = readAgain(file, site, instance);
+  return read.ok ? announcer.reload(read.config) : announcer.refuseReload(read.problems);
 }
 
 /** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */

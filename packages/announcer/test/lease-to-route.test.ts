@@ -66,6 +66,7 @@ announcer:
       return {
         start: () => established?.(),
         set: (all) => void (heard = named(all)),
+        watch: () => undefined,
         stop: () => Promise.resolve(),
         status: {} as never,
       };

@@ -227,6 +227,7 @@ export class Scenario {
         this.#heard[n] = advertisements;
         this.#told[n]?.push(advertisements);
       },
+      watch: () => undefined,
       stop: () => Promise.resolve(),
       status: SESSION_STATUS as unknown as RouteSession["status"],
     };
