@@ -17,6 +17,7 @@ import { wish, type DrainedBy } from "./decision/machine.ts";
 import type { Evidence } from "./evidence/evidence.ts";
 import type { FlapMemory } from "./flap-memory.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
+import { Alarms } from "./loop/alarms.ts";
 import { Peer, type RouteSession } from "./peer.ts";
 import { advertisementFor, isLeaving, originOf, type Origin } from "./route/advertisement.ts";
 import type { SavedDrain, SavedDrains } from "./saved-drains.ts";
@@ -74,6 +75,7 @@ interface Guarded {
  */
 export class Announcer {
   readonly origin: Origin;
+  readonly alarms: Alarms;
   readonly #options: AnnouncerOptions;
   readonly #vips: Guarded[];
   readonly #peers: Peer[];
@@ -86,6 +88,7 @@ export class Announcer {
     const { config, identity, clock, journal } = options;
     this.#options = options;
     this.origin = originOf(config.asn, identity.site, identity.instance);
+    this.alarms = new Alarms(clock, journal);
     this.#vips = config.vips.map((vipConfig) => {
       const vip = new Vip({
         config: vipConfig,

@@ -39,7 +39,8 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
 
 /** Why a VIP is, or is not, announced: the present first, then the chain of causes, newest first. */
 export function explain(vip: VipStatus, status: AnnouncerStatus, journal: readonly JournalEntry[]): string[] {
-  return [headline(vip), ...present(vip), ...status.peers.map((peer) => peerLine(vip, peer)), ...history(vip, journal)];
+  const peers = status.peers.map((peer) => peerLine(vip, peer));
+  return [headline(vip), ...present(vip), ...peers, ...alarmLines(vip, status), ...history(vip, journal)];
 }
 
 function headline({ prefix, service, wish, state, verdict, age }: VipStatus): string {
@@ -81,6 +82,14 @@ function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStat
   const obstacle = unsendable.find(({ prefix }) => prefix === vip.prefix);
   if (obstacle !== undefined) return `${peer} cannot be sent the route: ${obstacle.reason}.`;
   return `${peer} ${announced.includes(vip.prefix) ? "has heard the route" : "has not heard the route"}.`;
+}
+
+/** Those of this VIP and of the peers; not those of other VIPs. */
+function alarmLines({ prefix }: VipStatus, { alarms, vips }: AnnouncerStatus): string[] {
+  const others = vips.map((vip) => vip.prefix).filter((other) => other !== prefix);
+  return alarms
+    .filter(({ subject }) => !others.some((other) => subject === other || subject.startsWith(`${other} `)))
+    .map(({ code, subject, since, detail }) => `Alarm ${code} (${subject}) since ${since}: ${detail}.`);
 }
 
 function history(vip: VipStatus, journal: readonly JournalEntry[]): string[] {

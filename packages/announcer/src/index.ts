@@ -6,5 +6,6 @@ export { announcerConfig, announcerSection, type AnnouncerConfig } from "./confi
 export { REASONS, type Reason } from "./decision/reasons.ts";
 export type { StateName, Verdict, Wish } from "./decision/machine.ts";
 export { Journal, type JournalEntry } from "./journal.ts";
+export { ALARMS, type AlarmCode } from "./loop/reasons.ts";
 export type { RouteSession } from "./peer.ts";
 export type { AnnouncerStatus, PeerStatus, VipStatus } from "./status.ts";

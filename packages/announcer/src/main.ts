@@ -5,13 +5,17 @@ import type { SiteDocument } from "@stitch/config";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { addressIsLocal } from "./check/address.ts";
-import { openCheck } from "./check/open.ts";
-import { announcerConfig, type AnnouncerConfig } from "./config.ts";
+import type { PollResult } from "./check/observer.ts";
+import { openCheck, probeOf } from "./check/open.ts";
+import { announcerConfig, type AnnouncerConfig, type VipConfig } from "./config.ts";
 import { ControlError, ControlSocket } from "./control.ts";
 import { Evidence } from "./evidence/evidence.ts";
 import { pageOver } from "./evidence/page.ts";
 import { FlapMemory } from "./flap-memory.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
+import { ClosedLoop } from "./loop/closed-loop.ts";
+import { registerAlarmMetrics } from "./loop/metrics.ts";
+import { selfQuery } from "./loop/self-query.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
 import { RouteHealthEndpoint } from "./route-health.ts";
 import { SavedDrains } from "./saved-drains.ts";
@@ -34,9 +38,18 @@ export async function main(document: SiteDocument): Promise<number> {
     log.error(`the operators' drains cannot be kept: ${failure.message}`),
   );
   const flaps = flapMemory(join(dirname(path), "flaps.json"), config, clock, journal);
-  const announcer = new Announcer({ ...announcerOptions(identity, config, clock), journal, savedDrains, flaps });
+  const options = announcerOptions(identity, config, clock);
+  const announcer = new Announcer({ ...options, journal, savedDrains, flaps });
+  const loop = new ClosedLoop({
+    announcer,
+    journal,
+    clock,
+    clients: (vip) => options.evidence.clients(vip),
+    query: ({ config: vip }) => queryThroughVip(vip, config, clock),
+  });
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
+  registerAlarmMetrics(registry, announcer.alarms);
   let control: ControlSocket;
   try {
     control = await ControlSocket.open({
@@ -58,10 +71,12 @@ export async function main(document: SiteDocument): Promise<number> {
     await control.close();
     return EXIT.unusable;
   }
+  loop.start();
   announcer.start();
   log.info({ control: config.control, journal: path }, "started");
   await stop;
   await announcer.stop();
+  loop.stop();
   await health?.close();
   await control.close();
   const written = Promise.all([journal.written(), savedDrains.written(), flaps.written()]);
@@ -95,6 +110,16 @@ function announcerOptions(
         onEvent,
       }),
   };
+}
+
+function queryThroughVip(
+  { proof }: VipConfig,
+  { vips }: AnnouncerConfig,
+  clock: Clock,
+): Promise<PollResult> | undefined {
+  if (proof === undefined || !("pace" in proof)) return undefined;
+  const addresses = new Set(vips.map(({ prefix }) => prefix.address));
+  return selfQuery(probeOf(proof, { vips: addresses, clock }), proof.pace.timeout, clock);
 }
 
 function flapMemory(path: string, { vips }: AnnouncerConfig, clock: Clock, journal: Journal): FlapMemory {

@@ -24,6 +24,10 @@ function base(): string {
   return `http://127.0.0.1:${endpoint?.port}`;
 }
 
+function ask(prefix: string, from: URL): Siblings {
+  return new Siblings(prefix, [from], clock, pageOver(clock));
+}
+
 async function play(scenario: Scenario, ...lines: string[]): Promise<void> {
   for (const line of lines) await scenario.run(line);
 }
@@ -55,7 +59,6 @@ test("is what a sibling asks, and the sibling believes nothing else", async () =
   const scenario = new Scenario();
   await serve(scenario);
   const url = new URL("/route/dns", base());
-  const ask = (prefix: string, from: URL): Siblings => new Siblings(prefix, [from], clock, pageOver(clock));
   const siblings = ask("10.10.10.53/32", url);
   await play(scenario, "peer 1 up", "report dns serving pass", "renew dns 3");
   await expect.poll(() => siblings.announcing, { timeout: 10_000 }).toBe(url.host);

@@ -57,8 +57,9 @@ function controlOf(file: string): string {
   return announcerConfig(SiteDocument.load(file)).control;
 }
 
-function statusText({ site, instance, asn, vips, peers }: AnnouncerStatus): string {
-  return `${site}/${instance}  AS ${asn}\n\n${vipTable(vips)}\n\n${peerTable(peers)}`;
+function statusText({ site, instance, asn, vips, peers, alarms }: AnnouncerStatus): string {
+  const ringing = alarms.map(({ code, subject, detail }) => `ALARM ${code} (${subject}): ${detail}`);
+  return [`${site}/${instance}  AS ${asn}`, vipTable(vips), peerTable(peers), ...ringing].join("\n\n");
 }
 
 const ROUTE = { normal: "announced", "last-resort": "last resort", none: "withdrawn" } as const;
