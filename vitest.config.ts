@@ -1,12 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-// Three projects: `unit` runs anywhere in parallel; `interop` and `lab` start real peers and namespaces, one file at a time.
+// `unit` runs anywhere in parallel; `system` starts real peers and namespaces, one file at a time; `long` soaks (npm run test:long).
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: "unit",
+          testTimeout: 30_000, // a deadline for what hangs; other programs may be busy on the machine
           include: [
             "packages/*/test/**/*.test.ts",
             "lab/test/**/*.test.ts",
@@ -21,6 +22,15 @@ export default defineConfig({
           include: ["test/interop/**/*.test.ts", "test/flow/**/*.test.ts", "test/lab/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "long",
+          include: ["test/long/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
           hookTimeout: 300_000,
         },
       },

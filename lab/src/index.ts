@@ -1,5 +1,5 @@
-export { anycast, type AnycastOptions } from "./anycast.ts";
-export { DRILLS, runDrill } from "./drill/index.ts";
+export { isVariant, variant, VARIANTS, type Variant, type VariantOptions } from "./variant.ts";
+export { DRILLS, drillsOf, runDrill } from "./drill/index.ts";
 export type { Drill, DrillContext, DrillResult, Row } from "./drill/drill.ts";
 export { settled } from "./drill/settled.ts";
 export type { Capture, CapturedPacket, ExecResult, Lab, LabProcess, Nanoseconds, RoleStatus } from "./lab.ts";

@@ -1,8 +1,12 @@
+import type { Variant } from "./variant.ts";
+
 /**
  * What a drill may do to a running topology, and nothing else: network namespaces implement it today (`namespace/`), a
  * containerlab driver can implement it with `docker exec`, `docker kill` and `tcpdump`, and no drill is rewritten.
  */
 export interface Lab {
+  /** Which topology this is. */
+  readonly variant: Variant;
   /** "namespaces" or the name of another driver, for the head of a table. */
   readonly driver: string;
   /** Versions that belong beside every measured number: FRR, kernel, node. */

@@ -1,21 +1,25 @@
 import { parseArgs } from "node:util";
 import { SystemClock } from "@stitch/clock";
-import { anycast } from "./anycast.ts";
-import { DRILLS, runDrill } from "./drill/index.ts";
+import { DRILLS, drillsOf, runDrill } from "./drill/index.ts";
 import type { Drill, DrillResult } from "./drill/drill.ts";
 import type { NamespaceLab } from "./namespace/driver.ts";
 import { settled } from "./drill/settled.ts";
 import { attach, LabUnavailable, layOut } from "./namespace/layout.ts";
 import { endStanding, writeStanding } from "./namespace/standing.ts";
 import { table } from "./table.ts";
+import { isVariant, topologyFile, variant, VARIANTS, type Variant } from "./variant.ts";
 
-const USAGE = `usage: npm run lab -- [all | DRILL... | up | down | list | exec NODE COMMAND...] [--json] [--repeat N]
+const USAGE = `usage: npm run lab -- [all | DRILL... | up | down | list | exec NODE COMMAND...] [--variant V] [--json] [--repeat N]
 
   all, DRILL   lays the topology out, runs the drills, tears it down (or uses the lab that stands)
   up           lays the topology out and leaves it standing; down ends it
   list         the drills
   exec         runs a command in a node of the standing lab: exec core vtysh -c 'show bgp summary'
+  --variant    which topology: ${VARIANTS.join(", ")} (${VARIANTS[0]})
 `;
+
+/** The router to look into first. */
+const ROUTER: Readonly<Record<Variant, string>> = { anycast: "core", ospf: "core", ecmp: "tor" };
 
 const OK = 0;
 const FAILED = 1;
@@ -31,10 +35,14 @@ async function main(argv: readonly string[]): Promise<number> {
       json: { type: "boolean" },
       repeat: { type: "string" },
       "stand-in": { type: "boolean" },
+      variant: { type: "string", default: VARIANTS[0] },
       help: { type: "boolean" },
     },
   });
+  const name = values.variant;
+  if (!isVariant(name)) return usage();
   const options = {
+    name,
     standIn: values["stand-in"] === true,
     json: values.json === true,
     repetitions: Number(values.repeat ?? 3),
@@ -42,22 +50,25 @@ async function main(argv: readonly string[]): Promise<number> {
   const [command = "all"] = positionals;
   if (values.help === true || !(options.repetitions > 0)) return usage();
   if (command === "list") return list();
-  if (command === "up") return up(options.standIn);
+  if (command === "up") return up(options);
   if (command === "down") return down();
-  const drills = command === "all" ? DRILLS : DRILLS.filter(({ name }) => positionals.includes(name));
+  const here = drillsOf(name);
+  const drills = command === "all" ? here : here.filter((drill) => positionals.includes(drill.name));
   const known = command === "all" || drills.length === positionals.length;
   return known ? run(drills, options) : usage();
 }
 
 interface RunOptions {
+  readonly name: Variant;
   readonly standIn: boolean;
   readonly json: boolean;
   readonly repetitions: number;
 }
 
 async function run(drills: readonly Drill[], options: RunOptions): Promise<number> {
-  const standing = await attach(anycast({ clock, standIn: options.standIn }));
-  const lab = standing ?? (await layOut(anycast({ clock, progress, standIn: options.standIn })));
+  const { name, standIn } = options;
+  const standing = await attach(variant(name, { clock, standIn }));
+  const lab = standing ?? (await layOut(variant(name, { clock, progress, standIn })));
   if (standing === undefined) downOnSignals(lab);
   try {
     const results: DrillResult[] = [];
@@ -66,8 +77,7 @@ async function run(drills: readonly Drill[], options: RunOptions): Promise<numbe
       results.push(result);
       if (!options.json) print(`\n${drill.name}: ${drill.intent}\n\n${table(result.rows)}\n${verdict(result)}\n`);
     }
-    if (options.json)
-      print(JSON.stringify({ lab: "anycast", driver: lab.driver, versions: lab.versions, drills: results }));
+    if (options.json) print(JSON.stringify({ lab: name, driver: lab.driver, versions: lab.versions, drills: results }));
     return results.every(({ failures }) => failures.length === 0) ? OK : FAILED;
   } finally {
     if (standing === undefined) await lab.down();
@@ -80,14 +90,14 @@ function verdict({ figures, failures }: DrillResult): string {
   return [...(numbers.length === 0 ? [] : [numbers.join("  ")]), ...lines].join("\n");
 }
 
-async function up(standIn: boolean): Promise<number> {
+async function up({ name, standIn }: RunOptions): Promise<number> {
   endStanding();
-  const lab = await layOut(anycast({ clock, progress, standIn, lasting: true }));
-  writeStanding(lab.holders, lab.supervisors);
+  const lab = await layOut(variant(name, { clock, progress, standIn, lasting: true }));
+  writeStanding(topologyFile(name), lab.holders, lab.supervisors);
   progress("lab: waiting until every address is routed to its near site");
   await settled(lab, clock);
   print(
-    "up. Try: npm run lab -- exec core vtysh -c 'show bgp ipv4 unicast'; npm run lab -- kill-dns; npm run lab -- down",
+    `up. Try: npm run lab -- exec ${ROUTER[name]} vtysh -c 'show ip route'; npm run lab -- --variant ${name}; npm run lab -- down`,
   );
   return OK;
 }
@@ -100,7 +110,8 @@ function down(): number {
 
 async function inNode([node = "", ...command]: readonly string[]): Promise<number> {
   if (command.length === 0) return usage();
-  const lab = await attach(anycast({ clock }));
+  const standing = VARIANTS.map((name) => attach(variant(name, { clock })));
+  const lab = (await Promise.all(standing)).find((each) => each !== undefined);
   if (lab === undefined) throw new LabUnavailable("no lab stands: npm run lab -- up");
   const result = await lab.exec(node, command, { mayFail: true });
   process.stderr.write(result.stderr === "" ? "" : `${result.stderr}\n`);
@@ -109,7 +120,8 @@ async function inNode([node = "", ...command]: readonly string[]): Promise<numbe
 }
 
 function list(): number {
-  for (const { name, intent } of DRILLS) print(`${name.padEnd(15)} ${intent}`);
+  for (const { name, variants, intent } of DRILLS)
+    print(`${name.padEnd(15)} ${variants.join(", ").padEnd(13)} ${intent}`);
   return OK;
 }
 

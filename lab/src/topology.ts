@@ -15,6 +15,8 @@ export interface TopologyNode {
   readonly binds: readonly { readonly source: string; readonly target: string }[];
   readonly exec: readonly (readonly string[])[];
   readonly sysctls: Readonly<Record<string, string>>;
+  /** The node whose network this one is in, as of containers that share one. It comes earlier in the file. */
+  readonly networkOf: string | undefined;
 }
 export interface LinkEnd {
   readonly node: string;
@@ -40,6 +42,10 @@ export function parseTopology(text: string, file: string): Topology {
     node(name, mapping(value, at(`topology.nodes.${name}`)), defaults, at(`topology.nodes.${name}`)),
   );
   const known = new Set(nodes.map(({ name }) => name));
+  for (const [index, { name, networkOf }] of nodes.entries()) {
+    if (networkOf !== undefined && !nodes.slice(0, index).some((other) => other.name === networkOf))
+      throw problem(at(`topology.nodes.${name}`), `network-mode names "${networkOf}", which is no node before it`);
+  }
   const links = list(topology["links"] ?? [], at("topology.links")).map((value, index) =>
     link(value, known, at(`topology.links[${index}]`)),
   );
@@ -52,20 +58,31 @@ interface Reader {
 }
 type Mapping = Readonly<Record<string, unknown>>;
 
-const NODE_KEYS = new Set(["kind", "image", "labels", "cmd", "binds", "exec", "sysctls"]);
+const NODE_KEYS = new Set(["kind", "image", "labels", "cmd", "binds", "exec", "sysctls", "network-mode"]);
 
 function node(name: string, value: Mapping, defaults: Mapping, at: Reader): TopologyNode {
   for (const key of Object.keys(value)) if (!NODE_KEYS.has(key)) throw problem(at, `the lab does not know "${key}"`);
   const kind = value["kind"] ?? defaults["kind"];
   if (kind !== "linux") throw problem(at, `kind is ${JSON.stringify(kind)}; the lab runs kind linux`);
+  const networkOf = networkOwner(value["network-mode"], at);
   return {
     name,
     runs: runs(mapping(value["labels"] ?? {}, at)["stitch-runs"], at),
     cmd: words(string(value["cmd"] ?? "", at)),
     binds: list(value["binds"] ?? [], at).map((bind) => bindOf(string(bind, at), at)),
     exec: list(value["exec"] ?? [], at).map((line) => words(string(line, at))),
-    sysctls: { ...texts(defaults["sysctls"], at), ...texts(value["sysctls"], at) },
+    // Whoever shares a network finds it set up by its owner.
+    sysctls: networkOf === undefined ? { ...texts(defaults["sysctls"], at), ...texts(value["sysctls"], at) } : {},
+    networkOf,
   };
+}
+
+/** containerlab passes the word on to the container engine; of its forms the lab knows the one that shares a network. */
+function networkOwner(value: unknown, at: Reader): string | undefined {
+  if (value === undefined) return undefined;
+  const owner = /^container:([\w-]+)$/.exec(string(value, at))?.[1];
+  if (owner === undefined) throw problem(at, "network-mode is container:NODE or absent");
+  return owner;
 }
 
 function runs(value: unknown, at: Reader): Runs {

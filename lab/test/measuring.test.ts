@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { firstClose, firstUpdate } from "../src/bgp-sighting.ts";
+import { countUpdates, firstClose, firstLinkStateUpdate, firstUpdate } from "../src/sighting.ts";
 import { accountOf, numbersIn } from "../src/drill/log-stream.ts";
 import type { Nanoseconds } from "../src/lab.ts";
 import { parsePcap } from "../src/namespace/pcap.ts";
@@ -108,6 +108,13 @@ function message(type: number, length: number): number[] {
   return bytes.fill(255, 0, 16).with(17, length).with(18, type);
 }
 
+/** Ethernet, IPv4, OSPF version 2. */
+function ospf(type: number, source: number[]): Uint8Array {
+  const packet = new Uint8Array(58);
+  packet.set([0x45, 0, 0, 0, 0, 0, 0, 0, 1, 89, 0, 0, ...source, 224, 0, 0, 5, 2, type], 14);
+  return packet;
+}
+
 describe("a capture", () => {
   const host = [10, 3, 1, 10];
   const packets = [
@@ -126,12 +133,27 @@ describe("a capture", () => {
     expect(firstClose(packets, "10.3.1.10", at(1))).toBe(at(4));
   });
 
+  test("counts the UPDATEs of the host, whatever else it says", () => {
+    expect([countUpdates(packets, "10.3.1.10", at(0)), countUpdates(packets, "10.3.1.10", at(1))]).toEqual([2, 1]);
+  });
+
+  test("shows the first Link State Update of the host, and no Hello", () => {
+    const sent = [ospf(4, host), ospf(1, host), ospf(4, [10, 3, 1, 1]), ospf(4, host)];
+    const seen = sent.map((bytes, n) => ({ time: at(n), bytes }));
+    expect([firstLinkStateUpdate(seen, "10.3.1.10", at(1)), firstUpdate(seen, "10.3.1.10", at(0))]).toEqual([
+      at(3),
+      undefined,
+    ]);
+  });
+
   test("never throws on whatever was captured", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => {
         const seen = [{ time: at(0), bytes }];
         firstUpdate(seen, "0.0.0.0", at(0));
         firstClose(seen, "0.0.0.0", at(0));
+        firstLinkStateUpdate(seen, "0.0.0.0", at(0));
+        countUpdates(seen, "0.0.0.0", at(0));
         expect(seen).toHaveLength(1);
       }),
     );

@@ -1,37 +1,67 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ANYCAST_TOPOLOGY } from "../src/anycast.ts";
+import { topologyFile, type Variant, VARIANTS } from "../src/variant.ts";
+import { drillsOf } from "../src/drill/index.ts";
+import { CALM } from "../src/drill/plan.ts";
 import { parseDaemons } from "../src/namespace/frr.ts";
 import { parseTopology, readTopology } from "../src/topology.ts";
 
 const minimal = (node: string, links = ""): string =>
   `name: x\ntopology:\n  nodes:\n    a: { kind: linux, labels: { stitch-runs: nothing }${node} }\n${links}`;
 
-describe("the anycast topology", () => {
-  const topology = readTopology(ANYCAST_TOPOLOGY);
+const COUNTS: Readonly<
+  Record<Variant, { readonly nodes: readonly number[]; readonly links: number; readonly files: number }>
+> = {
+  anycast: { nodes: [3, 2, 4], links: 8, files: 13 },
+  ospf: { nodes: [5, 2, 3], links: 7, files: 19 },
+  ecmp: { nodes: [1, 2, 1], links: 3, files: 7 },
+};
 
-  test("has three routers, two hosts and three clients", () => {
+describe.each(VARIANTS)("the topology %s", (variant) => {
+  const file = topologyFile(variant);
+  const topology = readTopology(file);
+
+  test("has its routers, hosts, clients and links", () => {
     const count = (runs: string): number => topology.nodes.filter((node) => node.runs === runs).length;
-    expect([count("frr"), count("stitch"), count("nothing")]).toEqual([3, 2, 3]);
-    expect(topology.links).toHaveLength(7);
+    expect(topology.name).toBe(`stitch-${variant}`);
+    expect([count("frr"), count("stitch"), count("nothing")]).toEqual(COUNTS[variant].nodes);
+    expect(topology.links).toHaveLength(COUNTS[variant].links);
   });
 
   test("binds exactly the files that lie in the nodes' folders", () => {
-    const folder = join(ANYCAST_TOPOLOGY, "../nodes");
-    const lying = readdirSync(folder, { recursive: true, withFileTypes: true })
+    const lying = readdirSync(join(file, "../nodes"), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name));
     const bound = topology.nodes.flatMap(({ binds }) => binds.map(({ source }) => source));
     expect(bound.toSorted()).toEqual(lying.toSorted());
-    expect(bound.length).toBeGreaterThanOrEqual(13);
-    expect(bound.every((file) => existsSync(file))).toBe(true);
+    expect(bound).toHaveLength(COUNTS[variant].files);
+    expect(bound.every((each) => existsSync(each))).toBe(true);
   });
 
   test("gives routers forwarding on top of everybody's sysctls", () => {
-    const core = topology.nodes.find(({ name }) => name === "core");
-    expect(core?.sysctls).toMatchObject({ "net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "0" });
+    const routers = topology.nodes.filter(({ runs, networkOf }) => runs === "frr" && networkOf === undefined);
+    for (const { sysctls } of routers)
+      expect(sysctls).toMatchObject({ "net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "0" });
   });
+
+  test("has a calm state of nodes and devices that exist", () => {
+    const ends = new Set(topology.links.flat().map((end) => `${end.node}:${end.interface}`));
+    for (const { node, devices } of CALM[variant])
+      for (const device of devices) expect(ends).toContain(`${node}:${device}`);
+  });
+
+  test("has drills", () => {
+    expect(drillsOf(variant).length).toBeGreaterThan(0);
+  });
+});
+
+test("a node that shares a network leaves its sysctls to the network's owner", () => {
+  const nodes = readTopology(topologyFile("ospf")).nodes.filter(({ networkOf }) => networkOf !== undefined);
+  expect(nodes.map(({ name, networkOf, sysctls }) => [name, networkOf, sysctls])).toEqual([
+    ["frr-nyc", "host-nyc", {}],
+    ["frr-lon", "host-lon", {}],
+  ]);
 });
 
 describe("a topology the lab cannot lay out is refused with the place", () => {
@@ -46,6 +76,12 @@ describe("a topology the lab cannot lay out is refused with the place", () => {
       minimal("", '  links: [ { endpoints: ["a:e", "a:0123456789abcdef"] } ]'),
       /NODE:INTERFACE/,
     ],
+    [
+      "a network of nobody",
+      minimal(", network-mode: container:b"),
+      /network-mode names "b", which is no node before it/,
+    ],
+    ["another network mode", minimal(", network-mode: host"), /network-mode is container:NODE or absent/],
     ["no mapping", "[]", /expected a mapping/],
   ])("%s", (_what, text, message) => {
     expect(() => parseTopology(text, "lab.yml")).toThrow(message);

@@ -11,12 +11,15 @@
             "native/clock.c",
             "native/datagram_queue.c",
             "native/endpoint.c",
+            "native/lifetime.c",
             "native/slabs.c",
             "native/socket_options.c",
             "native/socket_set.c",
             "native/tcp_connect.c",
             "native/tcp_state.c",
-            "native/udp_batches.c"
+            "native/udp_open.c",
+            "native/udp_receive.c",
+            "native/udp_send.c"
           ]
         }, {
           "sources": ["native/addon_elsewhere.c"]
@@ -27,7 +30,8 @@
         }]
       ],
       "defines": ["_GNU_SOURCE", "NAPI_VERSION=9"],
-      "cflags": ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]
+      # libuv has its handles cast to one another
+      "cflags": ["-std=c11", "-O2", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]
     }
   ]
 }

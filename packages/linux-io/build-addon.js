@@ -4,17 +4,20 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const ADDON = join(HERE, "build", "Release", "linux_io.node");
-const STAMP = join(HERE, "build", "built-from");
 /** The prefix that holds include/node. */
 const PREFIX = dirname(dirname(process.execPath));
+/** With AddressSanitizer and UndefinedBehaviorSanitizer, beside the normal one; `node --conditions=sanitized` loads it. */
 const SANITIZED = process.argv.includes("--sanitize");
+/** node-gyp always builds in ./build: the sanitized addon gets a folder of its own around it. */
+const WHERE = SANITIZED ? join(HERE, "build-sanitized") : HERE;
+const ADDON = join(WHERE, "build", "Release", "linux_io.node");
+const STAMP = join(WHERE, "build", "built-from");
 
 function say(text) {
   process.stdout.write(`linux-io: ${text}\n`);
@@ -38,6 +41,13 @@ function upToDate(print) {
   return existsSync(ADDON) && existsSync(STAMP) && readFileSync(STAMP, "utf8") === print;
 }
 
+/** The sources, seen from the sanitized addon's folder. */
+function layOut() {
+  rmSync(WHERE, { recursive: true, force: true });
+  mkdirSync(WHERE);
+  for (const part of ["binding.gyp", "native"]) symlinkSync(join("..", part), join(WHERE, part));
+}
+
 function nodeGyp() {
   try {
     return join(dirname(createRequire(import.meta.url).resolve("node-gyp/package.json")), "bin", "node-gyp.js");
@@ -55,8 +65,9 @@ if (upToDate(print)) {
   say("the addon is up to date");
   process.exit(0);
 }
+if (SANITIZED) layOut();
 const args = [gyp, "rebuild", `--nodedir=${PREFIX}`, ...(SANITIZED ? ["--", "-Dsanitize=1"] : [])];
-const built = spawnSync(process.execPath, args, { cwd: HERE, encoding: "utf8" });
+const built = spawnSync(process.execPath, args, { cwd: WHERE, encoding: "utf8" });
 if (built.status !== 0 || !existsSync(ADDON)) {
   process.stdout.write(`${built.stdout ?? ""}${built.stderr ?? ""}\n`);
   instead("the addon could not be built (it needs a C compiler, make and Python 3)");

@@ -3,29 +3,47 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 
 /** Server and load have a core each, so that neither's scheduling is the other's figure. */
 const SERVER_CORE = "0";
 const LOAD_CORE = "1";
 const START_LIMIT_MS = 20_000;
+const LOAD_LIMIT_MS = 120_000;
 
 /** One that is measured: how its process is started, and what proves that it is ready. */
 export interface Contestant {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where it serves and how that is seen; without it the port is the first line that it prints. */
+  readonly serves?: { readonly port: number; readonly ready: (port: number) => Promise<boolean> };
 }
 
-/** A started contestant; the port is the first line that it printed. */
+/** What was started and has not been stopped: it ends with this process, however that ends. */
+const started = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of started) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
+
+/** A started contestant. */
 export class Running {
   readonly name: string;
   readonly port: number;
   readonly #child: ChildProcess;
 
-  static async start({ name, command }: Contestant): Promise<Running> {
-    const child = spawn("taskset", ["-c", SERVER_CORE, ...command], { stdio: ["ignore", "pipe", "inherit"] });
+  static async start({ name, command, env = {}, serves }: Contestant): Promise<Running> {
+    const child = spawn("taskset", ["-c", SERVER_CORE, ...command], {
+      stdio: ["ignore", serves === undefined ? "pipe" : "ignore", "inherit"],
+      env: { ...process.env, ...env },
+    });
+    started.add(child);
     try {
-      return new Running(name, await firstNumber(name, child), child);
+      if (serves === undefined) return new Running(name, await firstNumber(name, child), child);
+      await until(name, child, () => serves.ready(serves.port));
+      return new Running(name, serves.port, child);
     } catch (failure) {
       child.kill("SIGKILL");
       throw failure;
@@ -48,6 +66,7 @@ export class Running {
   async stop(): Promise<void> {
     const gone = once(this.#child, "exit");
     if (this.#child.kill("SIGKILL")) await gone;
+    started.delete(this.#child);
   }
 }
 
@@ -61,6 +80,24 @@ async function firstNumber(name: string, child: ChildProcess): Promise<number> {
   return port;
 }
 
+async function until(name: string, child: ChildProcess, ready: () => Promise<boolean>): Promise<void> {
+  const limit = performance.now() + START_LIMIT_MS;
+  while (!(await ready())) {
+    if (child.exitCode !== null) throw new Error(`${name} ended before it was ready`);
+    if (performance.now() > limit) throw new Error(`${name} was not ready within ${START_LIMIT_MS} ms`);
+    await sleep(50);
+  }
+}
+
+/** A program on the load's core; resolves with what it printed. */
+export async function onLoadCore(
+  command: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { stdout } = await execa("taskset", ["-c", LOAD_CORE, ...command], { env, timeout: LOAD_LIMIT_MS });
+  return stdout;
+}
+
 /** What the load saw. */
 export interface Load {
   readonly sent: number;
@@ -68,10 +105,16 @@ export interface Load {
   readonly milliseconds: number;
 }
 
-/** Runs a load program on the other core; it prints sent, received and milliseconds. */
+/** Runs a load program that prints sent, received and milliseconds. */
 export async function load(program: string, args: readonly string[]): Promise<Load> {
-  const { stdout } = await execa("taskset", ["-c", LOAD_CORE, program, ...args]);
+  const stdout = await onLoadCore([program, ...args]);
   const [sent = Number.NaN, received = Number.NaN, milliseconds = Number.NaN] = stdout.split(" ").map(Number);
   if (!(received > 0)) throw new Error(`the load got no answer: "${stdout}"`);
   return { sent, received, milliseconds };
+}
+
+/** Each round begins with another one, so that none always follows the same neighbour. */
+export function rotated<T>(all: readonly T[], by: number): T[] {
+  const start = by % all.length;
+  return [...all.slice(start), ...all.slice(0, start)];
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { compile, compilerVersion } from "./compile.ts";
-import { load, Running, type Contestant, type Load } from "./contest.ts";
+import { load, rotated, Running, type Contestant, type Load } from "./contest.ts";
 import type { Outcome } from "./outcome.ts";
 import { spreadOf, spreadText } from "./spread.ts";
 
@@ -49,12 +49,6 @@ async function measure(running: Running, client: string, milliseconds: number): 
   const args = [ADDRESS, running.port, PAYLOAD_BYTES, SOCKETS, WINDOW, milliseconds].map(String);
   const seen = await load(client, args);
   return { name: running.name, cpuNanoseconds: running.cpuNanoseconds() - before, load: seen };
-}
-
-/** Each round begins with another one, so that none always follows the same neighbour. */
-function rotated<T>(all: readonly T[], by: number): T[] {
-  const start = by % all.length;
-  return [...all.slice(start), ...all.slice(0, start)];
 }
 
 function summary(measured: readonly Round[], rounds: number, compiler: string): Outcome {

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { seconds, SystemClock } from "@stitch/clock";
-import { anycast, DRILLS, type Lab, layOut, requirements, runDrill, settled, until } from "@stitch/lab";
+import { DRILLS, type Lab, layOut, requirements, runDrill, settled, until, variant } from "@stitch/lab";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -31,7 +31,7 @@ describe.skipIf(skipped)("the drills, with a stand-in for stitch", () => {
   let before = "";
   beforeAll(async () => {
     before = await machine();
-    lab = await layOut(anycast({ clock, standIn: true }));
+    lab = await layOut(variant("anycast", { clock, standIn: true }));
   }, LIMIT_MS);
   afterAll(() => lab?.down());
 

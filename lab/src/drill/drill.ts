@@ -1,5 +1,6 @@
 import type { Clock } from "@stitch/clock";
 import type { Lab } from "../lab.ts";
+import type { Variant } from "../variant.ts";
 
 /** Measured values of one line, in the order of the table's columns. */
 export type Row = Readonly<Record<string, string | number>>;
@@ -23,6 +24,8 @@ export interface DrillContext {
 
 export interface Drill {
   readonly name: string;
+  /** The topologies in which it can be run. */
+  readonly variants: readonly Variant[];
   /** One sentence: what it shows. */
   readonly intent: string;
   run(context: DrillContext): Promise<Omit<DrillResult, "drill">>;

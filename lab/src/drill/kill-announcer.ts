@@ -6,8 +6,9 @@ import { settled } from "./settled.ts";
 
 export const killAnnouncer: Drill = {
   name: "kill-announcer",
+  variants: ["anycast", "ospf"],
   intent:
-    "kill -9 of New York's announcer: its session ends, so all three addresses move although every service is well",
+    "kill -9 of New York's announcer: its routes go with it, so all addresses move although every service is well",
   async run({ lab, clock }) {
     await settled(lab, clock);
     const probe = await probeDns(lab, "branch", VIPS.dns, WHOAMI);

@@ -5,6 +5,7 @@ import { settled } from "./settled.ts";
 
 export const killSyslog: Drill = {
   name: "kill-syslog",
+  variants: ["anycast", "ospf"],
   intent: `kill -9 of New York's collector while a client logs ${MESSAGES} numbered messages: where each of them ended`,
   async run({ lab, clock }) {
     await settled(lab, clock);

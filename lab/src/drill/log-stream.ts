@@ -5,7 +5,7 @@ import type { SyslogRecord } from "../probe/record.ts";
 import { probeSyslog, type SyslogProbe } from "../probe/start.ts";
 import { SITE_FILE, SITES, VIPS } from "./plan.ts";
 
-/** Issue 2: the length of a numbered stream. */
+/** The length of a numbered stream. */
 export const MESSAGES = 10_000;
 /** Stored messages reach the disk within the collector's `sync`. */
 const STORING: Duration = seconds(10);

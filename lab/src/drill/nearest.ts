@@ -6,6 +6,7 @@ import { settled } from "./settled.ts";
 
 export const nearest: Drill = {
   name: "nearest",
+  variants: ["anycast", "ospf"],
   intent: "every client asks the same addresses and is answered by its near site",
   async run({ lab, clock }) {
     await settled(lab, clock);

@@ -1,5 +1,9 @@
-/** The lab's addresses and names, as the topology and the nodes' files have them. */
+import type { Variant } from "../variant.ts";
+
+/** The lab's addresses and names, as the topologies and the nodes' files have them. */
 export const VIPS = { dns: "10.10.10.53", syslog: "10.10.5.14", ntp: "10.10.10.123" } as const;
+/** The same services by IPv6, in `anycast`. */
+export const TWINS = { dns: "fd00:10:10::53", syslog: "fd00:10:5::14", ntp: "fd00:10:10::123" } as const;
 /** Names a host's site.yaml to stitch's commands. */
 export const SITE_FILE: readonly string[] = ["-c", "/etc/stitch/site.yaml"];
 export const WHOAMI = "whoami.stitch.test";
@@ -21,3 +25,39 @@ export const TOR_TO_HOST = "to-host";
 
 /** Client -> the site it should reach while all is well. */
 export const NEAREST: Readonly<Record<string, SitePlan>> = { "client-nyc": NYC, "client-lon": LON, branch: NYC };
+
+/** What both sites of `anycast` forward to, for this zone. */
+export const UPSTREAM = { node: "upstream", address: "10.1.9.53", zone: "upstream.test" } as const;
+
+/** The two nodes of `ecmp`, by the instance they answer as. */
+export const NODES = { one: "node-one", two: "node-two" } as const;
+
+/** Where a router's kernel forwards an address while all is well; more than one device is ECMP. */
+export interface CalmRoute {
+  readonly node: string;
+  readonly address: string;
+  readonly devices: readonly string[];
+}
+
+const ROUTERS: readonly (readonly [node: string, device: string])[] = [
+  [NYC.router, TOR_TO_HOST],
+  [LON.router, TOR_TO_HOST],
+  [CORE, CORE_TO_NYC],
+];
+
+function everywhere(addresses: readonly string[]): CalmRoute[] {
+  return ROUTERS.flatMap(([node, device]) => addresses.map((address) => ({ node, address, devices: [device] })));
+}
+
+/** The state in which a drill begins and ends. */
+export const CALM: Readonly<Record<Variant, readonly CalmRoute[]>> = {
+  anycast: everywhere([...Object.values(VIPS), ...Object.values(TWINS)]),
+  ospf: everywhere(Object.values(VIPS)),
+  ecmp: [{ node: "tor", address: VIPS.dns, devices: ["to-one", "to-two"] }],
+};
+
+/**
+ * Queries that a planned move may cost. BGP's routers turn one after the other, from the far end. In a link-state network a router may turn before the one that sends to it
+ * has: for that millisecond the two send a packet to and fro until its time to live is over. No announcer can prevent that.
+ */
+export const PLANNED_LOSS: Readonly<Record<Variant, number>> = { anycast: 0, ospf: 20, ecmp: 0 };

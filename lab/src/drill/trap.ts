@@ -15,6 +15,7 @@ const STATIC_ROUTES: readonly { readonly node: string; readonly via: string }[] 
 
 export const trap: Drill = {
   name: "trap",
+  variants: ["anycast"],
   intent:
     "the same collector behind static routes: it dies, the routes do not know, the messages fall into a black hole",
   async run({ lab, clock }) {

@@ -17,6 +17,7 @@ import type {
 } from "../lab.ts";
 import { until } from "../poll.ts";
 import type { Topology, TopologyNode } from "../topology.ts";
+import { isVariant, type Variant } from "../variant.ts";
 import { frrCommands } from "./frr.ts";
 import { type Holder } from "./holder.ts";
 import { parsePcap } from "./pcap.ts";
@@ -42,6 +43,7 @@ export interface DriverOptions {
 /** The lab in network namespaces of this machine. */
 export class NamespaceLab implements Lab {
   readonly driver = "namespaces";
+  readonly variant: Variant;
   readonly versions: Readonly<Record<string, string>>;
   readonly hosts: readonly string[];
   readonly #options: DriverOptions;
@@ -49,6 +51,7 @@ export class NamespaceLab implements Lab {
 
   constructor(options: DriverOptions) {
     this.#options = options;
+    this.variant = variantOf(options.topology);
     this.#supervisors = new Map(options.supervisors);
     this.hosts = options.topology.nodes.filter(({ runs }) => runs === "stitch").map(({ name }) => name);
     const kernel = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
@@ -202,4 +205,11 @@ export class NamespaceLab implements Lab {
   #environment(node: string): Readonly<Record<string, string>> {
     return this.#node(node).runs === "frr" ? this.#options.frr.env : {};
   }
+}
+
+/** A topology calls itself `stitch-` and the name of its folder, so that two of them can stand side by side under containerlab. */
+function variantOf({ name }: Topology): Variant {
+  const variant = name.replace(/^stitch-/, "");
+  if (!isVariant(variant)) throw new Error(`the drills know no topology "${name}"`);
+  return variant;
 }

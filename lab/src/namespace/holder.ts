@@ -24,10 +24,15 @@ export interface HolderOptions {
   readonly peers: readonly Peer[];
   /** The node outlives the runner (`up`); otherwise the kernel ends it with the runner. */
   readonly lasting: boolean;
+  /** First process of the node whose network it shares. */
+  readonly networkOf?: number | undefined;
 }
 
 export async function hold(node: TopologyNode, options: HolderOptions): Promise<Holder> {
-  const unshare = ["unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  const { networkOf } = options;
+  const shared = networkOf === undefined ? [] : ["nsenter", `--net=/proc/${networkOf}/ns/net`, "--"];
+  const own = networkOf === undefined ? ["--net"] : [];
+  const unshare = [...shared, "unshare", ...own, "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"];
   const tied = options.lasting ? [] : ["setpriv", "--pdeathsig", "KILL"];
   const argv = [
     ...tied,

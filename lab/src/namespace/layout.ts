@@ -56,13 +56,14 @@ export async function layOut(options: LayoutOptions): Promise<NamespaceLab> {
   return lab;
 }
 
-/** Takes over the lab that `up` left standing; undefined when there is none. */
+/** Takes over the lab that `up` left standing; undefined when there is none, or one of another topology. */
 export async function attach(options: LayoutOptions): Promise<NamespaceLab | undefined> {
   const standing = readStanding();
-  if (standing === undefined) return undefined;
+  if (standing?.topology !== options.topologyFile) return undefined;
   const peers = await requirements(options.progress);
   const topology = readTopology(options.topologyFile);
-  return new NamespaceLab({ topology, ...standing, ...peers, clock: options.clock, stitch: options.stitch });
+  const { holders, supervisors } = standing;
+  return new NamespaceLab({ topology, holders, supervisors, ...peers, clock: options.clock, stitch: options.stitch });
 }
 
 async function build(
@@ -73,8 +74,12 @@ async function build(
   { progress, lasting }: LayoutOptions,
 ): Promise<void> {
   progress(`lab: ${topology.name}: ${topology.nodes.length} nodes, ${topology.links.length} links`);
+  const pidOf = (name: string | undefined): number | undefined => holders.get(name ?? "")?.pid;
   for (const node of topology.nodes)
-    holders.set(node.name, await hold(node, { peers: node.runs === "frr" ? [frr] : [], lasting }));
+    holders.set(
+      node.name,
+      await hold(node, { peers: node.runs === "frr" ? [frr] : [], lasting, networkOf: pidOf(node.networkOf) }),
+    );
   for (const ends of topology.links) await connect(ends, holders);
   for (const node of topology.nodes) for (const argv of node.exec) await lab.exec(node.name, argv);
   progress(`lab: starting FRR ${frr.version} on the routers and stitch on ${lab.hosts.join(", ")}`);

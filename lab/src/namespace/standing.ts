@@ -4,6 +4,8 @@ import { type Holder, holderOf } from "./holder.ts";
 
 /** What `up` leaves on disk for `down`, `exec` and the drills to find: the first process of each node. */
 export interface Standing {
+  /** The topology's file. */
+  readonly topology: string;
   readonly holders: Readonly<Record<string, ProcessMark>>;
   readonly supervisors: Readonly<Record<string, ProcessMark>>;
 }
@@ -17,9 +19,14 @@ export interface ProcessMark {
 const FOLDER = join(import.meta.dirname, "../../../.cache/lab");
 const FILE = "standing.json";
 
-export function writeStanding(holders: ReadonlyMap<string, Holder>, supervisors: ReadonlyMap<string, number>): void {
+export function writeStanding(
+  topology: string,
+  holders: ReadonlyMap<string, Holder>,
+  supervisors: ReadonlyMap<string, number>,
+): void {
   mkdirSync(FOLDER, { recursive: true });
   const standing: Standing = {
+    topology,
     holders: Object.fromEntries([...holders].map(([node, { pid }]) => [node, mark(pid)])),
     supervisors: Object.fromEntries([...supervisors].map(([node, pid]) => [node, mark(pid)])),
   };
@@ -27,13 +34,16 @@ export function writeStanding(holders: ReadonlyMap<string, Holder>, supervisors:
 }
 
 /** The lab that `up` left, or undefined when none stands or part of it is gone. */
-export function readStanding(): { holders: Map<string, Holder>; supervisors: Map<string, number> } | undefined {
+export function readStanding():
+  | { topology: string; holders: Map<string, Holder>; supervisors: Map<string, number> }
+  | undefined {
   const standing = read();
   if (standing === undefined) return undefined;
   const alive = Object.entries(standing.holders).filter(([, process]) => isSame(process));
   if (alive.length < Object.keys(standing.holders).length) return undefined;
   const supervisors = Object.entries(standing.supervisors).filter(([, process]) => isSame(process));
   return {
+    topology: standing.topology,
     holders: new Map(alive.map(([node, { pid }]) => [node, holderOf(node, pid)])),
     supervisors: new Map(supervisors.map(([node, { pid }]) => [node, pid])),
   };

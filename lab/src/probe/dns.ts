@@ -1,4 +1,4 @@
-// Runs inside a client: `node dns.ts ADDRESS PORT NAME`. One query each millisecond until standard input closes, then the record.
+// Runs inside a client: `node dns.ts ADDRESS PORT NAME FLOWS site|instance`. One query each millisecond until standard input closes, then the record.
 import { createSocket } from "node:dgram";
 import { decode, encode } from "dns-packet";
 import { CHANGED, type DnsRecord, WARM } from "./record.ts";
@@ -14,7 +14,7 @@ const LAST_ANSWER_MS = 500;
 const MOST_QUERIES = 120_000;
 const NSID = 3;
 
-const [address = "", port = "", name = ""] = process.argv.slice(2);
+const [address = "", port = "", name = "", flows = "1", by = "site"] = process.argv.slice(2);
 const query = encode({
   type: "query",
   id: 0,
@@ -39,12 +39,12 @@ const sent: number[] = [];
 const answered: number[] = [];
 const site: number[] = [];
 const sites: string[] = [];
-const socket = createSocket("udp4");
+const sockets = Array.from({ length: Number(flows) }, () => createSocket(address.includes(":") ? "udp6" : "udp4"));
 let answers = 0;
 let current = -1;
 let stopAt = MOST_QUERIES;
 
-socket.on("message", (message) => {
+function receive(message: Buffer): void {
   const now = sinceStart();
   const sequence = latestWithId(message.readUInt16BE(0));
   if (sequence === undefined || answered[sequence] !== -1) return;
@@ -52,9 +52,17 @@ socket.on("message", (message) => {
   site[sequence] = siteIndex(message);
   if (++answers === WARM_AFTER) print(WARM);
   noteChange(site[sequence]);
-});
+}
+
 process.stdin.on("end", () => void (stopAt = sent.length + TAIL)).resume();
-socket.bind(0, () => onSchedule(INTERVAL_US, send));
+let unbound = sockets.length;
+for (const socket of sockets) {
+  socket.on("message", receive);
+  socket.bind(0, () => {
+    unbound -= 1;
+    if (unbound === 0) onSchedule(INTERVAL_US, send);
+  });
+}
 
 function send(sequence: number): boolean {
   if (sequence >= stopAt) {
@@ -67,7 +75,7 @@ function send(sequence: number): boolean {
   answered.push(-1);
   site.push(-1);
   // No route to the address is a query without an answer, like any other way to lose it.
-  socket.send(packet, Number(port), address, () => undefined);
+  sockets[sequence % sockets.length]?.send(packet, Number(port), address, () => undefined);
   return true;
 }
 
@@ -89,7 +97,7 @@ function siteOf(message: Buffer): string {
     const opt = decode(message).additionals?.find((record) => record.type === "OPT");
     const options = (opt as { options?: { code: number; data?: Buffer }[] } | undefined)?.options ?? [];
     const nsid = options.find(({ code }) => code === NSID)?.data?.toString("latin1");
-    return nsid?.split(/[/.]/)[0] ?? "no NSID";
+    return nsid?.split(/[/.]/)[by === "instance" ? 1 : 0] ?? "no NSID";
   } catch {
     return "unreadable";
   }
@@ -104,7 +112,7 @@ function noteChange(index: number): void {
 function report(): void {
   const record: DnsRecord = { start: String(start), sent, answered, site, sites };
   print(JSON.stringify(record));
-  socket.close();
+  for (const socket of sockets) socket.close();
 }
 
 function sinceStart(): number {

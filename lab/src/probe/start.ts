@@ -11,9 +11,22 @@ export interface DnsProbe {
   finish(): Promise<DnsRecord>;
 }
 
+export interface DnsProbeOptions {
+  /** Source ports, one after the other: to a router that hashes ports, so many clients. */
+  readonly flows?: number;
+  /** What of SITE/INSTANCE the record tells apart. */
+  readonly by?: "site" | "instance";
+}
+
 /** Starts one query a millisecond at `address`; resolves once it is warm and answered. */
-export async function probeDns(lab: Lab, client: string, address: string, name: string): Promise<DnsProbe> {
-  const running = lab.spawn(client, ["node", join(here, "dns.ts"), address, "53", name]);
+export async function probeDns(
+  lab: Lab,
+  client: string,
+  address: string,
+  name: string,
+  { flows = 1, by = "site" }: DnsProbeOptions = {},
+): Promise<DnsProbe> {
+  const running = lab.spawn(client, ["node", join(here, "dns.ts"), address, "53", name, String(flows), by]);
   const reader = new LineReader(running);
   await reader.wait((line) => line === WARM);
   return {
@@ -40,6 +53,19 @@ export async function probeSyslog(
   const reader = new LineReader(running);
   await reader.wait((line) => line === WARM);
   return { done: () => reader.record<SyslogRecord>() };
+}
+
+/** Asks `count` names that nobody has asked before, at and below `zone`; answers how many were answered. */
+export async function askNew(lab: Lab, client: string, address: string, zone: string, count: number): Promise<number> {
+  const { stdout } = await lab.exec(client, ["node", join(here, "ask.ts"), address, "53", zone, String(count)]);
+  return Number(stdout);
+}
+
+/** Starts a DNS server that answers every question; resolves once it serves. It ends with the lab or by `kill`. */
+export async function startUpstream(lab: Lab, node: string, address: string): Promise<LabProcess> {
+  const running = lab.spawn(node, ["node", join(here, "upstream.ts"), address, "53"]);
+  if ((await running.line()) !== WARM) throw new Error(`the upstream did not start: ${running.complaints()}`);
+  return running;
 }
 
 export interface NtpAnswer {

@@ -17,7 +17,7 @@ interface Site {
   readonly announcer: {
     readonly asn: number;
     readonly routerId: string;
-    readonly peers: readonly { readonly address: string; readonly asn: number }[];
+    readonly peers: readonly { readonly address: string; readonly asn: number; readonly nextHop: string }[];
     readonly vips: readonly { readonly prefix: string; readonly service: string }[];
   };
 }
@@ -26,13 +26,19 @@ const bird = await peer("bird");
 const roles = new Map<string, { child: ChildProcess | undefined; restarts: number }>();
 
 function birdConfig({ announcer }: Site): string {
-  const vips = announcer.vips.map(
-    ({ prefix, service }) => `protocol static vip_${service} { ipv4; route ${prefix} blackhole; }`,
-  );
+  const vips = announcer.vips.map(({ prefix, service }) => {
+    const six = prefix.includes(":");
+    return `protocol static vip_${service}${six ? "_six" : ""} { ipv${six ? 6 : 4}; route ${prefix} blackhole; }`;
+  });
   const peers = announcer.peers.map(
-    ({ address, asn }) => `protocol bgp { local as ${announcer.asn}; neighbor ${address} as ${asn}; hold time 9;
+    ({
+      address,
+      asn,
+      nextHop,
+    }) => `protocol bgp { local as ${announcer.asn}; neighbor ${address} as ${asn}; hold time 9;
   connect retry time 1; connect delay time 1; error wait time 1,4;
-  ipv4 { import all; export where source = RTS_STATIC; next hop self; }; }`,
+  ipv4 { import all; export where source = RTS_STATIC; next hop self; };
+  ipv6 { import all; export where source = RTS_STATIC; next hop address ${nextHop}; }; }`,
   );
   return [`router id ${announcer.routerId};`, "protocol device { }", ...vips, ...peers, ""].join("\n");
 }
@@ -59,9 +65,9 @@ function run(name: string, file: string, args: readonly string[]): void {
   role.restarts++;
   role.child = spawn(file, args, { stdio: "inherit", env: { ...process.env, ...bird.env } });
   note();
-  if (name !== "announcer" && role.restarts > 0) setTimeout(() => birdc(`enable vip_${name}`), ANNOUNCE_AFTER_MS);
+  if (name !== "announcer" && role.restarts > 0) setTimeout(() => birdc(`enable "vip_${name}*"`), ANNOUNCE_AFTER_MS);
   role.child.on("exit", () => {
-    if (name !== "announcer") birdc(`disable vip_${name}`);
+    if (name !== "announcer") birdc(`disable "vip_${name}*"`);
     setTimeout(() => run(name, file, args), RESTART_MS);
   });
 }
@@ -85,8 +91,8 @@ function up(file: string): void {
 
 const [command = "", target = ""] = process.argv.slice(2);
 if (command === "up") up(process.argv.at(-1) ?? "");
-else if (command === "drain") birdc(`disable vip_${target}`);
-else if (command === "undrain") birdc(`enable vip_${target}`);
+else if (command === "drain") birdc(`disable "vip_${target}*"`);
+else if (command === "undrain") birdc(`enable "vip_${target}*"`);
 else if (command === "logs")
   process.stdout.write(readFileSync("/var/lib/stitch/log", { encoding: "utf8", flag: "a+" }));
 else if (command === "status") process.stdout.write(`${JSON.stringify({ vips: await vipStatus() })}\n`);

@@ -1,64 +1,24 @@
-import type { ReceivedPath, SessionEvent, SessionStatus } from "@stitch/bgp-speaker";
-import {
-  elapsed,
-  later,
-  milliseconds,
-  seconds,
-  type Clock,
-  type Duration,
-  type Instant,
-  type Timer,
-} from "@stitch/clock";
-import type { HealthIdentity } from "@stitch/health";
-import type { CheckObserver, RouteCheck } from "./check/observer.ts";
-import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
-import { ruleDrain, type DrainRuling } from "./decision/drain.ts";
+import type { ReceivedPath, SessionStatus } from "@stitch/bgp-speaker";
+import { elapsed, later, milliseconds, seconds, type Duration, type Timer } from "@stitch/clock";
+import { BfdWatch } from "./bfd-watch.ts";
+import type { RouteCheck } from "./check/observer.ts";
+import type { AnnouncerConfig, PeerConfig } from "./config.ts";
+import { ruleDrain } from "./decision/drain.ts";
 import { wish, type DrainedBy } from "./decision/machine.ts";
-import type { Evidence } from "./evidence/evidence.ts";
-import type { FlapMemory } from "./flap-memory.ts";
-import type { Journal, JournalEntry } from "./journal.ts";
+import type { JournalEntry } from "./journal.ts";
 import { Alarms } from "./loop/alarms.ts";
-import { Peer, type RouteSession } from "./peer.ts";
+import type { AnnouncerOptions, Drain, DrainRequest } from "./options.ts";
+import { Peer } from "./peer.ts";
 import { advertisementFor, isLeaving, originOf, type Origin } from "./route/advertisement.ts";
-import type { SavedDrain, SavedDrains } from "./saved-drains.ts";
+import type { SavedDrain } from "./saved-drains.ts";
+import type { KernelSpeaker } from "./speaker/kernel.ts";
+import type { Speaker } from "./speaker/speaker.ts";
 import { Vip } from "./vip.ts";
 
 /** How often a waiting drain asks the guard again; paths from peers ask at once. */
 const GUARD_INTERVAL: Duration = milliseconds(100);
 /** How often the machine is asked whether the VIPs are still its own. */
 const ADDRESS_INTERVAL: Duration = seconds(2);
-
-export interface AnnouncerOptions {
-  readonly identity: HealthIdentity;
-  readonly config: AnnouncerConfig;
-  readonly clock: Clock;
-  readonly journal: Journal;
-  readonly savedDrains: SavedDrains;
-  readonly openSession: (
-    peer: PeerConfig,
-    watch: readonly Vip["prefix"][],
-    onEvent: (event: SessionEvent) => void,
-  ) => RouteSession;
-  readonly openCheck: (vip: VipConfig, observer: CheckObserver) => RouteCheck;
-  readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
-  readonly flaps: FlapMemory;
-  readonly evidence: Evidence;
-}
-
-export interface DrainRequest {
-  readonly reason: string;
-  readonly forced: boolean;
-  /** Returns by itself after this long. */
-  readonly lasts: Duration | undefined;
-}
-
-/** A drain in force for one VIP. */
-export interface Drain extends DrainRequest {
-  readonly by: DrainedBy;
-  readonly began: Instant;
-  readonly until: Instant | undefined;
-  ruling: DrainRuling;
-}
 
 const SERVICE_STOPS: DrainRequest = { reason: "the service was told to stop", forced: false, lasts: undefined };
 
@@ -79,6 +39,9 @@ export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #vips: Guarded[];
   readonly #peers: Peer[];
+  readonly #speakers: Speaker[];
+  readonly kernel: KernelSpeaker | undefined;
+  readonly bfd: BfdWatch;
   readonly #timers: Timer[] = [];
   #started = false;
   #stopping: Promise<void> | undefined;
@@ -109,6 +72,15 @@ export class Announcer {
         options.openSession(peerConfig, watch, onEvent),
       );
     });
+    this.bfd = new BfdWatch(options.openBfd, config.peers, journal, (address) => {
+      for (const peer of this.#peers) if (peer.config.address === address) peer.bfdDown();
+    });
+    this.kernel = options.kernel;
+    this.#speakers = this.kernel === undefined ? this.#peers : [...this.#peers, this.kernel];
+  }
+
+  get config(): AnnouncerConfig {
+    return this.#options.config;
   }
 
   get vips(): readonly Vip[] {
@@ -121,7 +93,7 @@ export class Announcer {
 
   /** Somebody hears what is announced. */
   get listeners(): number {
-    return this.#peers.filter(({ established }) => established).length;
+    return this.#speakers.filter(({ established }) => established).length;
   }
 
   drainOf(vip: Vip): Drain | undefined {
@@ -139,7 +111,8 @@ export class Announcer {
   start(): void {
     this.#started = true;
     this.#restoreDrains();
-    for (const peer of this.#peers) peer.start();
+    for (const speaker of this.#speakers) speaker.start();
+    this.bfd.start();
     for (const { check } of this.#vips) check.start();
     const { clock } = this.#options;
     this.#timers.push(clock.every("last-origin-guard", GUARD_INTERVAL, () => this.#ruleDrains()));
@@ -182,7 +155,8 @@ export class Announcer {
     for (const timer of this.#timers) timer.cancel();
     for (const { check } of this.#vips) check.stop();
     const { site, instance } = this.#options.identity;
-    await Promise.all(this.#peers.map((peer) => peer.stop(`stitch ${site}/${instance}: planned stop`)));
+    const text = `stitch ${site}/${instance}: planned stop`;
+    await Promise.all([...this.#speakers.map((speaker) => speaker.stop(text)), this.bfd.stop()]);
   }
 
   /** Nobody takes over a drain of the stopping announcer: its end could then be put off for ever. */
@@ -289,7 +263,7 @@ export class Announcer {
   /** A decision has been journalled: tell the routers first, then see to what follows from it. */
   #decided(guarded: Guarded, entry: JournalEntry): void {
     if (this.#resumeDrain(guarded)) return;
-    for (const peer of this.#peers) peer.cause = entry.id;
+    for (const speaker of this.#speakers) speaker.cause = entry.id;
     this.#advertise();
     const { state } = guarded.vip.situation;
     if (state.name === "DRAINING" && state.by === "service" && guarded.drain === undefined)
@@ -313,12 +287,13 @@ export class Announcer {
       const advertisement = advertisementFor(vip.prefix, wish(state, verdict), this.origin, vip.loadMark);
       return advertisement === undefined ? [] : [advertisement];
     });
-    for (const peer of this.#peers) peer.advertise(advertisements);
+    for (const speaker of this.#speakers) speaker.set(advertisements);
   }
 
   async #checkAddresses(): Promise<void> {
     for (const { vip } of this.#vips) {
-      vip.addressChecked(await this.#options.addressIsLocal(vip.prefix.address));
+      const { address } = vip.prefix;
+      vip.addressChecked(this.kernel?.hasAddress(address) ?? (await this.#options.addressIsLocal(address)));
     }
   }
 

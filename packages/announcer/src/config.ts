@@ -5,7 +5,6 @@ import {
   ConfigError,
   duration,
   hostPort,
-  ipAddress,
   prefix,
   routerId,
   section,
@@ -14,28 +13,17 @@ import {
 } from "@stitch/config";
 import { DRAIN_LIMIT } from "@stitch/health";
 import { z } from "zod";
+import { peerContradictions, peerSection } from "./config/peer.ts";
 import { leasesIn } from "./check/describe.ts";
 import { checkSection } from "./config/checks.ts";
 import { dampingSection } from "./config/damping.ts";
 import { siblingsSetting, trafficSection } from "./config/evidence.ts";
 import { hostOf } from "./config/targets.ts";
 
-/** RFC 4271 allows 3 s; less is noise. */
-const SHORTEST_HOLD: Duration = seconds(3);
+export type { PeerConfig } from "./config/peer.ts";
 
 /** A stopping service serves until DRAIN_LIMIT; the withdrawal must have left before, the guard's rounds included. */
 const LONGEST_DRAIN: Duration = milliseconds(DRAIN_LIMIT - 5_000);
-
-const peerSection = section({
-  address: ipAddress(),
-  /** TCP port of the peer. */
-  port: z.number().int().min(1).max(65_535).default(179),
-  asn: asNumber(),
-  holdTime: duration({ min: SHORTEST_HOLD, max: seconds(65_535) }).default(seconds(9)),
-  /** Source address of the session; also the next hop unless `nextHop` is set. */
-  localAddress: ipAddress().optional(),
-  nextHop: ipAddress().optional(),
-});
 
 const vipSection = section({
   prefix: prefix(),
@@ -64,6 +52,16 @@ const drainSection = section({
   max: duration().default(seconds(60)),
 });
 
+/** 0 to 4 have meanings of their own in the kernel (RTPROT_STATIC is 4), and a daemon's number would hide our routes. */
+const PROTOCOLS = { least: 5, most: 255 } as const;
+
+const kernelSection = section({
+  /** Routing protocol number of our routes in the kernel's main table. */
+  protocol: z.number().int().min(PROTOCOLS.least).max(PROTOCOLS.most).default(199),
+  /** Silence of the announcer after which its watchdog takes the routes away. */
+  watchdog: duration({ min: seconds(1), max: seconds(60) }).default(seconds(3)),
+});
+
 export const announcerSection = section({
   asn: asNumber(),
   routerId: routerId(),
@@ -74,13 +72,15 @@ export const announcerSection = section({
   /** Where siblings may ask whether this site announces a VIP; nowhere without it. */
   health: hostPort().optional(),
   drain: drainSection.prefault({}),
-  peers: z.array(peerSection).min(1).max(16),
+  peers: z.array(peerSection).max(16).default([]),
+  /** Announces by routes in the kernel, for FRR or BIRD on this machine, besides or instead of `peers`. */
+  kernel: kernelSection.optional(),
   vips: z.array(vipSection).min(1).max(64),
 });
 
 export type AnnouncerConfig = z.infer<typeof announcerSection>;
 export type VipConfig = AnnouncerConfig["vips"][number];
-export type PeerConfig = AnnouncerConfig["peers"][number];
+export type KernelConfig = NonNullable<AnnouncerConfig["kernel"]>;
 
 /** The announcer's part of site.yaml, with what only several settings together can show. Throws ConfigError. */
 export function announcerConfig(document: SiteDocument): AnnouncerConfig {
@@ -97,6 +97,9 @@ function crossCheck(document: SiteDocument, config: AnnouncerConfig): Problem[] 
   const at: Complain = (path, message) => void problems.push(document.problemAt(["announcer", ...path], message));
   for (const i of config.vips.keys()) checkVip(config, i, at);
   for (const i of config.peers.keys()) checkPeer(config, i, at);
+  if (config.peers.length === 0 && config.kernel === undefined) {
+    at(["peers"], "names no router, and there is no kernel speaker (announcer.kernel) either; announce by one of them");
+  }
   if (config.health !== undefined && isVip(config.vips, config.health.address))
     at(["health"], `${config.health.address} is a VIP; siblings must reach this very site`);
   const { time, max } = config.drain;
@@ -140,6 +143,7 @@ function checkPeer({ peers, vips }: AnnouncerConfig, i: number, at: Complain): v
   if (peers.findIndex((other) => other.address === address && other.port === port) < i) {
     at(["peers", i, "address"], "this peer is listed twice");
   }
+  for (const [setting, message] of peerContradictions(peer)) at(["peers", i, setting], message);
   if (holdTime % 1_000 !== 0) at(["peers", i, "holdTime"], "BGP counts hold time in whole seconds");
   for (const [name, own] of Object.entries({ localAddress, nextHop })) {
     if (own === undefined) continue;

@@ -1,7 +1,7 @@
 import type { Wish } from "./decision/machine.ts";
 import type { Reason } from "./decision/reasons.ts";
 import type { DecisionEntry, JournalEntry } from "./journal.ts";
-import type { AnnouncerStatus, PeerStatus, VipStatus } from "./status.ts";
+import type { AnnouncerStatus, KernelStatus, PeerStatus, VipStatus } from "./status.ts";
 
 /** Decisions that `explain` looks back on. */
 const DECISIONS_SHOWN = 8;
@@ -40,7 +40,8 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
 /** Why a VIP is, or is not, announced: the present first, then the chain of causes, newest first. */
 export function explain(vip: VipStatus, status: AnnouncerStatus, journal: readonly JournalEntry[]): string[] {
   const peers = status.peers.map((peer) => peerLine(vip, peer));
-  return [headline(vip), ...present(vip), ...peers, ...alarmLines(vip, status), ...history(vip, journal)];
+  const kernel = kernelLines(vip, status.kernel);
+  return [headline(vip), ...present(vip), ...peers, ...kernel, ...alarmLines(vip, status), ...history(vip, journal)];
 }
 
 function headline({ prefix, service, wish, state, verdict, age }: VipStatus): string {
@@ -73,7 +74,14 @@ function drainLines({ by, reason, returnsIn, detail }: NonNullable<VipStatus["dr
   return lines;
 }
 
-function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStatus): string {
+function bfdText(bfd: PeerStatus["bfd"]): string {
+  if (bfd === undefined) return "";
+  if (bfd.problem !== "") return ` BFD is not spoken: ${bfd.problem}.`;
+  const within = bfd.detectionTime === undefined ? "" : `; a silent router is noticed within ${bfd.detectionTime} ms`;
+  return ` BFD is ${bfd.state}${within}.`;
+}
+
+function peerLine(vip: VipStatus, { address, asn, announced, session, bfd }: PeerStatus): string {
   const { state, reason, detail, unsendable } = session;
   const peer = `Peer ${address} (AS ${asn})`;
   if (state !== "Established") {
@@ -81,7 +89,20 @@ function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStat
   }
   const obstacle = unsendable.find(({ prefix }) => prefix === vip.prefix);
   if (obstacle !== undefined) return `${peer} cannot be sent the route: ${obstacle.reason}.`;
-  return `${peer} ${announced.includes(vip.prefix) ? "has heard the route" : "has not heard the route"}.`;
+  return `${peer} ${announced.includes(vip.prefix) ? "has heard the route" : "has not heard the route"}.${bfdText(bfd)}`;
+}
+
+function kernelLines({ prefix }: VipStatus, kernel: KernelStatus | undefined): string[] {
+  if (kernel === undefined) return [];
+  const { protocol, announced, failure, watched, misplaced } = kernel;
+  const lines = [
+    `The kernel's main table ${announced.includes(prefix) ? "has" : "lacks"} the route (proto ${protocol}).`,
+  ];
+  if (failure !== "") lines.push(`The kernel's tables cannot be kept in step: ${failure}.`);
+  if (misplaced.includes(prefix))
+    lines.push("It is an address of an interface: routing daemons announce that always, or never, whatever we say.");
+  if (!watched) lines.push("No watchdog runs: were the announcer killed now, its routes would stay.");
+  return lines;
 }
 
 /** Those of this VIP and of the peers; not those of other VIPs. */

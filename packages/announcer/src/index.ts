@@ -1,4 +1,5 @@
-export { Announcer, type AnnouncerOptions } from "./announcer.ts";
+export { Announcer } from "./announcer.ts";
+export type { AnnouncerOptions } from "./options.ts";
 export { leasesIn } from "./check/describe.ts";
 export type { CheckObserver, RouteCheck } from "./check/observer.ts";
 export { CHECK_KINDS, type CheckConfig } from "./config/checks.ts";
@@ -8,4 +9,4 @@ export type { StateName, Verdict, Wish } from "./decision/machine.ts";
 export { Journal, type JournalEntry } from "./journal.ts";
 export { ALARMS, type AlarmCode } from "./loop/reasons.ts";
 export type { RouteSession } from "./peer.ts";
-export type { AnnouncerStatus, PeerStatus, VipStatus } from "./status.ts";
+export type { AnnouncerStatus, KernelStatus, PeerStatus, VipStatus } from "./status.ts";

@@ -1,24 +1,29 @@
 import { dirname, join } from "node:path";
-import { BgpSession, formatPrefix, TcpTransport, type Family } from "@stitch/bgp-speaker";
+import { BfdMonitor } from "@stitch/bfd";
+import { BgpSession, formatPrefix, TcpTransport, type Family, type SessionOptions } from "@stitch/bgp-speaker";
 import { seconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
-import type { SiteDocument } from "@stitch/config";
+import { ConfigError, type SiteDocument } from "@stitch/config";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
-import { Announcer, type AnnouncerOptions } from "./announcer.ts";
+import { Announcer } from "./announcer.ts";
+import type { AnnouncerOptions } from "./options.ts";
 import { addressIsLocal } from "./check/address.ts";
-import type { PollResult } from "./check/observer.ts";
-import { openCheck, probeOf } from "./check/open.ts";
-import { announcerConfig, type AnnouncerConfig, type VipConfig } from "./config.ts";
-import { ControlError, ControlSocket } from "./control.ts";
+import { openCheck } from "./check/open.ts";
+import { peerPasswords } from "./config/password.ts";
+import { announcerConfig, type AnnouncerConfig, type PeerConfig } from "./config.ts";
+import { ControlSocket } from "./control.ts";
+import { dialer } from "./dialer.ts";
 import { Evidence } from "./evidence/evidence.ts";
 import { pageOver } from "./evidence/page.ts";
 import { FlapMemory } from "./flap-memory.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
-import { ClosedLoop } from "./loop/closed-loop.ts";
 import { registerAlarmMetrics } from "./loop/metrics.ts";
-import { selfQuery } from "./loop/self-query.ts";
+import { closedLoop } from "./loop/open.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
 import { RouteHealthEndpoint } from "./route-health.ts";
 import { SavedDrains } from "./saved-drains.ts";
+import { IpCommand } from "./speaker/ip-command.ts";
+import { KernelSpeaker } from "./speaker/kernel.ts";
+import { WatchdogProcess, type WatchdogEvent } from "./speaker/watchdog/watchdog.ts";
 import { statusOf } from "./status.ts";
 
 /** A disk that hangs does not keep the announcer from ending. */
@@ -28,9 +33,42 @@ const LAST_WRITE: Duration = seconds(1);
 export async function main(document: SiteDocument): Promise<number> {
   const identity = { service: "announcer", site: document.site, instance: document.instance };
   const log = createLogger(identity);
-  const config = announcerConfig(document);
   const clock = new SystemClock();
   const stop = stopWished(clock);
+  let opened: Opened;
+  try {
+    opened = await open(document, identity, clock, log);
+  } catch (failure) {
+    if (failure instanceof ConfigError) throw failure;
+    log.fatal((failure as Error).message);
+    return UNUSABLE.has((failure as Error).name) ? EXIT.unusable : EXIT.failed;
+  }
+  opened.announcer.start();
+  log.info(opened.places, "started");
+  await stop;
+  await opened.announcer.stop();
+  await opened.close();
+  log.info("stopped");
+  return EXIT.stopped;
+}
+
+/** What a person must mend: an address or a socket that cannot be had, an option that this machine cannot set. */
+const UNUSABLE: ReadonlySet<string> = new Set(["ControlError", "BindError", "UnsettableOptionError"]);
+
+interface Opened {
+  readonly announcer: Announcer;
+  readonly places: { readonly control: string; readonly journal: string };
+  close(): Promise<void>;
+}
+
+/** Everything but the first word to a router. Rejects, with nothing left open, when something cannot be had. */
+async function open(
+  document: SiteDocument,
+  identity: HealthIdentity,
+  clock: SystemClock,
+  log: Logger,
+): Promise<Opened> {
+  const config = announcerConfig(document);
   const path = config.journal ?? join(dirname(config.control), "journal.jsonl");
   const journal = new Journal(path, clock, (failure) => log.error(`the journal cannot be written: ${failure.message}`));
   journal.onEntry((entry) => logEntry(log, entry));
@@ -38,58 +76,57 @@ export async function main(document: SiteDocument): Promise<number> {
     log.error(`the operators' drains cannot be kept: ${failure.message}`),
   );
   const flaps = flapMemory(join(dirname(path), "flaps.json"), config, clock, journal);
-  const options = announcerOptions(identity, config, clock);
-  const announcer = new Announcer({ ...options, journal, savedDrains, flaps });
-  const loop = new ClosedLoop({
-    announcer,
-    journal,
-    clock,
-    clients: (vip) => options.evidence.clients(vip),
-    query: ({ config: vip }) => queryThroughVip(vip, config, clock),
-  });
+  const kernel = kernelSpeaker(config, clock, journal);
+  const wiring = announcerOptions(identity, config, peerPasswords(document, config), clock, log);
+  const announcer = new Announcer({ ...wiring, ...kernel, journal, savedDrains, flaps });
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   registerAlarmMetrics(registry, announcer.alarms);
-  let control: ControlSocket;
-  try {
-    control = await ControlSocket.open({
-      path: config.control,
-      announcer,
-      journal,
-      status: () => statusOf(announcer, identity, clock, config.routerId),
-      metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
-    });
-  } catch (failure) {
-    log.fatal((failure as Error).message);
-    return failure instanceof ControlError ? EXIT.unusable : EXIT.failed;
-  }
-  let health: RouteHealthEndpoint | undefined;
-  try {
-    if (config.health !== undefined) health = await RouteHealthEndpoint.open(config.health, identity, announcer);
-  } catch (failure) {
-    log.fatal((failure as Error).message);
-    await control.close();
-    return EXIT.unusable;
-  }
+  const control = await ControlSocket.open({
+    path: config.control,
+    announcer,
+    journal,
+    status: () => statusOf(announcer, identity, clock, config.routerId),
+    metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+  });
+  const health = await routeHealth(config, identity, announcer, control);
+  const loop = closedLoop(announcer, wiring, journal, clock);
   loop.start();
-  announcer.start();
-  log.info({ control: config.control, journal: path }, "started");
-  await stop;
-  await announcer.stop();
-  loop.stop();
-  await health?.close();
-  await control.close();
-  const written = Promise.all([journal.written(), savedDrains.written(), flaps.written()]);
-  await Promise.race([written, new Promise<void>((late) => void clock.after("last-write", LAST_WRITE, late))]);
-  log.info("stopped");
-  return EXIT.stopped;
+  return {
+    announcer,
+    places: { control: config.control, journal: path },
+    close: async () => {
+      loop.stop();
+      await health?.close();
+      await control.close();
+      const written = Promise.all([journal.written(), savedDrains.written(), flaps.written()]);
+      await Promise.race([written, new Promise<void>((late) => void clock.after("last-write", LAST_WRITE, late))]);
+    },
+  };
+}
+
+async function routeHealth(
+  { health }: AnnouncerConfig,
+  identity: HealthIdentity,
+  announcer: Announcer,
+  control: ControlSocket,
+): Promise<RouteHealthEndpoint | undefined> {
+  if (health === undefined) return undefined;
+  try {
+    return await RouteHealthEndpoint.open(health, identity, announcer);
+  } catch (failure) {
+    await control.close();
+    throw Object.assign(failure as Error, { name: "BindError" });
+  }
 }
 
 function announcerOptions(
   identity: HealthIdentity,
   config: AnnouncerConfig,
+  passwords: readonly (string | undefined)[],
   clock: SystemClock,
-): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps"> {
+  log: Logger,
+): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps" | "kernel"> {
   const vips = new Set(config.vips.map(({ prefix }) => prefix.address));
   return {
     identity,
@@ -98,13 +135,15 @@ function announcerOptions(
     addressIsLocal,
     evidence: new Evidence(config.vips, clock, pageOver(clock)),
     openCheck: ({ check, fall }, observer) => openCheck(check, observer, { clock, random: Math.random, fall, vips }),
-    openSession: ({ address, port, asn, holdTime, localAddress }, watch, onEvent) =>
+    openBfd: (onChange) =>
+      new BfdMonitor({ clock, onChange, onFailure: (failure) => log.error({ err: failure }, "the BFD thread died") }),
+    openSession: (peer, watch, onEvent) =>
       new BgpSession({
-        peer: { address, port, asn, holdTime, ...(localAddress === undefined ? {} : { localAddress }) },
+        peer: sessionPeer(peer, passwords[config.peers.indexOf(peer)]),
         local: { asn: config.asn, routerId: config.routerId },
         families: familiesOf(config),
         clock,
-        transport: new TcpTransport(),
+        transport: new TcpTransport(dialer(clock)),
         random: Math.random,
         watch,
         onEvent,
@@ -112,14 +151,32 @@ function announcerOptions(
   };
 }
 
-function queryThroughVip(
-  { proof }: VipConfig,
-  { vips }: AnnouncerConfig,
+function sessionPeer(peer: PeerConfig, password: string | undefined): SessionOptions["peer"] {
+  const { address, port, asn, holdTime, localAddress, ttlSecurity, multihop: ttl } = peer;
+  return {
+    address,
+    port,
+    asn,
+    holdTime,
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(password === undefined ? {} : { password }),
+    ...(ttlSecurity === undefined ? {} : { ttlSecurity }),
+    ...(ttl === undefined ? {} : { ttl }),
+  };
+}
+
+function kernelSpeaker(
+  { kernel: config, vips }: AnnouncerConfig,
   clock: Clock,
-): Promise<PollResult> | undefined {
-  if (proof === undefined || !("pace" in proof)) return undefined;
-  const addresses = new Set(vips.map(({ prefix }) => prefix.address));
-  return selfQuery(probeOf(proof, { vips: addresses, clock }), proof.pace.timeout, clock);
+  journal: Journal,
+): { kernel?: KernelSpeaker } {
+  if (config === undefined) return {};
+  const { protocol, watchdog: bound } = config;
+  const prefixes = vips.map(({ prefix }) => prefix);
+  const table = new IpCommand(protocol);
+  const openWatchdog = (onEvent: (event: WatchdogEvent) => void): WatchdogProcess =>
+    new WatchdogProcess({ protocol, bound, prefixes, clock, onEvent });
+  return { kernel: new KernelSpeaker({ prefixes, table, openWatchdog, clock, journal }) };
 }
 
 function flapMemory(path: string, { vips }: AnnouncerConfig, clock: Clock, journal: Journal): FlapMemory {

@@ -5,15 +5,19 @@ import {
   type SessionEvent,
   type SessionStatus,
 } from "@stitch/bgp-speaker";
+import { formatDuration, milliseconds } from "@stitch/clock";
 import type { PeerConfig } from "./config.ts";
 import type { Journal } from "./journal.ts";
 import { isOurs, type Origin } from "./route/advertisement.ts";
+import type { Speaker } from "./speaker/speaker.ts";
 
 /** What the announcer needs of a BGP session; bgp-speaker's BgpSession is one. */
 export interface RouteSession {
   start(): void;
   set(advertisements: readonly Advertisement[]): void;
   stop(text?: string): Promise<void>;
+  /** BFD says that the path is gone: Cease/10 at once. */
+  bfdDown(): void;
   readonly status: SessionStatus;
 }
 
@@ -26,7 +30,7 @@ export interface PeerOptions {
 }
 
 /** One router: its session, what it has told of other origins, and the journal's record of both. */
-export class Peer {
+export class Peer implements Speaker {
   readonly config: PeerConfig;
   readonly #options: PeerOptions;
   readonly #session: RouteSession;
@@ -62,8 +66,12 @@ export class Peer {
     return this.#session.stop(text);
   }
 
+  bfdDown(): void {
+    this.#session.bfdDown();
+  }
+
   /** The whole wish. A configured next hop is one for its own family; the other keeps the session's address. */
-  advertise(advertisements: readonly Advertisement[]): void {
+  set(advertisements: readonly Advertisement[]): void {
     const { nextHop } = this.config;
     const family = nextHop?.includes(":") === true ? "ipv6" : "ipv4";
     this.#session.set(
@@ -83,6 +91,11 @@ export class Peer {
         const announced = event.announced.map(formatPrefix);
         const withdrawn = event.withdrawn.map(formatPrefix);
         return void journal.append({ kind: "update", peer, announced, withdrawn, cause: this.cause });
+      }
+      case "late": {
+        const [lag, hold] = [formatDuration(milliseconds(Math.round(event.lag))), formatDuration(event.holdTime)];
+        const detail = `this process was ${lag} late; at a hold time of ${hold} the router may give the session up`;
+        return void journal.append({ kind: "session", peer, from: "process", to: "late", reason: "late", detail });
       }
       case "path":
         return this.#pathChanged(formatPrefix(event.prefix), event.path);

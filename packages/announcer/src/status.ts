@@ -16,6 +16,20 @@ export interface AnnouncerStatus extends HealthIdentity {
   readonly peers: readonly PeerStatus[];
   /** What is wrong with the effect of what is announced. */
   readonly alarms: readonly Alarm[];
+  readonly kernel: KernelStatus | undefined;
+}
+
+/** The kernel speaker. */
+export interface KernelStatus {
+  readonly protocol: number;
+  /** VIPs whose route is in the kernel's main table. */
+  readonly announced: readonly string[];
+  /** Why the table cannot be read or changed; empty while it can. */
+  readonly failure: string;
+  /** A watchdog would take the routes away if the announcer died. */
+  readonly watched: boolean;
+  /** VIPs that are addresses of an interface, where they should be routes of the local table. */
+  readonly misplaced: readonly string[];
 }
 
 export interface VipStatus {
@@ -53,6 +67,17 @@ export interface PeerStatus {
   readonly asn: number;
   readonly announced: readonly string[];
   readonly session: SessionStatus;
+  /** Where the peer is watched by BFD. */
+  readonly bfd: BfdPeerStatus | undefined;
+}
+
+export interface BfdPeerStatus {
+  readonly state: string;
+  readonly reason: string | undefined;
+  /** Milliseconds in which a silent router is noticed; undefined before it is heard. */
+  readonly detectionTime: number | undefined;
+  /** Why it is not spoken at all; empty while it is. */
+  readonly problem: string;
 }
 
 export function statusOf(
@@ -72,9 +97,23 @@ export function statusOf(
       asn,
       announced: status.announced,
       session: status,
+      bfd: bfdStatus(announcer, address),
     })),
     alarms: announcer.alarms.ringing,
+    kernel: kernelStatus(announcer),
   };
+}
+
+function bfdStatus({ bfd, config }: Announcer, address: string): BfdPeerStatus | undefined {
+  if (!config.peers.some((peer) => peer.address === address && peer.bfd !== undefined)) return undefined;
+  const { state = "AdminDown", reason, detectionTime, problem } = bfd.of(address) ?? {};
+  return { state, reason, detectionTime, problem: problem?.text ?? "" };
+}
+
+function kernelStatus({ kernel, config }: Announcer): KernelStatus | undefined {
+  if (kernel === undefined || config.kernel === undefined) return undefined;
+  const { asserted: announced, failure, watched, misplaced } = kernel;
+  return { protocol: config.kernel.protocol, announced, failure, watched, misplaced };
 }
 
 function vipStatus(announcer: Announcer, vip: Vip, clock: Clock): VipStatus {

@@ -33,10 +33,34 @@ describe("the announcer's section", () => {
     expect(Object.isFrozen(config.peers[0])).toBe(true);
   });
 
+  test("needs no peer where the kernel speaker announces, which has defaults of its own", () => {
+    const text = GOOD.replace(/peers: .*/, "kernel: {}");
+    expect(announcerConfig(SiteDocument.parse(text, "site.yaml"))).toMatchObject({
+      peers: [],
+      kernel: { protocol: 199, watchdog: 3_000 },
+    });
+  });
+
   test.each([
+    [
+      "peers: [ { address: 10.1.0.1, asn: 65100 } ]",
+      "",
+      /announcer\.peers: names no router, and there is no kernel speaker/,
+    ],
+    [
+      "peers: [",
+      "kernel: { proto: 199 }\n  peers: [",
+      /announcer\.kernel: unknown setting "proto"; did you mean "protocol"/,
+    ],
+    ["peers: [", "kernel: { protocol: 2 }\n  peers: [", /announcer\.kernel\.protocol: /],
+    ["peers: [", "kernel: { watchdog: 10ms }\n  peers: [", /announcer\.kernel\.watchdog: "10ms" is not/],
     ["routerId: 10.1.0.10", "routerId: 10.10.10.53", /announcer\.routerId: "10\.10\.10\.53" is a VIP/],
     ["asn: 65101", "asn: 0", /announcer\.asn: .*autonomous system number from 1 to 4294967294/],
     ["asn: 65101", "asm: 65101", /announcer: unknown setting "asm"; did you mean "asn"\?/],
+    ["asn: 65100 }", "asn: 65100, bfd: { interval: 10ms } }", /peers\[0\]\.bfd\.interval: "10ms" is not/],
+    ["asn: 65100 }", "asn: 65100, bfd: { multiplier: 0 } }", /peers\[0\]\.bfd\.multiplier/],
+    ["asn: 65100 }", "asn: 65100, ttlSecurity: 1, multihop: 4 }", /multihop: ttlSecurity sends with TTL 255 already/],
+    ["asn: 65100 }", "asn: 65100, multihop: 4, bfd: {} }", /bfd: watches one link only/],
     ["asn: 65100 }", "asn: 65100, holdTime: 1s }", /peers\[0\]\.holdTime: "1s" is not/],
     ["10.10.10.53/32", "10.10.10.53/24", /vips\[0\]\.prefix: "10\.10\.10\.53\/24" is not a prefix/],
     ["http://127.0.0.1:8153", "https://127.0.0.1:8153", /check\.lease: .* is not the service's health address/],

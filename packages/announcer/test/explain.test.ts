@@ -56,6 +56,25 @@ describe("explain tells the cause", () => {
     expect((await after(...lines)).lines).toContainEqual(expect.stringMatching(sentence));
   });
 
+  test("of a kernel speaker whose tables cannot be changed, and of an address in the wrong place", async () => {
+    const { status } = await after(...UP);
+    const [dns] = status.vips;
+    if (dns === undefined) throw new Error("no VIP");
+    const kernel = { protocol: 199, announced: [], failure: "", watched: true, misplaced: [] };
+    const said = (changed: object): string[] => explain(dns, { ...status, kernel: { ...kernel, ...changed } }, []);
+    expect(said({ announced: [dns.prefix] })).toContain("The kernel's main table has the route (proto 199).");
+    expect(said({ failure: "ip is not installed (package iproute2)", watched: false })).toEqual(
+      expect.arrayContaining([
+        "The kernel's main table lacks the route (proto 199).",
+        "The kernel's tables cannot be kept in step: ip is not installed (package iproute2).",
+        expect.stringMatching(/^No watchdog runs/),
+      ]),
+    );
+    expect(said({ misplaced: [dns.prefix] })).toContainEqual(
+      expect.stringMatching(/^It is an address of an interface/),
+    );
+  });
+
   test("of a session that cannot carry the route", async () => {
     const { status, lines } = await after(...UP);
     expect(lines).toContain("Peer 192.0.2.101 (AS 65001) is Idle (not started).");

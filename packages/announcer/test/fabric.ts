@@ -14,6 +14,7 @@ import type { RouteSession } from "../src/peer.ts";
 import { routeHealthOf } from "../src/route-health.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
 import type { Vip } from "../src/vip.ts";
+import { FakeBfd } from "./fake-bfd.ts";
 
 export interface FabricOptions {
   readonly sites: number;
@@ -126,6 +127,7 @@ export class Fabric {
         Object.assign(site, { observer });
         return { start: () => undefined, release: () => undefined, stop: () => undefined };
       },
+      openBfd: (onChange) => new FakeBfd(onChange),
       openSession: (_peer, _watch, onEvent) => {
         Object.assign(site, { onEvent });
         return this.#session(site as Site);
@@ -160,6 +162,7 @@ announcer:
         this.#converge();
       },
       stop: () => Promise.resolve(),
+      bfdDown: () => undefined,
       status: {} as RouteSession["status"],
     };
   }

@@ -31,7 +31,7 @@ test("a next hop is given to the routes of its own family; the other keeps the s
   const origin = originOf(asn, "nyc", "nyc-1");
   const journal = new Journal(undefined, new FakeClock(), (failure) => expect.fail(failure.message));
   const peer = new Peer({ config: peerConfig, journal, origin, onPaths: () => undefined }, () => session);
-  peer.advertise(vips.flatMap(({ prefix }) => advertisementFor(prefix, "normal", origin) ?? []));
+  peer.set(vips.flatMap(({ prefix }) => advertisementFor(prefix, "normal", origin) ?? []));
   expect(heard.map(({ prefix, nextHop }) => [prefix.address, nextHop])).toEqual([
     ["10.10.10.53", undefined],
     ["fd00:10:10::53", "fd00::10"],

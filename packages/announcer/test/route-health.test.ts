@@ -24,10 +24,6 @@ function base(): string {
   return `http://127.0.0.1:${endpoint?.port}`;
 }
 
-function ask(prefix: string, from: URL): Siblings {
-  return new Siblings(prefix, [from], clock, pageOver(clock));
-}
-
 async function play(scenario: Scenario, ...lines: string[]): Promise<void> {
   for (const line of lines) await scenario.run(line);
 }
@@ -59,10 +55,13 @@ test("is what a sibling asks, and the sibling believes nothing else", async () =
   const scenario = new Scenario();
   await serve(scenario);
   const url = new URL("/route/dns", base());
-  const siblings = ask("10.10.10.53/32", url);
+  const siblings = new Siblings("10.10.10.53/32", [url], clock, pageOver(clock));
   await play(scenario, "peer 1 up", "report dns serving pass", "renew dns 3");
   await expect.poll(() => siblings.announcing, { timeout: 10_000 }).toBe(url.host);
-  const others = [ask("10.10.10.54/32", url), ask("10.10.10.53/32", new URL("/status", base()))];
+  const others = [
+    new Siblings("10.10.10.54/32", [url], clock, pageOver(clock)),
+    new Siblings("10.10.10.53/32", [new URL("/status", base())], clock, pageOver(clock)),
+  ];
   for (const other of others) expect(other.announcing).toBeUndefined();
   await play(scenario, "drain dns");
   await expect.poll(() => siblings.announcing, { timeout: 10_000 }).toBeUndefined();

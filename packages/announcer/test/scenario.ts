@@ -1,4 +1,4 @@
-import { GRACEFUL_SHUTDOWN, type Advertisement, type SessionEvent } from "@stitch/bgp-speaker";
+import { GRACEFUL_SHUTDOWN, pathOrigin, type Advertisement, type SessionEvent } from "@stitch/bgp-speaker";
 import { elapsed, milliseconds, seconds, type Duration, type Instant } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { SiteDocument } from "@stitch/config";
@@ -13,6 +13,7 @@ import { FlapMemory } from "../src/flap-memory.ts";
 import { Journal } from "../src/journal.ts";
 import type { RouteSession } from "../src/peer.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
+import { FakeBfd } from "./fake-bfd.ts";
 
 const SITE = `site: nyc
 instance: nyc-1
@@ -33,7 +34,15 @@ announcer:
     - { prefix: 10.10.20.1/32, service: web, check: { http: "http://127.0.0.1:9000/health", load: /load } }
 `;
 
-const SESSION_STATUS = { state: "Idle", reason: undefined, detail: "", announced: [], unsendable: [] };
+const NO_LAG = { last: 0, worst: 0 };
+const SESSION_STATUS = {
+  state: "Idle",
+  reason: undefined,
+  detail: "",
+  announced: [],
+  unsendable: [],
+  lag: NO_LAG,
+};
 
 /** An announcer with fake sessions and fake checks, driven by the words of a scenario file. */
 export class Scenario {
@@ -83,6 +92,7 @@ export class Scenario {
           stop: () => undefined,
         };
       },
+      openBfd: (onChange) => new FakeBfd(onChange),
       openSession: (_peer, _watch, onEvent) => this.#fakeSession(onEvent),
     });
     announcer.start();
@@ -230,6 +240,7 @@ export class Scenario {
         this.#told[n]?.push(advertisements);
       },
       stop: () => Promise.resolve(),
+      bfdDown: () => undefined,
       status: SESSION_STATUS as unknown as RouteSession["status"],
     };
   }
@@ -244,12 +255,16 @@ export class Scenario {
     const { prefix } = this.#vip(service);
     const { instance } = this.#announcer.origin;
     const marks = { echo: [instance], sibling: [{ ...instance, local2: instance.local2 ^ 1 }] };
+    const asPath = [65_001, kind.endsWith("echo") || kind === "sibling" ? 65_101 : 65_102];
+    const largeCommunities = kind === "echo" || kind === "sibling" ? marks[kind] : [];
     const path = {
       prefix,
-      asPath: [65_001, kind.endsWith("echo") || kind === "sibling" ? 65_101 : 65_102],
+      asPath,
       nextHop: "192.0.2.101",
       communities: kind === "leaving" ? [GRACEFUL_SHUTDOWN] : [],
-      largeCommunities: kind === "echo" || kind === "sibling" ? marks[kind] : [],
+      extendedCommunities: [],
+      largeCommunities,
+      origin: pathOrigin({ asPath, largeCommunities }, 65_101, instance),
     };
     this.#events[n - 1]?.({ kind: "path", prefix, path: kind === "gone" ? undefined : path });
   }

@@ -23,9 +23,13 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
   counter("stitch_dns_upstream_unreachable_total", "Refused by the network", "unreachable");
   counter("stitch_dns_upstream_useless_total", "SERVFAIL, REFUSED, referrals", "useless");
   counter("stitch_dns_upstream_ignored_total", "Datagrams that were not the answer: echoes, forgeries", "ignored");
+  counter("stitch_dns_upstream_near_misses_total", "Questions whose UDP was given up for forgeries", "nearMisses");
+  counter("stitch_dns_upstream_case_changed_total", "Answers in another case than the question's", "caseChanged");
   counter("stitch_dns_coalesced_total", "Queries that joined one on its way", "coalesced");
   gauge("stitch_dns_tcp_connections", "Open TCP connections", "tcpConnections");
   counter("stitch_dns_tcp_refused_total", "TCP connections over a limit", "tcpRefused");
   counter("stitch_dns_send_failures_total", "Replies that the system did not take", "sendFailures");
+  counter("stitch_dns_batches_total", "Times that datagrams were taken from the kernel", "batches");
+  counter("stitch_dns_full_batches_total", "Of these, with as many as one call may bring", "fullBatches");
   counter("stitch_dns_kernel_drops_total", "Datagrams that the kernel dropped", "kernelDrops");
 }

@@ -1,10 +1,24 @@
 import { milliseconds, seconds, SystemClock } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { describe, expect, test, vi } from "vitest";
+import type { Packet } from "dns-packet";
 import { SelfProbe } from "../src/self-probe.ts";
 import { respond } from "./fake-upstream.ts";
 import { dataOf, decoded, queryFor } from "./fixtures.ts";
+import { lowerByte } from "../src/wire/name.ts";
 import { passing, rig, upstream } from "./rig.ts";
+
+const FORGED = { answers: [{ type: "A", name: "x", ttl: 9, data: "203.0.113.1" }] } as const satisfies Partial<Packet>;
+
+function withId(message: Buffer, id: number): Buffer {
+  message.writeUInt16BE(id & 0xffff, 0);
+  return message;
+}
+
+/** As a server answers that keeps all names in lower case. */
+function lower(query: Buffer): Buffer {
+  return respond(Buffer.from(query.map((byte) => lowerByte(byte))));
+}
 
 describe("forwarding", () => {
   test("asks once, answers, and answers the next from the cache", async () => {
@@ -13,7 +27,7 @@ describe("forwarding", () => {
     expect(dataOf(await ask(queryFor("wWw.example")))).toEqual(["192.0.2.7"]);
     expect(dataOf(await ask(queryFor("www.example", { edns: {} })))).toEqual(["192.0.2.7"]);
     expect(fake.queries.length).toBe(1);
-    expect(decoded(fake.queries[0] ?? new Uint8Array()).questions?.[0]?.name).toBe("www.example");
+    expect(decoded(fake.queries[0] ?? new Uint8Array()).questions?.[0]?.name).toMatch(/^www\.example$/i);
     expect([count("forwarded"), count("cached")]).toEqual([1, 1]);
   });
 
@@ -40,21 +54,62 @@ describe("forwarding", () => {
     expect(fake.queries.length).toBe(1);
   });
 
-  test("ignores a wrong id, a wrong question and garbage, and takes the right answer after them", async () => {
+  test.each<[string, (query: Buffer) => Buffer]>([
+    ["a wrong id", (query) => withId(respond(query, FORGED), query.readUInt16BE(0) ^ 1)],
+    ["another question", (query) => respond(query, { questions: [{ type: "A", name: "other.example" }] })],
+    ["garbage", () => Buffer.from("garbage")],
+    ["the question itself", (query) => query],
+  ])("ignores %s, and takes the right answer after it", async (_what, wrong) => {
     const fake = await upstream({
       udp: (query, send) => {
-        const forged = respond(query, { answers: [{ type: "A", name: "x", ttl: 9, data: "203.0.113.1" }] });
-        forged.writeUInt16BE(query.readUInt16BE(0) ^ 1, 0);
-        send(forged);
-        send(respond(query, { questions: [{ type: "A", name: "other.example" }] }));
-        send(Buffer.from("garbage"));
-        send(query);
+        send(wrong(query));
+        send(wrong(query));
         send(respond(query));
       },
     });
     const { ask, server } = await rig([fake]);
     expect(dataOf(await ask(queryFor("www.example")))).toEqual(["192.0.2.7"]);
-    expect(server.forwarder.counters.ignored).toBe(4);
+    expect(server.forwarder.counters).toMatchObject({ ignored: 2, overTcp: 0 });
+  });
+
+  test("gives up UDP for a question when somebody guesses, and asks over TCP", async () => {
+    const fake = await upstream({
+      udp: (query, send) => {
+        for (let i = 1; i <= 3; i += 1) send(withId(respond(query, FORGED), query.readUInt16BE(0) ^ i));
+        send(respond(query, FORGED)); // the guess that hits comes too late
+      },
+      tcp: respond,
+    });
+    const { ask, server } = await rig([fake]);
+    expect(dataOf(await ask(queryFor("www.example")))).toEqual(["192.0.2.7"]);
+    expect(fake.tcpQueries).toBe(1);
+    expect(server.forwarder.counters).toMatchObject({ ignored: 3, nearMisses: 1 });
+  });
+
+  test("asks in a case drawn by chance, and the client sees its own", async () => {
+    const fake = await upstream({ udp: (query, send) => send(respond(query)) });
+    const { ask } = await rig([fake]);
+    const names = Array.from({ length: 8 }, (_, i) => `a-name-with-many-letters-${i}.example`);
+    for (const name of names) {
+      const reply = decoded(await ask(queryFor(name)));
+      expect([reply.questions?.[0]?.name, reply.answers?.[0]?.name]).toEqual([name, name]);
+    }
+    const asked = fake.queries.map((query) => decoded(query).questions?.[0]?.name ?? "");
+    expect(asked.map((text) => text.toLowerCase())).toEqual(names);
+    expect(asked.filter((text) => /[A-Z]/.test(text) && /[a-z]/.test(text))).toHaveLength(8);
+  });
+
+  test("an upstream that does not keep the case is asked over TCP once, and in lower case from then on", async () => {
+    const fake = await upstream({
+      udp: (query, send) => send(withId(lower(query), query.readUInt16BE(0))),
+      tcp: respond,
+    });
+    const { ask, server } = await rig([fake]);
+    for (let i = 0; i < 4; i += 1) {
+      expect(dataOf(await ask(queryFor(`another-long-name-${i}.example`)))).toEqual(["192.0.2.7"]);
+    }
+    expect(fake.tcpQueries).toBe(1);
+    expect(server.forwarder.counters).toMatchObject({ caseChanged: 1, overTcp: 1 });
   });
 
   test("asks again over TCP when the answer was truncated or cannot be read", async () => {

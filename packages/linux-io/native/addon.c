@@ -22,6 +22,7 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "setCloseSocket", set_close_socket);
   export_function(env, exports, "setClose", set_close);
   export_function(env, exports, "tcpConnect", tcp_connect);
+  export_function(env, exports, "tcpTake", tcp_take);
   export_function(env, exports, "tcpState", tcp_state);
   export_function(env, exports, "tcpClose", tcp_close);
   export_function(env, exports, "clockTime", clock_time);

@@ -1,6 +1,6 @@
 #include "arguments.h"
 
-#include <string.h>
+#include <stdio.h>
 #include <uv.h>
 
 struct arguments arguments_of(napi_env env, napi_callback_info info) {
@@ -24,24 +24,27 @@ int32_t argument_int(struct arguments *call, size_t i) {
   return value;
 }
 
-static struct view view_of(struct arguments *call, napi_value value, napi_typedarray_type wanted) {
+static bool is_same(struct arguments *call, napi_value one, napi_value other) {
+  bool same = false;
+  return napi_strict_equals(call->env, one, other, &same) == napi_ok && same;
+}
+
+/* Of an array of type `wanted`, in the buffer `within` where that is not NULL. */
+static struct view view_of(struct arguments *call, napi_value value, napi_typedarray_type wanted, napi_value within) {
   struct view view = {NULL, 0};
   napi_typedarray_type type = napi_int8_array;
+  napi_value buffer = NULL;
   if (!call->ok) return view;
-  if (napi_get_typedarray_info(call->env, value, &type, &view.length, &view.data, NULL, NULL) != napi_ok || type != wanted) {
+  if (napi_get_typedarray_info(call->env, value, &type, &view.length, &view.data, &buffer, NULL) != napi_ok ||
+      type != wanted || (within != NULL && !is_same(call, buffer, within)))
     call->ok = false;
-    view.length = 0;
-  }
+  if (!call->ok || view.length == 0) view = (struct view){NULL, 0}; /* detached: a pointer near 0 */
   return view;
 }
 
-struct view argument_bytes(struct arguments *call, size_t i) {
-  struct view view = {NULL, 0};
-  if (i >= call->count) {
-    call->ok = false;
-    return view;
-  }
-  return view_of(call, call->values[i], napi_uint8_array);
+struct view argument_array(struct arguments *call, size_t i, napi_typedarray_type type) {
+  if (i >= call->count) call->ok = false;
+  return call->ok ? view_of(call, call->values[i], type, NULL) : (struct view){NULL, 0};
 }
 
 napi_value property(struct arguments *call, napi_value object, const char *name) {
@@ -65,7 +68,11 @@ bool property_bool(struct arguments *call, napi_value object, const char *name) 
 }
 
 struct view property_view(struct arguments *call, napi_value object, const char *name, napi_typedarray_type type) {
-  return view_of(call, property(call, object, name), type);
+  return view_of(call, property(call, object, name), type, NULL);
+}
+
+struct view property_view_in(struct arguments *call, napi_value object, const char *name, napi_typedarray_type type, napi_value buffer) {
+  return view_of(call, property(call, object, name), type, buffer);
 }
 
 napi_value throw_misuse(napi_env env, const char *what) {
@@ -79,15 +86,12 @@ static void set_text(napi_env env, napi_value object, const char *name, const ch
 }
 
 napi_value errno_error(napi_env env, int number, const char *syscall) {
-  const char *code = uv_err_name(-number);
-  char text[128];
-  napi_value message, error = NULL;
-  strncpy(text, syscall, 48);
-  text[48] = '\0';
-  strcat(text, " ");
-  strncat(text, code, 32);
+  char code[32], text[128];
+  napi_value message = NULL, error = NULL;
+  uv_err_name_r(-number, code, sizeof code);
+  snprintf(text, sizeof text, "%s %s", syscall, code);
   napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message);
-  napi_create_error(env, NULL, message, &error);
+  if (napi_create_error(env, NULL, message, &error) != napi_ok) return NULL;
   set_text(env, error, "code", code);
   set_text(env, error, "syscall", syscall);
   napi_set_named_property(env, error, "errno", int_value(env, -number));
@@ -95,7 +99,8 @@ napi_value errno_error(napi_env env, int number, const char *syscall) {
 }
 
 napi_value throw_errno(napi_env env, int number, const char *syscall) {
-  napi_throw(env, errno_error(env, number, syscall));
+  const napi_value error = errno_error(env, number, syscall);
+  if (error != NULL) napi_throw(env, error);
   return NULL;
 }
 

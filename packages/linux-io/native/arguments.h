@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Products of two 32-bit numbers are compared with sizes of arrays. */
+_Static_assert(sizeof(size_t) >= 8, "for 64-bit systems");
+
 #define MOST_ARGUMENTS 8
 
 /* The arguments of one call; `ok` turns false at the first one that is not what it should be. */
@@ -27,12 +30,14 @@ struct arguments arguments_of(napi_env env, napi_callback_info info);
 /* The native object behind argument `i`, made by napi_create_external. */
 void *argument_external(struct arguments *call, size_t i);
 int32_t argument_int(struct arguments *call, size_t i);
-struct view argument_bytes(struct arguments *call, size_t i);
+struct view argument_array(struct arguments *call, size_t i, napi_typedarray_type type);
 
 int32_t property_int(struct arguments *call, napi_value object, const char *name);
 bool property_bool(struct arguments *call, napi_value object, const char *name);
 napi_value property(struct arguments *call, napi_value object, const char *name);
 struct view property_view(struct arguments *call, napi_value object, const char *name, napi_typedarray_type type);
+/* The same, of an array that must lie in `buffer`. */
+struct view property_view_in(struct arguments *call, napi_value object, const char *name, napi_typedarray_type type, napi_value buffer);
 
 /* Throws a TypeError: the TypeScript face passed something wrong, which is a defect of ours. */
 napi_value throw_misuse(napi_env env, const char *what);

@@ -11,17 +11,12 @@
 napi_value clock_time(napi_env env, napi_callback_info info) {
   struct arguments call = arguments_of(env, info);
   const int32_t id = argument_int(&call, 0);
+  const struct view into = argument_array(&call, 1, napi_float64_array);
   struct timespec now;
-  napi_typedarray_type type;
-  size_t length;
-  void *data;
-  if (!call.ok || call.count < 2 ||
-      napi_get_typedarray_info(env, call.values[1], &type, &length, &data, NULL, NULL) != napi_ok ||
-      type != napi_float64_array || length < 2)
-    return throw_misuse(env, "clockTime(id, Float64Array of 2)");
+  if (!call.ok || into.length < 2) return throw_misuse(env, "clockTime(id, Float64Array of 2)");
   if (clock_gettime(id == 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC, &now) != 0) return throw_errno(env, errno, "clock_gettime");
-  ((double *)data)[0] = (double)now.tv_sec;
-  ((double *)data)[1] = (double)now.tv_nsec;
+  ((double *)into.data)[0] = (double)now.tv_sec;
+  ((double *)into.data)[1] = (double)now.tv_nsec;
   return undefined_value(env);
 }
 
@@ -33,7 +28,7 @@ static void put(napi_env env, napi_value object, const char *name, int64_t value
 napi_value kernel_clock(napi_env env, napi_callback_info info) {
   (void)info;
   struct timex state = {.modes = 0};
-  napi_value result;
+  napi_value result = NULL;
   const int answer = adjtimex(&state);
   if (answer < 0) return throw_errno(env, errno, "adjtimex");
   napi_create_object(env, &result);

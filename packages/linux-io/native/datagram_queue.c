@@ -33,7 +33,10 @@ bool queue_add(struct datagram_queue *queue, const struct msghdr *message) {
 void queue_drop_first(struct datagram_queue *queue) {
   struct waiting *entry = queue->first;
   queue->first = entry->next;
-  if (queue->first == NULL) queue->last = NULL;
+  if (queue->first == NULL) {
+    queue->last = NULL;
+    queue->refusals = 0;
+  }
   queue->bytes -= entry->cost;
   free(entry);
 }

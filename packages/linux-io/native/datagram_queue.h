@@ -1,4 +1,4 @@
-/* Datagrams that the kernel had no room for, copied, bounded in bytes and in attempts. */
+/* Datagrams that the kernel had no room for, copied, bounded in bytes and in time. */
 #ifndef STITCH_DATAGRAM_QUEUE_H
 #define STITCH_DATAGRAM_QUEUE_H
 
@@ -9,13 +9,15 @@
 
 /* A flood that outruns sending costs this much memory, no more; what finds no room is a failed send. */
 #define MOST_QUEUED_BYTES (4u * 1024 * 1024)
-/* ENOBUFS comes from a queue below the socket, which tells nobody when it has room: so many tries, 2 ms apart. */
-#define MOST_ATTEMPTS 64
+/*
+ * ENOBUFS comes from a queue below the socket, which tells nobody when it has room: so many tries in a row, 2 ms apart.
+ * Then what is refused is given up, until something passes: 4 MiB of answers must not wait 0.1 s each.
+ */
+#define MOST_REFUSALS 64
 
 struct waiting {
   struct waiting *next;
   size_t cost;
-  unsigned attempts;
   struct msghdr header;
   struct iovec part;
   /* name, control and payload follow */
@@ -26,6 +28,7 @@ struct datagram_queue {
   struct waiting *first;
   struct waiting *last;
   size_t bytes;
+  unsigned refusals; /* in a row */
 };
 
 /* Copies the message; false when there is no room. */

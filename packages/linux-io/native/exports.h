@@ -17,6 +17,7 @@ napi_value set_close_socket(napi_env env, napi_callback_info info);
 napi_value set_close(napi_env env, napi_callback_info info);
 
 napi_value tcp_connect(napi_env env, napi_callback_info info);
+napi_value tcp_take(napi_env env, napi_callback_info info);
 napi_value tcp_state(napi_env env, napi_callback_info info);
 napi_value tcp_close(napi_env env, napi_callback_info info);
 

@@ -4,17 +4,18 @@
 #include <string.h>
 #include <time.h>
 
-bool arrivals_from(struct arguments *call, napi_value object, struct arrivals *into) {
+bool arrivals_from(struct arguments *call, napi_value object, struct arrivals *into, napi_value *buffer) {
+  const napi_value whole = *buffer = property(call, object, "buffer");
   const int32_t capacity = property_int(call, object, "capacity");
   const int32_t slot_size = property_int(call, object, "slotSize");
-  const struct view bytes = property_view(call, object, "bytes", napi_uint8_array);
-  const struct view lengths = property_view(call, object, "lengths", napi_int32_array);
-  const struct view flags = property_view(call, object, "flags", napi_uint8_array);
-  const struct view peers = property_view(call, object, "peers", napi_uint8_array);
-  const struct view locals = property_view(call, object, "locals", napi_uint8_array);
-  const struct view hops = property_view(call, object, "hopLimits", napi_uint8_array);
-  const struct view seconds = property_view(call, object, "receivedSeconds", napi_uint32_array);
-  const struct view nanoseconds = property_view(call, object, "receivedNanoseconds", napi_uint32_array);
+  const struct view bytes = property_view_in(call, object, "bytes", napi_uint8_array, whole);
+  const struct view lengths = property_view_in(call, object, "lengths", napi_int32_array, whole);
+  const struct view flags = property_view_in(call, object, "flags", napi_uint8_array, whole);
+  const struct view peers = property_view_in(call, object, "peers", napi_uint8_array, whole);
+  const struct view locals = property_view_in(call, object, "locals", napi_uint8_array, whole);
+  const struct view hops = property_view_in(call, object, "hopLimits", napi_uint8_array, whole);
+  const struct view seconds = property_view_in(call, object, "receivedSeconds", napi_uint32_array, whole);
+  const struct view nanoseconds = property_view_in(call, object, "receivedNanoseconds", napi_uint32_array, whole);
   if (!call->ok || capacity <= 0 || slot_size <= 0) return call->ok = false;
   const size_t n = (size_t)capacity;
   if (bytes.length < n * (size_t)slot_size || lengths.length < n || flags.length < n || hops.length < n ||
@@ -81,6 +82,8 @@ static void stamp_now(const struct arrivals *arrivals, uint32_t i) {
 static void read_control(struct msghdr *header, const struct arrivals *arrivals, uint32_t i, struct wanted wanted, uint16_t port) {
   uint8_t *local = arrivals->locals + (size_t)i * ENDPOINT_BYTES;
   bool stamped = false;
+  if (wanted.local) memset(local, 0, ENDPOINT_BYTES); /* not what the slot had before, should the kernel say nothing */
+  arrivals->hop_limits[i] = 0;
   for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL; part = CMSG_NXTHDR(header, part)) {
     if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
       struct timespec time;
@@ -113,6 +116,6 @@ bool arrival_translate(const struct receiver *receiver, const struct arrivals *a
   arrivals->lengths[i] = (int32_t)receiver->messages[i].msg_len;
   arrivals->flags[i] = cut ? ARRIVAL_TRUNCATED : 0;
   record_from_address(&receiver->names[i], arrivals->peers + (size_t)i * ENDPOINT_BYTES);
-  if (header->msg_controllen > 0 || wanted.time) read_control(header, arrivals, i, wanted, port);
+  if (header->msg_controllen > 0 || wanted.time || wanted.local) read_control(header, arrivals, i, wanted, port);
   return cut;
 }

@@ -39,8 +39,11 @@ struct receiver {
   uint8_t *control;
 };
 
-/* Reads the arrays out of a JavaScript object; false, with `call->ok` off, when they do not fit together. */
-bool arrivals_from(struct arguments *call, napi_value object, struct arrivals *into);
+/*
+ * Reads the arrays out of a JavaScript object; false, with `call->ok` off, when they do not fit together or do not lie in
+ * its `buffer`, which is given back for watching.
+ */
+bool arrivals_from(struct arguments *call, napi_value object, struct arrivals *into, napi_value *buffer);
 bool receiver_allocate(struct receiver *receiver, const struct arrivals *arrivals);
 void receiver_free(struct receiver *receiver);
 /* Makes slots [from, to) ready for the kernel; it wrote lengths into them last time. */

@@ -10,6 +10,11 @@
  */
 static const struct timespec STAMPING_BEGINS = {.tv_nsec = 20 * 1000 * 1000};
 
+static void wait_for_stamping(void) {
+  struct timespec left = STAMPING_BEGINS;
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+}
+
 bool set_int(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
@@ -65,6 +70,6 @@ int datagram_socket(const struct datagram_options *options, const char **call) {
   if (bind(fd, &options->local.any, options->local_length) != 0) return failed(fd, call, "bind");
   if (options->peer.any.sa_family != AF_UNSPEC && connect(fd, &options->peer.any, options->peer_length) != 0)
     return failed(fd, call, "connect");
-  if (options->receive_time) nanosleep(&STAMPING_BEGINS, NULL);
+  if (options->receive_time) wait_for_stamping();
   return fd;
 }

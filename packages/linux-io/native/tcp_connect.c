@@ -13,17 +13,13 @@
 #include "arguments.h"
 #include "endpoint.h"
 #include "exports.h"
+#include "lifetime.h"
 #include "socket_options.h"
 
 struct attempt {
-  napi_env env;
-  napi_async_context context;
-  napi_async_cleanup_hook_handle cleanup;
-  napi_ref self;
-  napi_ref done;
+  struct lifetime life;
   uv_poll_t poll;
-  int fd;
-  bool open, ending, finalized;
+  int fd; /* -1: closed, or taken */
 };
 
 struct tcp_options {
@@ -33,67 +29,37 @@ struct tcp_options {
   int32_t hop_limit, least_hop_limit, traffic_class, user_timeout;
 };
 
-static void finalize(napi_env env, void *data, void *hint) {
-  (void)env;
-  (void)hint;
-  struct attempt *attempt = data;
-  attempt->finalized = true;
-  if (!attempt->open) free(attempt);
+static void release(void *owner) {
+  free(owner);
 }
 
-static void on_closed(uv_handle_t *handle) {
-  struct attempt *attempt = handle->data;
-  attempt->open = false;
-  if (!attempt->ending) {
-    napi_delete_reference(attempt->env, attempt->done);
-    napi_async_destroy(attempt->env, attempt->context);
-    napi_delete_reference(attempt->env, attempt->self);
-  }
-  napi_remove_async_cleanup_hook(attempt->cleanup);
-  if (attempt->finalized) free(attempt);
-}
-
-/* Ends the attempt; the descriptor is closed unless it was handed over. */
-static void end(struct attempt *attempt, bool keep) {
-  if (attempt->fd < 0 && !uv_is_active((uv_handle_t *)&attempt->poll)) return;
-  uv_poll_stop(&attempt->poll);
-  if (!uv_is_closing((uv_handle_t *)&attempt->poll)) uv_close((uv_handle_t *)&attempt->poll, on_closed);
-  if (!keep && attempt->fd >= 0) close(attempt->fd);
+static void close_descriptor(struct attempt *attempt) {
+  if (attempt->fd >= 0) close(attempt->fd);
   attempt->fd = -1;
 }
 
-static void on_environment_end(napi_async_cleanup_hook_handle handle, void *data) {
-  (void)handle;
-  struct attempt *attempt = data;
-  attempt->ending = true;
-  end(attempt, false);
+/* libuv lets go of the descriptor here, before anybody closes it or watches it in its own way. */
+static void stop_watching(struct attempt *attempt) {
+  if (!uv_is_closing((uv_handle_t *)&attempt->poll)) uv_poll_stop(&attempt->poll);
+  lifetime_close(attempt, (uv_handle_t *)&attempt->poll);
 }
 
-/* done(error, descriptor) */
-static void report(struct attempt *attempt, int number, int fd) {
-  napi_handle_scope scope;
-  napi_value function, receiver, arguments[2];
-  napi_open_handle_scope(attempt->env, &scope);
-  if (napi_get_reference_value(attempt->env, attempt->done, &function) == napi_ok &&
-      napi_get_global(attempt->env, &receiver) == napi_ok) {
-    napi_get_null(attempt->env, &arguments[0]);
-    if (number != 0) arguments[0] = errno_error(attempt->env, number, "connect");
-    arguments[1] = int_value(attempt->env, fd);
-    napi_make_callback(attempt->env, attempt->context, receiver, function, 2, arguments, NULL);
-  }
-  napi_close_handle_scope(attempt->env, scope);
+static void shut(void *owner) {
+  stop_watching(owner);
+  close_descriptor(owner);
 }
 
 static void on_writable(uv_poll_t *poll, int status, int events) {
   struct attempt *attempt = poll->data;
   int number = 0;
   socklen_t length = sizeof number;
-  const int fd = attempt->fd;
   (void)status; /* an error of the socket is in SO_ERROR */
   (void)events;
-  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &length) != 0) number = errno;
-  end(attempt, number == 0);
-  report(attempt, number, number == 0 ? fd : -1);
+  if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &number, &length) != 0) number = errno;
+  stop_watching(attempt);
+  if (number != 0) close_descriptor(attempt);
+  lifetime_call_errno(attempt, number, "connect");
+  close_descriptor(attempt); /* not taken: the thread is being terminated, or `done` has failed */
 }
 
 static bool set_password(int fd, const struct tcp_options *options) {
@@ -151,45 +117,62 @@ static bool read_options(struct arguments *call, napi_value object, struct tcp_o
          address_from_record(local.data, options->peer.any.sa_family, &options->local, &options->local_length);
 }
 
-/* tcpConnect(options, done): begins to connect; throws when it cannot begin, else done(error | null, descriptor). */
+/* 0, or an errno and the system call that failed. */
+static int start(struct attempt *attempt, uv_loop_t *loop, const struct tcp_options *options, const char **failing) {
+  attempt->fd = begin(options, failing);
+  if (attempt->fd < 0) return errno;
+  const int status = uv_poll_init(loop, &attempt->poll, attempt->fd);
+  if (status == 0) {
+    lifetime_add(attempt, (uv_handle_t *)&attempt->poll);
+    uv_poll_start(&attempt->poll, UV_WRITABLE, on_writable);
+    return 0;
+  }
+  close_descriptor(attempt);
+  *failing = "epoll_ctl";
+  return -status;
+}
+
+/*
+ * tcpConnect(options, done): begins to connect; throws when it cannot begin, else done(error | null). With null, `done`
+ * calls tcpTake before it returns.
+ */
 napi_value tcp_connect(napi_env env, napi_callback_info info) {
   struct arguments call = arguments_of(env, info);
   struct tcp_options options = {0};
-  const char *failing;
-  napi_value external, name;
-  uv_loop_t *loop;
-  if (call.count < 2 || !read_options(&call, call.values[0], &options)) return throw_misuse(env, "tcpConnect(options, done)");
+  const char *failing = "socket";
+  uv_loop_t *loop = NULL;
   struct attempt *attempt = calloc(1, sizeof *attempt);
-  if (attempt == NULL) return throw_errno(env, ENOMEM, "socket");
-  attempt->env = env;
-  attempt->fd = begin(&options, &failing);
-  if (attempt->fd < 0) {
-    const int number = errno;
-    free(attempt);
-    return throw_errno(env, number, failing);
+  if (attempt == NULL) return throw_errno(env, ENOMEM, failing);
+  attempt->fd = -1;
+  const napi_value external = lifetime_begin(env, attempt, TCP_ATTEMPT, shut, release);
+  if (external == NULL) return throw_errno(env, ENOMEM, failing);
+  if (call.count < 2 || !read_options(&call, call.values[0], &options) || napi_get_uv_event_loop(env, &loop) != napi_ok ||
+      !lifetime_hold(attempt, "stitch.connect", call.values[0], call.values[1])) {
+    lifetime_abandon(attempt);
+    return throw_misuse(env, "tcpConnect(options, done)");
   }
-  napi_create_string_utf8(env, "stitch.connect", NAPI_AUTO_LENGTH, &name);
-  if (napi_get_uv_event_loop(env, &loop) != napi_ok || napi_async_init(env, NULL, name, &attempt->context) != napi_ok ||
-      napi_create_external(env, attempt, finalize, NULL, &external) != napi_ok) {
-    close(attempt->fd);
-    free(attempt);
-    return throw_misuse(env, "this environment has no event loop");
-  }
-  napi_create_reference(env, external, 1, &attempt->self);
-  napi_create_reference(env, call.values[1], 1, &attempt->done);
-  uv_poll_init(loop, &attempt->poll, attempt->fd);
-  attempt->poll.data = attempt;
-  attempt->open = true;
-  uv_poll_start(&attempt->poll, UV_WRITABLE, on_writable);
-  napi_add_async_cleanup_hook(env, on_environment_end, attempt, &attempt->cleanup);
-  return external;
+  const int number = start(attempt, loop, &options, &failing);
+  if (number == 0) return external;
+  lifetime_abandon(attempt);
+  return throw_errno(env, number, failing);
+}
+
+/* tcpTake(attempt): the connected descriptor, the caller's from here on; -1 when there is none. */
+napi_value tcp_take(napi_env env, napi_callback_info info) {
+  struct arguments call = arguments_of(env, info);
+  struct attempt *attempt = argument_owner(&call, 0, TCP_ATTEMPT);
+  if (!call.ok) return throw_misuse(env, "tcpTake(attempt)");
+  if (!uv_is_closing((uv_handle_t *)&attempt->poll)) return int_value(env, -1); /* still under way */
+  const int fd = attempt->fd;
+  attempt->fd = -1;
+  return int_value(env, fd);
 }
 
 /* tcpClose(attempt): gives up an attempt that is still under way; done is not called. */
 napi_value tcp_close(napi_env env, napi_callback_info info) {
   struct arguments call = arguments_of(env, info);
-  struct attempt *attempt = argument_external(&call, 0);
+  struct attempt *attempt = argument_owner(&call, 0, TCP_ATTEMPT);
   if (!call.ok) return throw_misuse(env, "tcpClose(attempt)");
-  if (attempt->open && attempt->fd >= 0) end(attempt, false);
+  if (attempt->fd >= 0) shut(attempt);
   return NULL;
 }

@@ -16,7 +16,7 @@ napi_value tcp_state(napi_env env, napi_callback_info info) {
   const int32_t fd = argument_int(&call, 0);
   struct tcp_info state = {0};
   socklen_t length = sizeof state;
-  napi_value result;
+  napi_value result = NULL;
   if (!call.ok) return throw_misuse(env, "tcpState(descriptor)");
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length) != 0) return undefined_value(env);
   napi_create_object(env, &result);

@@ -135,7 +135,8 @@ export interface DatagramSocket {
   send(peer: Uint8Array, peerOffset: number, local: Uint8Array, localOffset: number, bytes: Uint8Array): void;
   /**
    * Sends datagrams [0, count) in as few system calls as it can. Returns how many are done with: sent, or counted as
-   * failures. The rest found no room in the kernel; it is the caller's to offer again.
+   * failures (all of them once the socket is closed). The rest found no room in the kernel, or would have overtaken what
+   * waits there; it is the caller's to offer again.
    */
   sendMany(outgoing: Outgoing, count: number): number;
   /** Datagrams that the kernel dropped for want of buffer; undefined where it cannot be known. */

@@ -3,8 +3,8 @@ import { constants } from "node:os";
 import { SEND_ERROR, TRUNCATED } from "./datagrams.ts";
 import { ENDPOINT_BYTES, readEndpoint, writeEndpoint, type Endpoint } from "./endpoint.ts";
 import { FailureReport } from "./failure-report.ts";
-import { SetArrivalSlab } from "./native-socket-set.ts";
 import { Places } from "./places.ts";
+import { ArrivalSlab } from "./slabs.ts";
 import type { SocketSet, SocketSetOptions } from "./socket-set.ts";
 import { withZoneName } from "./zone.ts";
 
@@ -23,7 +23,7 @@ export class DgramSocketSet implements SocketSet {
   readonly #options: SocketSetOptions;
   readonly #places: Places;
   readonly #members: (Member | undefined)[] = [];
-  readonly #arrivals: SetArrivalSlab;
+  readonly #arrivals: ArrivalSlab;
   readonly #failures: FailureReport;
   #open = 0;
   #flushDue = false;
@@ -31,8 +31,8 @@ export class DgramSocketSet implements SocketSet {
 
   constructor(options: SocketSetOptions) {
     this.#options = options;
-    this.#places = new Places(options.most);
-    this.#arrivals = new SetArrivalSlab(options.batchSize, options.slotSize);
+    this.#places = new Places(options.most, options.batchSize);
+    this.#arrivals = new ArrivalSlab(options.batchSize, options.slotSize);
     this.#failures = new FailureReport(options.clock, options.onFailure);
   }
 
@@ -66,7 +66,7 @@ export class DgramSocketSet implements SocketSet {
     if (member === undefined) return -constants.errno.EBADF;
     if (member.early === undefined) this.#transmit(place, member, Buffer.from(bytes));
     else if (member.early.length >= MOST_EARLY) return -constants.errno.ENOBUFS;
-    else member.early.push(Uint8Array.from(bytes));
+    else member.early.push(bytes.slice());
     return 0;
   }
 
@@ -126,6 +126,7 @@ export class DgramSocketSet implements SocketSet {
   }
 
   #add(place: number, slot: number): void {
+    this.#places.hold(); // until what has arrived was delivered
     this.#arrivals.sockets[slot] = place;
     this.#arrivals.count = slot + 1;
     if (this.#arrivals.count === this.#arrivals.capacity) this.#flush();
@@ -144,6 +145,7 @@ export class DgramSocketSet implements SocketSet {
       this.#failures.tell(failure);
     } finally {
       this.#arrivals.count = 0;
+      this.#places.release();
     }
   }
 

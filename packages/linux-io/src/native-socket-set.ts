@@ -4,16 +4,7 @@ import { FailureReport } from "./failure-report.ts";
 import type { Handle, Native } from "./native.ts";
 import { Places } from "./places.ts";
 import { ArrivalSlab } from "./slabs.ts";
-import type { SetArrivals, SocketSet, SocketSetOptions } from "./socket-set.ts";
-
-export class SetArrivalSlab extends ArrivalSlab implements SetArrivals {
-  readonly sockets: Int32Array;
-
-  constructor(capacity: number, slotSize: number) {
-    super(capacity, slotSize);
-    this.sockets = new Int32Array(capacity);
-  }
-}
+import type { SocketSet, SocketSetOptions } from "./socket-set.ts";
 
 /** A set on one epoll descriptor: opening costs four system calls, a wake-up gathers all that is ready. */
 export class NativeSocketSet implements SocketSet {
@@ -26,15 +17,19 @@ export class NativeSocketSet implements SocketSet {
 
   constructor(native: Native, { clock, most, slotSize, batchSize, onBatch, onFailure }: SocketSetOptions) {
     this.#native = native;
-    this.#places = new Places(most);
-    const arrivals = new SetArrivalSlab(batchSize, slotSize);
+    const places = new Places(most, batchSize);
+    this.#places = places;
+    const arrivals = new ArrivalSlab(batchSize, slotSize);
     const failures = new FailureReport(clock, onFailure);
-    this.#handle = native.setCreate({ most, arrivals, sockets: arrivals.sockets }, (count) => {
+    this.#handle = native.setCreate({ most: places.end, arrivals, sockets: arrivals.sockets }, (count) => {
       arrivals.count = count;
+      places.hold();
       try {
         onBatch(arrivals);
       } catch (failure) {
         failures.tell(failure);
+      } finally {
+        places.release();
       }
     });
   }

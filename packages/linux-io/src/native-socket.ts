@@ -16,6 +16,8 @@ const SEND_FAILURES = 5;
 const HANDLER_FAILURES = 7;
 const COUNTERS = 8;
 
+const NO_LOCAL = new Uint8Array(0);
+
 /** The batch interface on recvmmsg and sendmmsg: two system calls and one call of `onBatch` per batch. */
 export class NativeSocket implements DatagramSocket {
   readonly implementation = "native";
@@ -30,6 +32,7 @@ export class NativeSocket implements DatagramSocket {
   readonly #replies: ReplySlab;
   readonly #slots = new Float64Array(COUNTERS);
   readonly #failures: FailureReport;
+  readonly #later: LaterSlab | undefined;
   #drops = 0;
   #closing: Promise<void> | undefined;
 
@@ -52,6 +55,8 @@ export class NativeSocket implements DatagramSocket {
     this.#arrivals = new ArrivalSlab(batchSize, slotSize);
     this.#replies = new ReplySlab(batchSize, replySlotSize);
     this.counters = new CountersView(this.#slots);
+    // On a wildcard each datagram has its own local address, which `udpSendMany` does not take.
+    if (replySlotSize > 0 && !isWildcard(options.local.address)) this.#later = new LaterSlab(batchSize, replySlotSize);
     const given = this.#nativeOptions();
     this.#handle = native.udpOpen(given, (count) => this.#deliver(count));
     this.local = readEndpoint(given.local, 0) ?? options.local;
@@ -59,11 +64,21 @@ export class NativeSocket implements DatagramSocket {
     this.lacking = given.granted < options.receiveBuffer ? ["receive-buffer"] : [];
   }
 
+  /** Gathered until the event loop has turned, or a batch is full: answers from upstream come in batches too. */
   send(peer: Uint8Array, peerOffset: number, local: Uint8Array, localOffset: number, bytes: Uint8Array): void {
-    this.#native.udpSend(this.#handle, peer, peerOffset, local, localOffset, bytes);
+    const later = this.#later;
+    if (later === undefined || this.#closing !== undefined || bytes.length > later.slotSize) {
+      this.#sendLater(); // order: what was given before goes before
+      this.#native.udpSend(this.#handle, peer, peerOffset, local, localOffset, bytes);
+      return;
+    }
+    later.add(peer, peerOffset, bytes);
+    if (later.count === later.capacity) this.#sendLater();
+    else if (later.count === 1) setImmediate(() => this.#sendLater());
   }
 
   sendMany({ bytes, slotSize, lengths, peers }: Outgoing, count: number): number {
+    this.#sendLater();
     return this.#native.udpSendMany(this.#handle, bytes, slotSize, lengths, peers, count);
   }
 
@@ -76,10 +91,24 @@ export class NativeSocket implements DatagramSocket {
 
   close(): Promise<void> {
     if (this.#closing === undefined) {
+      this.#sendLater();
       this.kernelDrops();
       this.#closing = new Promise((resolve) => this.#native.udpClose(this.#handle, resolve));
     }
     return this.#closing;
+  }
+
+  /** What the kernel has no room for waits in the addon, as with a single send. */
+  #sendLater(): void {
+    const later = this.#later;
+    if (later === undefined || later.count === 0) return;
+    const { count, slotSize, bytes, lengths, peers } = later;
+    later.count = 0;
+    const done = this.#native.udpSendMany(this.#handle, bytes, slotSize, lengths, peers, count);
+    for (let i = done; i < count; i += 1) {
+      const datagram = bytes.subarray(i * slotSize, i * slotSize + (lengths[i] ?? 0));
+      this.#native.udpSend(this.#handle, peers, i * ENDPOINT_BYTES, NO_LOCAL, 0, datagram);
+    }
   }
 
   /** Called by the addon: slots [0, count) are filled, the replies' lengths are 0. Must not throw. */
@@ -100,6 +129,7 @@ export class NativeSocket implements DatagramSocket {
       local: recordOf(local, local),
       peer: peer === undefined ? new Uint8Array(ENDPOINT_BYTES) : recordOf(peer, local),
       arrivals: this.#arrivals,
+      replyBuffer: this.#replies.buffer,
       replyBytes: this.#replies.bytes,
       replyLengths: this.#replies.lengths,
       replySlotSize,
@@ -115,6 +145,33 @@ export class NativeSocket implements DatagramSocket {
       receiveLocal: isWildcard(local.address),
       granted: 0,
     };
+  }
+}
+
+/** Datagrams that were given to `send` and wait for the event loop to turn. */
+class LaterSlab implements Outgoing {
+  count = 0;
+  readonly capacity: number;
+  readonly slotSize: number;
+  readonly bytes: Uint8Array;
+  readonly lengths: Int32Array;
+  readonly peers: Uint8Array;
+
+  constructor(capacity: number, slotSize: number) {
+    this.capacity = capacity;
+    this.slotSize = slotSize;
+    this.bytes = new Uint8Array(capacity * slotSize);
+    this.lengths = new Int32Array(capacity);
+    this.peers = new Uint8Array(capacity * ENDPOINT_BYTES);
+  }
+
+  add(peer: Uint8Array, peerOffset: number, bytes: Uint8Array): void {
+    const slot = this.count;
+    this.bytes.set(bytes, slot * this.slotSize);
+    this.lengths[slot] = bytes.length;
+    const to = slot * ENDPOINT_BYTES;
+    for (let i = 0; i < ENDPOINT_BYTES; i += 1) this.peers[to + i] = peer[peerOffset + i] ?? 0;
+    this.count = slot + 1;
   }
 }
 

@@ -1,6 +1,4 @@
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
 
 /** Whatever `udpOpen` and its like return: only good for giving back. */
 export type Handle = object & { readonly __native: never };
@@ -9,6 +7,8 @@ export type Handle = object & { readonly __native: never };
 export interface NativeArrivals {
   readonly capacity: number;
   readonly slotSize: number;
+  /** Holds all the arrays; watched, so that nothing is written once it has been transferred. */
+  readonly buffer: ArrayBuffer;
   readonly bytes: Uint8Array;
   readonly lengths: Int32Array;
   readonly flags: Uint8Array;
@@ -25,6 +25,8 @@ export interface NativeUdpOptions {
   /** Empty record: not connected. */
   readonly peer: Uint8Array;
   readonly arrivals: NativeArrivals;
+  /** Holds the two arrays; watched too. */
+  readonly replyBuffer: ArrayBuffer;
   readonly replyBytes: Uint8Array;
   readonly replyLengths: Int32Array;
   readonly replySlotSize: number;
@@ -85,7 +87,8 @@ export interface Native {
   setSend(set: Handle, place: number, bytes: Uint8Array): number;
   setCloseSocket(set: Handle, place: number): void;
   setClose(set: Handle, closed: () => void): void;
-  tcpConnect(options: NativeTcpOptions, done: (failure: Error | null, fd: number) => void): Handle;
+  tcpConnect(options: NativeTcpOptions, done: (failure: Error | null) => void): Handle;
+  tcpTake(attempt: Handle): number;
   tcpClose(attempt: Handle): void;
   tcpState(fd: number): TcpState | undefined;
   clockTime(id: 0 | 1, into: Float64Array): void;
@@ -123,8 +126,6 @@ export interface KernelClock {
   readonly tai: number;
 }
 
-const ADDON = join(import.meta.dirname, "..", "build", "Release", "linux_io.node");
-
 /** The addon and, where there is none, a sentence that says why and what to do. */
 export type NativeLoad = { readonly native: Native } | { readonly native: undefined; readonly why: string };
 
@@ -136,19 +137,20 @@ export function loadNative(): NativeLoad {
   return loaded;
 }
 
+/** Which file it is stands in package.json: with `node --conditions=sanitized` the one that is built for the sanitizers. */
 function load(): NativeLoad {
   if (process.platform !== "linux") {
     return { native: undefined, why: "the native batches are for Linux; datagrams go through node:dgram here" };
   }
-  if (!existsSync(ADDON)) {
-    return {
-      native: undefined,
-      why: "the addon is not built; build it with `npm run build:addon` (needs a C compiler, make and Python)",
-    };
-  }
   try {
-    return { native: createRequire(import.meta.url)(ADDON) as Native };
+    return { native: createRequire(import.meta.url)("#addon") as Native };
   } catch (failure) {
-    return { native: undefined, why: `the addon cannot be loaded: ${(failure as Error).message}` };
+    return { native: undefined, why: reasonOf(failure as NodeJS.ErrnoException) };
   }
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  return code === "MODULE_NOT_FOUND"
+    ? "the addon is not built; build it with `npm run build:addon` (needs a C compiler, make and Python)"
+    : `the addon cannot be loaded: ${message}`;
 }

@@ -18,7 +18,8 @@ export interface SocketSetOptions {
   readonly batchSize: number;
   /**
    * Called with what has arrived. A slot flagged SEND_ERROR is no datagram: an earlier send of that socket met the error
-   * whose number stands in `lengths`. A slot may be of a socket that was closed earlier in the same call.
+   * whose number stands in `lengths`. A slot may be of a socket that was closed earlier in the same call; its place is
+   * not given to another before the call is over.
    */
   readonly onBatch: (arrivals: SetArrivals) => void;
   /** Called for a failure of `onBatch`, at most once a second. */
@@ -39,7 +40,7 @@ export interface SocketSet {
   open(local: Uint8Array, peer: Uint8Array): number;
   /** To the socket's peer. 0, or a negative errno when the system does not take it. */
   send(place: number, bytes: Uint8Array): number;
-  /** Its place may be given to another at once. */
+  /** Its place may be given to another, at once or when the batch under way is over. */
   closeSocket(place: number): void;
   /** Closes all; resolves when the system has let go. */
   close(): Promise<void>;

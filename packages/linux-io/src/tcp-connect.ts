@@ -1,3 +1,4 @@
+import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { milliseconds, type Clock, type Duration } from "@stitch/clock";
 import { ENDPOINT_BYTES, formatEndpoint, writeEndpoint, type Endpoint } from "./endpoint.ts";
@@ -63,13 +64,16 @@ export function connectTcp(options: TcpConnectOptions, signal?: AbortSignal): Pr
     };
     let attempt: ReturnType<typeof native.tcpConnect>;
     try {
-      attempt = native.tcpConnect(nativeOptions(options), (failure, fd) => {
+      attempt = native.tcpConnect(nativeOptions(options), (failure) => {
         if (failure !== null) return fail(codeOf(failure), failure.message);
-        timer.cancel();
-        signal?.removeEventListener("abort", aborted);
-        const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: false });
-        descriptors.set(socket, fd);
-        resolve(socket);
+        try {
+          const socket = socketOf(native.tcpTake(attempt));
+          timer.cancel();
+          signal?.removeEventListener("abort", aborted);
+          resolve(socket);
+        } catch (refused) {
+          fail(codeOf(refused), (refused as Error).message);
+        }
       });
     } catch (failure) {
       fail(codeOf(failure), (failure as Error).message);
@@ -84,6 +88,18 @@ export function connectTcp(options: TcpConnectOptions, signal?: AbortSignal): Pr
 export function canConnectTcp(): true | string {
   const loaded = loadNative();
   return loaded.native === undefined ? loaded.why : true;
+}
+
+/** The descriptor is the socket's from here on; closed when node:net does not take it. */
+function socketOf(fd: number): Socket {
+  try {
+    const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: false });
+    descriptors.set(socket, fd);
+    return socket;
+  } catch (failure) {
+    closeSync(fd);
+    throw failure;
+  }
 }
 
 /** Descriptors of what `connectTcp` gave out; one that is closed may belong to somebody else. */

@@ -10,7 +10,8 @@ import {
   type Replies,
 } from "../src/index.ts";
 import { NativeSocket } from "../src/native-socket.ts";
-import { loadNative, type Native } from "../src/native.ts";
+import { loadNative, type Native, type NativeUdpOptions } from "../src/native.ts";
+import { ArrivalSlab, ReplySlab } from "../src/slabs.ts";
 import { describeDatagramSocket } from "./compliance.ts";
 import { LoopbackClient } from "./loopback-client.ts";
 
@@ -204,6 +205,90 @@ describe.skipIf(missing)("the addon", () => {
     await vi.waitFor(() => expect(heard).toEqual(["right"]), POLL);
   });
 
+  test("a flood without end lets timers and other sockets have their turn", async () => {
+    const { promise: turn, resolve } = Promise.withResolvers<void>();
+    const patience = 5_000;
+    let calls = 0;
+    const socket: NativeSocket = await socketWith({
+      batchSize: 1,
+      onBatch: () => {
+        calls += 1;
+        if (calls === 1) setImmediate(resolve);
+        const own = recordOf(socket.local.address, socket.local.port);
+        if (calls < patience) socket.send(own, 0, own, 0, Buffer.from("again"));
+      },
+    });
+    const own = recordOf(socket.local.address, socket.local.port);
+    socket.send(own, 0, own, 0, Buffer.from("to itself"));
+    await turn;
+    expect(calls).toBeLessThan(patience);
+    await socket.close();
+  });
+
+  test("sendMany on a closed socket is done with everything: failures, and nothing to offer again", async () => {
+    const socket = await socketWith({});
+    await socket.close();
+    const peers = recordOf("127.0.0.1", 9);
+    expect(socket.sendMany({ slotSize: 1, bytes: Buffer.from("x"), lengths: Int32Array.of(1), peers }, 1)).toBe(1);
+    expect(socket.counters).toMatchObject({ sent: 0, sendFailures: 1 });
+  });
+
+  test("handles of another kind, arrays that are too small and functions that are none are refused", async () => {
+    const [one, two] = [new NativeSocketFacts(), new NativeSocketFacts()];
+    const set = native().setCreate({ most: 1, arrivals: one.arrivals, sockets: one.arrivals.sockets }, () => {});
+    const refused = { code: "ERR_INVALID_ARG_TYPE" };
+    const wrong: (() => unknown)[] = [
+      () => native().udpDrops(set),
+      () => native().tcpTake(set),
+      () => native().udpSend(set, one.record, 0, one.record, 0, one.record),
+      () => native().udpSendMany({} as never, one.record, 1, Int32Array.of(1), one.record, 1),
+      () => native().setOpen(set, 1, one.record, one.record),
+      () => native().setOpen(set, -1, one.record, one.record),
+      () => native().setSend(set, 0x7fff_ffff, one.record),
+      () => native().setCreate({ most: 131_073, arrivals: two.arrivals, sockets: two.arrivals.sockets }, () => {}),
+      () => native().setCreate({ most: 1, arrivals: two.arrivals, sockets: one.arrivals.sockets }, () => {}),
+      () => native().udpOpen(two.options, "no function" as never),
+      () => native().udpOpen({ ...two.options, replySlotSize: 65 }, () => {}),
+      () => native().udpOpen({ ...two.options, counters: new Float64Array(6) }, () => {}),
+      () =>
+        native().udpOpen({ ...two.options, arrivals: { ...two.arrivals, capacity: 0x7fff_ffff } as never }, () => {}),
+      () => native().udpOpen({ ...two.options, arrivals: { ...two.arrivals, slotSize: -1 } as never }, () => {}),
+      () =>
+        native().udpOpen(
+          { ...two.options, arrivals: { ...two.arrivals, peers: new Uint8Array(999) } as never },
+          () => {},
+        ),
+      () => native().clockTime(0, new Float64Array(1)),
+      () => (native().clockTime as (...args: unknown[]) => void)(),
+      () => native().tcpConnect({} as never, () => {}),
+    ];
+    for (const call of wrong) expect(call).toThrow(expect.objectContaining(refused));
+    await new Promise<void>((resolve) => native().setClose(set, resolve));
+  });
+
+  test("sending offsets and lengths beyond their arrays are refused", async () => {
+    const facts = new NativeSocketFacts();
+    const socket = native().udpOpen(facts.options, () => {});
+    const { record } = facts;
+    const wrong: (() => unknown)[] = [
+      () => native().udpSend(socket, record, 1, record, 0, record),
+      () => native().udpSend(socket, record, -1, record, 0, record),
+      () => native().udpSend(socket, record, 0x7fff_ffff, record, 0, record),
+      () => native().udpSendMany(socket, record, 0x7fff_ffff, Int32Array.of(1), record, 1),
+      () => native().udpSendMany(socket, record, 1, Int32Array.of(1), record, 2),
+      () => native().udpSendMany(socket, record, 1, Int32Array.of(1), record, -1),
+      () => native().udpSendMany(socket, record, 24, Int32Array.of(1, 1), new Uint8Array(48), 2),
+      () => native().udpSendMany(socket, record, 1, Int32Array.of(1, 1), record, 2),
+    ];
+    for (const call of wrong) expect(call).toThrow(expect.objectContaining({ code: "ERR_INVALID_ARG_TYPE" }));
+    const taken = new Uint8Array(24);
+    structuredClone(taken, { transfer: [taken.buffer] });
+    expect(() => native().udpSend(socket, taken, 0, record, 0, record)).toThrow(TypeError);
+    native().udpSend(socket, record, 0, taken, 0, taken);
+    await new Promise<void>((resolve) => native().udpClose(socket, resolve));
+    expect(facts.counters[4]).toBe(1); // an empty datagram
+  });
+
   test("nobody at the other end of a connected socket does not end its loop", async () => {
     const gone = await socketWith({});
     const { local: nobody } = gone;
@@ -220,6 +305,34 @@ describe.skipIf(missing)("the addon", () => {
     }, POLL);
   });
 });
+
+/** What the addon is given for a socket on loopback, without the TypeScript face. */
+class NativeSocketFacts {
+  readonly record = recordOf("127.0.0.1", 9);
+  readonly arrivals = new ArrivalSlab(4, 64);
+  readonly replies = new ReplySlab(4, 64);
+  readonly counters = new Float64Array(8);
+  readonly options: NativeUdpOptions = {
+    local: recordOf("127.0.0.1", 0),
+    peer: new Uint8Array(ENDPOINT_BYTES),
+    arrivals: this.arrivals,
+    replyBuffer: this.replies.buffer,
+    replyBytes: this.replies.bytes,
+    replyLengths: this.replies.lengths,
+    replySlotSize: 64,
+    counters: this.counters,
+    stampAt: -1,
+    receiveBuffer: 0,
+    hopLimit: 0,
+    trafficClass: -1,
+    reusePort: false,
+    freeBind: false,
+    receiveTime: false,
+    receiveHopLimit: false,
+    receiveLocal: false,
+    granted: 0,
+  };
+}
 
 function native(): Native {
   if (loaded.native === undefined) throw new Error(loaded.why);

@@ -1,3 +1,5 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { constants } from "node:os";
 import { SystemClock } from "@stitch/clock";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -182,6 +184,49 @@ function describeSocketSet(create: (options: SocketSetOptions) => SocketSet): vo
     expect(set.open(ANY_PORT, record)).toBe(-errno.EMFILE);
   });
 
+  test("a place that is closed and opened again in one batch does not take the old socket's datagrams for its own", async () => {
+    const answers: [number, string][] = [];
+    let second = -1;
+    const set: SocketSet = setWith(
+      (arrivals) => {
+        answers.push(...texts(arrivals));
+        if (second >= 0) return;
+        set.closeSocket(arrivals.sockets[0] ?? -1);
+        second = set.open(ANY_PORT, record);
+      },
+      { most: 1, batchSize: 8 },
+    );
+    const { record } = await server();
+    const first = set.open(ANY_PORT, record);
+    for (let i = 0; i < 3; i += 1) set.send(first, Buffer.from("for the first"));
+    await vi.waitFor(() => expect(second).toBeGreaterThanOrEqual(0), POLL);
+    expect(second).not.toBe(first);
+    set.send(second, Buffer.from("for the second"));
+    await vi.waitFor(() => expect(answers).toContainEqual([second, "for the second"]), POLL);
+    expect(answers.filter(([place]) => place === second)).toEqual([[second, "for the second"]]);
+    expect(set.open(ANY_PORT, record)).toBeLessThan(0); // one is the most
+    expect(set.size).toBe(1);
+  });
+
+  test("a peer that answers without end lets timers and other sockets have their turn", async () => {
+    const { promise: turn, resolve } = Promise.withResolvers<void>();
+    const patience = 5_000;
+    let calls = 0;
+    const set: SocketSet = setWith(
+      (arrivals) => {
+        calls += 1;
+        if (calls === 1) setImmediate(resolve);
+        if (calls < patience) set.send(arrivals.sockets[0] ?? -1, Buffer.from("again"));
+      },
+      { batchSize: 1 },
+    );
+    const own = await freePort();
+    set.send(set.open(own, own), Buffer.from("to itself"));
+    await turn;
+    expect(calls).toBeLessThan(patience);
+    await set.close();
+  });
+
   test("without an own address or a peer there is no socket", () => {
     const set = setWith(() => {});
     expect(set.open(new Uint8Array(ENDPOINT_BYTES), ANY_PORT)).toBe(-errno.EAFNOSUPPORT);
@@ -198,6 +243,15 @@ function describeSocketSet(create: (options: SocketSetOptions) => SocketSet): vo
     await vi.waitFor(() => expect(errors).toEqual(place >= 0 ? [SEND_ERROR] : []), POLL);
     expect(set.size).toBe(place >= 0 ? 1 : 0);
   });
+}
+
+/** Of this machine, and of nobody a moment ago. */
+async function freePort(): Promise<Uint8Array> {
+  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { address, port } = socket.address();
+  await new Promise<void>((resolve) => void socket.close(() => resolve()));
+  return recordOf({ address, port });
 }
 
 function texts(arrivals: SetArrivals): [number, string][] {

@@ -40,6 +40,8 @@ export function registerWorkerMetrics(registry: Registry, table: WorkerTable<Rea
     counterFrom(registry, name, help, () => table.sum(figure));
   counter("stitch_ntp_replies_sent_total", "Replies handed to the system", "repliesSent");
   counter("stitch_ntp_send_failures_total", "Replies that could not be sent", "sendFailures");
+  counter("stitch_ntp_batches_total", "Times that datagrams were taken from the kernel", "batches");
+  counter("stitch_ntp_full_batches_total", "Of these, with as many as one call may bring", "fullBatches");
   counter("stitch_ntp_kernel_drops_total", "Datagrams that the kernel dropped", "kernelDrops");
   gaugeFrom(registry, "stitch_ntp_receive_buffer_bytes", "Receive buffers as granted", () =>
     table.sum("receiveBuffer"),

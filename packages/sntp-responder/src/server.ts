@@ -6,7 +6,7 @@ import type { Endpoint, Replies } from "@stitch/linux-io";
 import { OWN_PRECISION, type ClockState } from "./host-clock/clock-state.ts";
 import { Responder } from "./responder.ts";
 import { encodeClientRequest } from "./wire/client.ts";
-import { HEADER_BYTES } from "./wire/packet.ts";
+import { HEADER_BYTES, TRANSMIT_AT } from "./wire/packet.ts";
 
 /** Bytes of a request that are looked at: NTS cookies make requests of about 1 KiB; longer ones are no time requests. */
 const LARGEST_REQUEST = 2_048;
@@ -94,9 +94,10 @@ export class Server {
     await Promise.all(this.#sockets.map((socket) => socket.close()));
   }
 
-  #open(local: Endpoint): Promise<DatagramSocket> {
+  async #open(local: Endpoint): Promise<DatagramSocket> {
     const { clock, onFailure, workers } = this.#options;
-    return openDatagramSocket({
+    let socketStamps = false;
+    const socket = await openDatagramSocket({
       local,
       reusePort: workers > 1,
       clock,
@@ -105,18 +106,24 @@ export class Server {
       batchSize: BATCH,
       receiveBuffer: RECEIVE_BUFFER,
       receiveTime: true,
+      stampAt: TRANSMIT_AT,
       hopLimit: HOP_LIMIT,
-      onBatch: (arrivals, replies) => this.#batch(arrivals, replies),
+      onBatch: (arrivals, replies) => this.#batch(arrivals, replies, socketStamps),
       onFailure,
     });
+    socketStamps = !socket.lacking.includes("send-stamp");
+    return socket;
   }
 
-  /** Until every socket is open nothing is answered: which addresses are our own is not known yet. */
-  #batch(arrivals: Arrivals, replies: Replies): void {
+  /**
+   * Until every socket is open nothing is answered: which addresses are our own is not known yet. The native socket writes
+   * the transmit time itself, a few replies at a time, just before the kernel takes them.
+   */
+  #batch(arrivals: Arrivals, replies: Replies, socketStamps: boolean): void {
     if (this.#responder === undefined) return;
     this.#options.beforeBatch();
     decideBatch(this.#responder, arrivals, replies, this.#options.outcomes);
-    stampBatch(this.#responder, arrivals, replies, this.#options.clock);
+    if (!socketStamps) stampBatch(this.#responder, arrivals, replies, this.#options.clock);
   }
 
   #newResponder(): Responder {

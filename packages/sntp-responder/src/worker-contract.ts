@@ -4,7 +4,16 @@ import type { ToldState } from "./host-clock/told-clock.ts";
 import { REASONS, type Reason } from "./reasons.ts";
 
 /** Numbers of one worker that the main thread reads; all are summed over the workers but `load` and `stepped`. */
-const FIGURES = ["repliesSent", "sendFailures", "kernelDrops", "receiveBuffer", "load", "stepped"] as const;
+const FIGURES = [
+  "repliesSent",
+  "sendFailures",
+  "batches",
+  "fullBatches",
+  "kernelDrops",
+  "receiveBuffer",
+  "load",
+  "stepped",
+] as const;
 export type Figure = (typeof FIGURES)[number];
 
 export const WORKER_LAYOUT: WorkerLayout<Reason, Figure> = { outcomes: REASONS, figures: FIGURES };

@@ -45,6 +45,14 @@ function publish(row: WorkerRow<Figure>, server: Server, toldClock: ToldClock, i
     sum(({ counters }) => counters.sendFailures),
   );
   row.set(
+    "batches",
+    sum(({ counters }) => counters.batches),
+  );
+  row.set(
+    "fullBatches",
+    sum(({ counters }) => counters.fullBatches),
+  );
+  row.set(
     "receiveBuffer",
     sum(({ grantedReceiveBuffer }) => grantedReceiveBuffer),
   );

@@ -18,6 +18,12 @@ export function registerSocketMetrics(registry: Registry, sockets: readonly Data
   counterFrom(registry, "stitch_syslog_kernel_drops_total", "Datagrams dropped by the kernel for want of buffer", () =>
     sockets.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0),
   );
+  counterFrom(registry, "stitch_syslog_batches_total", "Times that datagrams were taken from the kernel", () =>
+    sockets.reduce((sum, { counters }) => sum + counters.batches, 0),
+  );
+  counterFrom(registry, "stitch_syslog_full_batches_total", "Of these, with as many as one call may bring", () =>
+    sockets.reduce((sum, { counters }) => sum + counters.fullBatches, 0),
+  );
   gaugeFrom(registry, "stitch_syslog_receive_buffer_bytes", "Smallest receive buffer granted to a socket", () =>
     Math.min(...sockets.map((socket) => socket.grantedReceiveBuffer)),
   );

@@ -88,6 +88,12 @@ export const CATALOGUE = {
     programs: { dig: "usr/bin/dig", delv: "usr/bin/delv", nsupdate: "usr/bin/nsupdate" },
     prove: { program: "dig", args: ["-v"], expect: /DiG ([\d.]+)/ },
   },
+  dnsperf: {
+    packages: ["dnsperf"],
+    tested: "2.10.0",
+    programs: { dnsperf: "usr/bin/dnsperf" },
+    prove: { program: "dnsperf", args: ["-h"], expect: /Version ([\d.]+)/ },
+  },
   kdig: {
     packages: ["knot-dnsutils"],
     tested: "3.2.6",

@@ -1,4 +1,4 @@
-import type { AnnouncerStatus, JournalEntry, PeerStatus, VipStatus } from "@stitch/announcer";
+import type { AnnouncerStatus, JournalEntry, KernelStatus, PeerStatus, VipStatus } from "@stitch/announcer";
 import { announcerConfig } from "@stitch/announcer";
 import { formatDuration, type Duration } from "@stitch/clock";
 import { SiteDocument } from "@stitch/config";
@@ -57,9 +57,19 @@ function controlOf(file: string): string {
   return announcerConfig(SiteDocument.load(file)).control;
 }
 
-function statusText({ site, instance, asn, vips, peers, alarms }: AnnouncerStatus): string {
+function statusText({ site, instance, asn, vips, peers, kernel, alarms }: AnnouncerStatus): string {
+  const speakers = [
+    ...(peers.length > 0 ? [peerTable(peers)] : []),
+    ...(kernel === undefined ? [] : [kernelText(kernel)]),
+  ];
   const ringing = alarms.map(({ code, subject, detail }) => `ALARM ${code} (${subject}): ${detail}`);
-  return [`${site}/${instance}  AS ${asn}`, vipTable(vips), peerTable(peers), ...ringing].join("\n\n");
+  return [`${site}/${instance}  AS ${asn}`, vipTable(vips), ...speakers, ...ringing].join("\n\n");
+}
+
+function kernelText({ protocol, announced, failure, watched }: KernelStatus): string {
+  const health = [...(failure === "" ? [] : [failure]), ...(watched ? [] : ["no watchdog runs"])];
+  const row = [`proto ${protocol}`, announced.join(" "), health.join("; ")];
+  return table([["KERNEL", "HAS THE ROUTES", "BECAUSE"], row]);
 }
 
 const ROUTE = { normal: "announced", "last-resort": "last resort", none: "withdrawn" } as const;

@@ -4,6 +4,7 @@ import { writeOpt } from "../wire/edns.ts";
 import { AT, CD, HEADER_BYTES, opcodeOf, QR, RD, TC, Z } from "../wire/header.ts";
 import { OPT_BYTES } from "../wire/edns.ts";
 import { decodeMessage, type Message } from "../wire/message.ts";
+import { lowerByte } from "../wire/name.ts";
 import { put16, sameBytes, u16, u8 } from "../wire/octets.ts";
 
 /** One question to one upstream. */
@@ -14,6 +15,8 @@ export interface Request {
   readonly id: number;
   /** Name in lower case, type, class. */
   readonly question: Uint8Array;
+  /** Over UDP: ask with the letters of the name in mixed case, and take no answer that does not repeat it. */
+  readonly mixedCase: boolean;
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
   readonly limit: Duration;
@@ -26,6 +29,10 @@ export interface Request {
 export type Exchange =
   | { readonly kind: "answer"; readonly message: Message }
   | { readonly kind: "truncated" }
+  /** An answer to the question, but in another case than it was asked: the upstream rewrites names, or it is forged. */
+  | { readonly kind: "case-changed" }
+  /** Several datagrams from the upstream's address that were not the answer: somebody is guessing. */
+  | { readonly kind: "near-misses" }
   | { readonly kind: "timeout" }
   | { readonly kind: "unreachable"; readonly code: string }
   | { readonly kind: "malformed" }
@@ -43,7 +50,7 @@ export function failed(code: string): Exchange {
 }
 
 /** Our own query, never the client's bytes: its options stay here (CVE-2026-42004 class). */
-export function encodeRequest({ id, question, dnssecOk, checkingDisabled }: Request): Uint8Array {
+export function encodeRequest({ id, dnssecOk, checkingDisabled }: Request, question: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + question.length + OPT_BYTES);
   put16(bytes, AT.id, id);
   bytes[AT.flags] = RD;
@@ -56,14 +63,20 @@ export function encodeRequest({ id, question, dnssecOk, checkingDisabled }: Requ
 }
 
 /**
- * Whether `bytes` can be the answer to `request`: id, header and the question byte for byte. What is not is ignored and
- * the wait goes on: giving up would let a stranger end it with one forged datagram (CVE-2023-28452 class).
+ * Whether `bytes` can be the answer to the question with this id, as it was written: id, header and the question byte for
+ * byte. What is not is ignored and the wait goes on: giving up would let a stranger end it with one forged datagram
+ * (CVE-2023-28452 class).
  */
-export function isAnswerTo({ id, question }: Request, bytes: Uint8Array): boolean {
-  if (bytes.length < HEADER_BYTES + question.length || u16(bytes, AT.id) !== id) return false;
+export function matchAnswer(id: number, question: Uint8Array, bytes: Uint8Array): "answer" | "case-changed" | "other" {
+  if (bytes.length < HEADER_BYTES + question.length || u16(bytes, AT.id) !== id) return "other";
   const flags = u8(bytes, AT.flags);
-  if ((flags & QR) === 0 || opcodeOf(flags) !== 0 || (u8(bytes, AT.lowFlags) & Z) !== 0) return false;
-  return u16(bytes, AT.questions) === 1 && sameBytes(bytes, HEADER_BYTES, question, 0, question.length);
+  if ((flags & QR) === 0 || opcodeOf(flags) !== 0 || (u8(bytes, AT.lowFlags) & Z) !== 0) return "other";
+  if (u16(bytes, AT.questions) !== 1) return "other";
+  if (sameBytes(bytes, HEADER_BYTES, question, 0, question.length)) return "answer";
+  for (let i = 0; i < question.length; i += 1) {
+    if (lowerByte(u8(bytes, HEADER_BYTES + i)) !== lowerByte(u8(question, i))) return "other";
+  }
+  return "case-changed";
 }
 
 /** Reads a matched answer. One that is cut or does not parse is worth asking for again over TCP. */

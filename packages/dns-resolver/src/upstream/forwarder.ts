@@ -8,6 +8,7 @@ import { adoptName, Query } from "../wire/query.ts";
 import { CLASS, EDE, TYPE } from "../wire/registry.ts";
 import { digest, type TtlLimits } from "./digest.ts";
 import type { Exchange, Request } from "./exchange.ts";
+import { FailureCache } from "./failure-cache.ts";
 import { RandomIds } from "./random-ids.ts";
 import { exchangeTcp } from "./tcp-exchange.ts";
 import { UdpExchanges } from "./udp-exchange.ts";
@@ -34,6 +35,8 @@ export function mostPerRoute(workers: number): number {
 /** A client's query that waits, as it came, and how to answer it. */
 export interface Waiter {
   readonly query: Uint8Array;
+  /** The client's endpoint record. */
+  readonly peer: Uint8Array;
   readonly tcp: boolean;
   readonly reply: (message: Uint8Array) => void;
 }
@@ -80,7 +83,17 @@ interface Flight {
  * 1.8 s the clients get the expired answer that is still there, marked stale; the answer that comes later is stored.
  */
 export class Forwarder {
-  readonly counters = { exchanges: 0, overTcp: 0, coalesced: 0, ignored: 0, timeouts: 0, unreachable: 0, useless: 0 };
+  readonly counters = {
+    exchanges: 0,
+    overTcp: 0,
+    coalesced: 0,
+    ignored: 0,
+    nearMisses: 0,
+    caseChanged: 0,
+    timeouts: 0,
+    unreachable: 0,
+    useless: 0,
+  };
   /** Questions of one route that may be on their way. */
   readonly perRoute: number;
   readonly #mostWaiting: number;
@@ -90,6 +103,7 @@ export class Forwarder {
   readonly #scratch = new Query();
   readonly #probe: Timer;
   readonly #udp: UdpExchanges;
+  readonly #failures: FailureCache;
   #closed = false;
 
   constructor(options: ForwarderOptions) {
@@ -100,6 +114,7 @@ export class Forwarder {
     this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
     const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
     this.#udp = new UdpExchanges(options.clock, this.perRoute * routes.length + probes + 1);
+    this.#failures = new FailureCache(options.clock);
     this.#probe = options.clock.every("upstream-probe", PROBE_TICK, () => this.#probeDown());
   }
 
@@ -120,8 +135,13 @@ export class Forwarder {
     if (route === undefined) return;
     const key = `${tag} ${Buffer.from(query.key.buffer, query.key.byteOffset, query.keyLength).toString("latin1")}`;
     const known = this.#flights.get(key);
-    if (known !== undefined) this.#join(known, waiter);
-    else if (route.inFlight >= this.perRoute || this.#isFull(route)) this.#turnAway(waiter, this.#staleFor(query, tag));
+    if (known !== undefined) return this.#join(known, waiter);
+    const failed = this.#failures.standing(key);
+    if (failed !== undefined) {
+      const before = { kind: "failed", extended: failed, reason: REASON.failedBefore } as const;
+      this.#turnAway(waiter, this.#staleFor(query, tag), before);
+    } else if (route.inFlight >= this.perRoute || this.#isFull(route))
+      this.#turnAway(waiter, this.#staleFor(query, tag));
     else void this.#fly(this.#begin(key, tag, route, query, waiter));
   }
 
@@ -145,9 +165,8 @@ export class Forwarder {
     return waiting >= this.#mostWaiting;
   }
 
-  #turnAway(waiter: Waiter, stale: Slab | undefined): void {
-    const busy = { kind: "failed", extended: EXTENDED.busy, reason: REASON.upstreamBusy } as const;
-    this.#options.deliver(waiter, stale === undefined ? busy : { kind: "image", image: stale, stale: true });
+  #turnAway(waiter: Waiter, stale: Slab | undefined, otherwise: Outcome = BUSY): void {
+    this.#options.deliver(waiter, stale === undefined ? otherwise : { kind: "image", image: stale, stale: true });
   }
 
   #begin(key: string, tag: number, route: Route, query: Query, waiter: Waiter): Flight {
@@ -189,6 +208,7 @@ export class Forwarder {
     early?.cancel();
     flight.route.inFlight -= 1;
     this.#flights.delete(flight.key);
+    if (outcome.kind === "image") this.#failures.answered(flight.key);
     const useStale = outcome.kind === "failed" && stale !== undefined;
     this.#settle(flight, useStale ? { kind: "image", image: stale, stale: true } : outcome);
   }
@@ -204,6 +224,7 @@ export class Forwarder {
     const tried: Upstream[] = [];
     let why = "every upstream of this route is down";
     let code: number = EDE.NO_REACHABLE_AUTHORITY;
+    let ours = false;
     for (const limit of ATTEMPT_LIMITS) {
       const upstream = pick(flight.route, tried);
       if (upstream === undefined || this.#closed) break;
@@ -213,10 +234,13 @@ export class Forwarder {
       const read = this.#read(flight, result);
       if (read.kind === "image") return read;
       why = `${upstream.target.address} ${read.why}`;
+      ours = result.kind === "no-socket";
       code = result.kind === "unreachable" ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
       if (allDown(flight.route)) break;
     }
-    return { kind: "failed", extended: extendedError(code, why), reason: REASON.upstreamFailed };
+    const extended = extendedError(code, why);
+    if (!ours && !this.#closed) this.#failures.failed(flight.key, extended);
+    return { kind: "failed", extended, reason: REASON.upstreamFailed };
   }
 
   /** An answer is stored and is the outcome; anything else is a reason to ask the next. */
@@ -249,7 +273,8 @@ export class Forwarder {
     const { target, source } = upstream;
     const { question, dnssecOk, checkingDisabled } = asked;
     const onIgnored = (): void => void (this.counters.ignored += 1);
-    const request = { upstream: target, source, question, dnssecOk, checkingDisabled, clock, onIgnored };
+    const { mixedCase } = upstream;
+    const request = { upstream: target, source, question, mixedCase, dnssecOk, checkingDisabled, clock, onIgnored };
     const sent = clock.now();
     const probing = upstream.down || kind === "probe";
     if (probing) upstream.probing = true;
@@ -257,10 +282,16 @@ export class Forwarder {
     const result = await this.#udp.exchange({ ...request, id: this.#ids.next(), limit } satisfies Request);
     if (probing) upstream.probing = false;
     this.#judge(upstream, result, sent, kind);
-    if (result.kind !== "truncated" && result.kind !== "malformed") return result;
+    if (!OVER_TCP.has(result.kind)) return result;
     // What comes of this says nothing about the upstream, which has answered: TCP may be filtered on the way.
     this.counters.overTcp += 1;
-    return exchangeTcp({ ...request, id: this.#ids.next(), limit: TCP_LIMIT } satisfies Request);
+    if (result.kind === "near-misses") this.counters.nearMisses += 1;
+    const certain = await exchangeTcp({ ...request, id: this.#ids.next(), limit: TCP_LIMIT } satisfies Request);
+    if (result.kind === "case-changed") {
+      this.counters.caseChanged += 1;
+      if (certain.kind === "answer") upstream.mixedCase = false;
+    }
+    return certain;
   }
 
   #judge(upstream: Upstream, result: Exchange, sent: Instant, kind: Kind): void {
@@ -270,11 +301,14 @@ export class Forwarder {
     if (result.kind === "unreachable") this.counters.unreachable += 1;
     if (result.kind !== "timeout" && result.kind !== "unreachable") upstream.succeeded();
     else if (kind !== "again") upstream.failed(sent, kind === "probe" || result.kind === "unreachable");
-    if (upstream.down !== wasDown) this.#options.onChange();
+    if (upstream.down === wasDown) return;
+    if (wasDown) this.#failures.clear(); // what failed for its sake may be asked again
+    this.#options.onChange();
   }
 
   /** Asks upstreams that are suspected or down for the SOA of their zone, now and then: so they come back by themselves. */
   #probeDown(): void {
+    this.#udp.tidy();
     for (const route of this.#options.routes.values()) {
       for (const upstream of route.upstreams) {
         if (!upstream.probeDue) continue;
@@ -286,12 +320,19 @@ export class Forwarder {
   }
 }
 
+const BUSY: Outcome = { kind: "failed", extended: EXTENDED.busy, reason: REASON.upstreamBusy };
+
 /** A client's question, the same asked of the same upstream again, or a probe. */
 type Kind = "question" | "again" | "probe";
+
+/** What makes a question be put again over TCP, where nobody can answer in the upstream's place. */
+const OVER_TCP: ReadonlySet<Exchange["kind"]> = new Set(["truncated", "malformed", "case-changed", "near-misses"]);
 
 const WHY = {
   truncated: "truncated its answer over TCP",
   malformed: "sent an answer that cannot be read",
+  "case-changed": "changed the case of the name",
+  "near-misses": "sent what was no answer",
   timeout: "did not answer in time",
   unreachable: "cannot be reached",
   "no-socket": "could not be asked: this machine has no socket left",

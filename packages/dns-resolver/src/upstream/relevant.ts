@@ -1,6 +1,6 @@
 import type { Message, RecordAt } from "../wire/message.ts";
 import { HEADER_BYTES } from "../wire/header.ts";
-import { expandName, isBelow, lowerName } from "../wire/name.ts";
+import { isBelow, nameKey } from "../wire/name.ts";
 import { u16 } from "../wire/octets.ts";
 import { TYPE } from "../wire/registry.ts";
 
@@ -22,8 +22,11 @@ export interface Relevant {
  */
 export function relevantAnswers({ bytes, questionEnd, records }: Message): Relevant {
   const answers = records.filter(({ section }) => section === 0);
-  const byOwner = Map.groupBy(answers, ({ ownerAt }) => keyAt(bytes, ownerAt));
   const asked = u16(bytes, questionEnd - 4);
+  // Nearly all answers: every record is of the name and the type that were asked for, and no chain is to be followed.
+  const direct = answers.every(({ ownerAt, type }) => type === asked && isQuestionsName(bytes, ownerAt));
+  if (direct && answers.length > 0) return { answers, hasTarget: true };
+  const byOwner = Map.groupBy(answers, ({ ownerAt }) => keyAt(bytes, ownerAt));
   const dnames = dnamesOf(byOwner);
   const kept = new Set<RecordAt>();
   let hasTarget = false;
@@ -64,6 +67,10 @@ export function relevantAuthorities({ records }: Message, positive: boolean, dns
 }
 
 function keyAt(bytes: Uint8Array, at: number): string {
-  const name = expandName(bytes, at, bytes.length);
-  return name.ok ? Buffer.from(lowerName(name.value)).toString("latin1") : "";
+  return nameKey(bytes, at, bytes.length);
+}
+
+/** The name is nothing but a pointer to the question, as nearly every server writes it. */
+function isQuestionsName(bytes: Uint8Array, at: number): boolean {
+  return u16(bytes, at) === (0xc000 | HEADER_BYTES);
 }

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { put16 } from "../wire/octets.ts";
 import { Frames } from "../wire/frames.ts";
-import { encodeRequest, failed, isAnswerTo, readAnswer, type Exchange, type Request } from "./exchange.ts";
+import { encodeRequest, failed, matchAnswer, readAnswer, type Exchange, type Request } from "./exchange.ts";
 
 /** Asks over TCP (RFC 7766), on a connection for this one question. */
 export function exchangeTcp(request: Request): Promise<Exchange> {
@@ -22,11 +22,11 @@ export function exchangeTcp(request: Request): Promise<Exchange> {
     const timer = clock.after("upstream-tcp", limit, () => finish({ kind: "timeout" }));
     socket.on("error", (failure) => finish(failed((failure as NodeJS.ErrnoException).code ?? "unknown")));
     socket.on("close", () => finish({ kind: "unreachable", code: "closed" }));
-    socket.on("connect", () => socket.write(framed(encodeRequest(request))));
+    socket.on("connect", () => socket.write(framed(encodeRequest(request, request.question))));
     socket.on("data", (chunk: Buffer) => {
       frames.push(chunk);
       for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
-        if (isAnswerTo(request, frame)) return finish(readAnswer(frame));
+        if (matchAnswer(request.id, request.question, frame) === "answer") return finish(readAnswer(frame));
         request.onIgnored();
       }
     });

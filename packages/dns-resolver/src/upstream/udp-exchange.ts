@@ -1,34 +1,86 @@
 import { getSystemErrorName } from "node:util";
-import type { Clock, Timer } from "@stitch/clock";
+import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
 import { ENDPOINT_BYTES, openSocketSet, SEND_ERROR, TRUNCATED, writeEndpoint } from "@stitch/linux-io";
 import type { SetArrivals, SocketSet } from "@stitch/linux-io";
 import { EDNS_SIZE } from "../wire/edns.ts";
-import { encodeRequest, failed, isAnswerTo, readAnswer, type Exchange, type Request } from "./exchange.ts";
+import { HEADER_BYTES } from "../wire/header.ts";
+import { sameName } from "../wire/name.ts";
+import { u8 } from "../wire/octets.ts";
+import { encodeRequest, failed, matchAnswer, readAnswer, type Exchange, type Request } from "./exchange.ts";
+import { MixedCase } from "./mixed-case.ts";
+import { RandomIds } from "./random-ids.ts";
 
-const ANY_V4 = recordOf({ address: "0.0.0.0", port: 0 });
-const ANY_V6 = recordOf({ address: "::", port: 0 });
 const BATCH = 64;
+
+/**
+ * Questions a second from which sockets are used again. Below, every question has a port of its own; above, opening and
+ * closing is a quarter of what a question costs.
+ */
+const POOLING_FROM = 5_000;
+/** Sockets of one upstream that are kept: the port of a question is one of so many, drawn by chance ... */
+const POOL = 512;
+/** ... and none is kept for longer, so that whoever finds out a port has little time to use it (CVE-2026-50252 class). */
+const MOST_USES = 100;
+const LONGEST_LIFE: Duration = seconds(5);
+const RATE_WINDOW: Duration = milliseconds(100);
+
+/** A connected socket; it carries one question at a time. */
+interface Port {
+  readonly place: number;
+  readonly opened: Instant;
+  uses: number;
+}
+
+/** The sockets of one upstream of one route. */
+interface Pool {
+  /** Endpoint records: where its sockets are bound, and whom they ask. */
+  readonly local: Uint8Array;
+  readonly peer: Uint8Array;
+  readonly idle: Port[];
+  open: number;
+}
+
+/** So many datagrams of the upstream's that are no answer to a question end its UDP; TCP cannot be forged from afar. */
+const MOST_MISSES = 3;
 
 interface Waiting {
   readonly request: Request;
+  /** As it was written. */
+  readonly question: Uint8Array;
+  readonly port: Port;
+  readonly pool: Pool;
   readonly timer: Timer;
   readonly resolve: (result: Exchange) => void;
+  misses: number;
 }
 
 /**
- * Asks over UDP from a fresh connected socket: the kernel picks a random port for every query and lets through only
- * what comes from the upstream's own address and port. All sockets are read in common batches.
+ * Asks over UDP from connected sockets: the kernel picks a random port for each and lets through only what comes from the
+ * upstream's own address and port. All sockets are read in common batches.
+ *
+ * Normal: a socket is opened, asks one question and is closed. Under load: an idle socket is drawn by chance from some
+ * hundred. Hard: the answer to its last question comes late; its id is another, so it is ignored and counted.
  */
 export class UdpExchanges {
   readonly #set: SocketSet;
+  readonly #clock: Clock;
+  readonly #most: number;
+  readonly #random = new RandomIds();
+  readonly #mixedCase = new MixedCase();
   /** By place in the set. */
   readonly #waiting: (Waiting | undefined)[] = [];
-  /** Records of upstreams and source addresses, which come from the configuration. */
-  readonly #records = new Map<string, Uint8Array>();
+  /** By the upstream's own object, which comes from the configuration and goes with it. */
+  readonly #pools = new Map<HostPort, Pool>();
+  #windowBegan: Instant;
+  #inWindow = 0;
+  #pooling = false;
 
-  /** At most `most` questions are on their way; further ones come to `no-socket`. */
+  /** At most `most` sockets, 1 or more, are open at once; further questions come to `no-socket`. */
   constructor(clock: Clock, most: number) {
+    this.#clock = clock;
+    this.#most = most;
+    this.#windowBegan = clock.now();
     this.#set = openSocketSet({
       clock,
       most,
@@ -41,15 +93,25 @@ export class UdpExchanges {
     });
   }
 
+  /** Sockets that are open, idle ones included. */
+  get open(): number {
+    return this.#set.size;
+  }
+
   exchange(request: Request): Promise<Exchange> {
-    const place = this.#set.open(this.#sourceOf(request), this.#record(request.upstream));
-    if (place < 0) return Promise.resolve(failed(getSystemErrorName(place)));
+    this.#inWindow += 1;
+    this.tidy();
+    const pool = this.#poolOf(request);
+    const port = this.#draw(pool) ?? this.#open(pool);
+    if (typeof port === "number") return Promise.resolve(failed(getSystemErrorName(port)));
+    port.uses += 1;
     return new Promise((resolve) => {
       const { clock, limit } = request;
-      const timer = clock.after("upstream-udp", limit, () => this.#finish(place, { kind: "timeout" }));
-      this.#waiting[place] = { request, timer, resolve };
-      const sent = this.#set.send(place, encodeRequest(request));
-      if (sent < 0) this.#finish(place, failed(getSystemErrorName(sent)));
+      const timer = clock.after("upstream-udp", limit, () => this.#finish(port.place, { kind: "timeout" }));
+      const question = request.mixedCase ? this.#mixedCase.mix(request.question) : request.question;
+      this.#waiting[port.place] = { request, question, port, pool, timer, resolve, misses: 0 };
+      const sent = this.#set.send(port.place, encodeRequest(request, question));
+      if (sent < 0) this.#finish(port.place, failed(getSystemErrorName(sent)));
     });
   }
 
@@ -66,40 +128,113 @@ export class UdpExchanges {
     }
   }
 
-  #read(place: number, { request }: Waiting, arrivals: SetArrivals, slot: number): void {
+  #read(place: number, waiting: Waiting, arrivals: SetArrivals, slot: number): void {
     const flags = arrivals.flags[slot] ?? 0;
     const length = arrivals.lengths[slot] ?? 0;
     if ((flags & SEND_ERROR) !== 0) return this.#finish(place, failed(getSystemErrorName(-length)));
     const at = slot * arrivals.slotSize;
     const bytes = arrivals.bytes.subarray(at, at + length);
-    if (!isAnswerTo(request, bytes)) return request.onIgnored();
+    const match = matchAnswer(waiting.request.id, waiting.question, bytes);
+    if (match === "case-changed") return this.#finish(place, { kind: "case-changed" });
+    if (match === "other") return this.#missed(place, waiting);
     // The slab is filled again; the answer is kept.
     const cut = (flags & TRUNCATED) !== 0;
-    this.#finish(place, cut ? { kind: "truncated" } : readAnswer(Uint8Array.from(bytes)));
+    this.#finish(place, cut ? { kind: "truncated" } : inOwnCase(readAnswer(bytes.slice()), waiting.request.question));
+  }
+
+  #missed(place: number, waiting: Waiting): void {
+    waiting.request.onIgnored();
+    waiting.misses += 1;
+    if (waiting.misses >= MOST_MISSES) this.#finish(place, { kind: "near-misses" });
   }
 
   #finish(place: number, result: Exchange): void {
     const waiting = this.#waiting[place];
     if (waiting === undefined) return;
+    const { port, pool, timer, resolve } = waiting;
     this.#waiting[place] = undefined;
-    waiting.timer.cancel();
+    timer.cancel();
+    // After a timeout the answer may still come, and would meet the next question of this port.
+    if (this.#pooling && result.kind === "answer" && pool.open <= POOL && this.#isFresh(port)) pool.idle.push(port);
+    else this.#close(pool, port);
+    resolve(result);
+  }
+
+  /** Works out the rate of questions; when it has fallen, no idle socket is kept. To be called now and then. */
+  tidy(): void {
+    const now = this.#clock.now();
+    const passed = elapsed(this.#windowBegan, now);
+    if (passed < RATE_WINDOW) return;
+    this.#pooling = (this.#inWindow * 1_000) / passed >= POOLING_FROM;
+    this.#windowBegan = now;
+    this.#inWindow = 0;
+    if (!this.#pooling) this.#closeIdle();
+  }
+
+  /** A socket of the pool by chance, once the pool is full; its last place is filled with the last, so this is O(1). */
+  #draw(pool: Pool): Port | undefined {
+    if (!this.#pooling || pool.open < POOL) return undefined;
+    while (pool.idle.length > 0) {
+      const i = this.#random.next() % pool.idle.length;
+      const port = pool.idle[i];
+      const last = pool.idle.pop();
+      if (last !== undefined && i < pool.idle.length) pool.idle[i] = last;
+      if (port === undefined) return undefined;
+      if (this.#isFresh(port)) return port;
+      this.#close(pool, port);
+    }
+    return undefined;
+  }
+
+  /** Idle sockets are not worth a question: when there is no room, they go. */
+  #open(pool: Pool): Port | number {
+    if (this.#set.size === this.#most) this.#closeIdle();
+    const place = this.#set.open(pool.local, pool.peer);
+    if (place < 0) return place;
+    pool.open += 1;
+    return { place, opened: this.#clock.now(), uses: 0 };
+  }
+
+  #isFresh({ opened, uses }: Port): boolean {
+    return uses < MOST_USES && elapsed(opened, this.#clock.now()) < LONGEST_LIFE;
+  }
+
+  #close(pool: Pool, { place }: Port): void {
+    pool.open -= 1;
     this.#set.closeSocket(place);
-    waiting.resolve(result);
   }
 
-  #sourceOf({ source, upstream }: Request): Uint8Array {
-    if (source !== undefined) return this.#record({ address: source, port: 0 });
-    return upstream.address.includes(":") ? ANY_V6 : ANY_V4;
+  #closeIdle(): void {
+    for (const pool of this.#pools.values()) {
+      for (const port of pool.idle.splice(0)) this.#close(pool, port);
+    }
   }
 
-  #record(endpoint: HostPort): Uint8Array {
-    const key = `${endpoint.address} ${endpoint.port}`;
-    const known = this.#records.get(key);
+  #poolOf({ upstream, source }: Request): Pool {
+    const known = this.#pools.get(upstream);
     if (known !== undefined) return known;
-    const record = recordOf(endpoint);
-    this.#records.set(key, record);
-    return record;
+    const any = upstream.address.includes(":") ? "::" : "0.0.0.0";
+    const local = recordOf({ address: source ?? any, port: 0 });
+    const pool: Pool = { local, peer: recordOf(upstream), idle: [], open: 0 };
+    this.#pools.set(upstream, pool);
+    return pool;
   }
+}
+
+/**
+ * The name as it is kept, in the question and where a server repeats it instead of pointing there: nobody is shown the
+ * case that was drawn.
+ */
+function inOwnCase(result: Exchange, question: Uint8Array): Exchange {
+  if (result.kind !== "answer") return result;
+  const { bytes, records } = result.message;
+  const name = question.subarray(0, question.length - 4);
+  bytes.set(question, HEADER_BYTES);
+  for (const { ownerAt } of records) {
+    if (u8(bytes, ownerAt) < 0xc0 && sameName(bytes.subarray(ownerAt, ownerAt + name.length), name))
+      bytes.set(name, ownerAt);
+  }
+  return result;
 }
 
 function recordOf(endpoint: HostPort): Uint8Array {

@@ -1,7 +1,7 @@
 import { malformed, type Decoded } from "./decoded.ts";
 import { OPT_BYTES } from "./edns.ts";
 import { AT, HEADER_BYTES } from "./header.ts";
-import { endOfName, expandName } from "./name.ts";
+import { endOfName, isWholeName } from "./name.ts";
 import { u16, u32, u8 } from "./octets.ts";
 import { checkRdata } from "./rdata.ts";
 import { TYPE } from "./registry.ts";
@@ -66,7 +66,7 @@ export function decodeMessage(bytes: Uint8Array): Decoded<Message> {
  */
 function decodeRecord(bytes: Uint8Array, ownerAt: number, section: 0 | 1 | 2): Decoded<RecordAt> {
   const at = endOfName(bytes, ownerAt, bytes.length);
-  if (at < 0 || !expandName(bytes, ownerAt, bytes.length, HEADER_BYTES).ok) return malformed("name", ownerAt);
+  if (at < 0 || !isWholeName(bytes, ownerAt, bytes.length, HEADER_BYTES)) return malformed("name", ownerAt);
   if (at + 10 > bytes.length) return malformed("short", at);
   const type = u16(bytes, at);
   const dataLength = u16(bytes, at + 8);

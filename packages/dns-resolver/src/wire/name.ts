@@ -24,12 +24,18 @@ function pointerAt(bytes: Uint8Array, at: number): number {
   return ((u8(bytes, at) & 0x3f) << 8) | u8(bytes, at + 1);
 }
 
+/** Where names are put together before they are copied out. */
+const scratch = new Uint8Array(LONGEST_NAME);
+const scratchText = Buffer.from(scratch.buffer);
+/** What the last walk found: the name's length, and where it ends in the message. */
+let walkedLength = 0;
+let walkedEnd = 0;
+
 /**
- * The whole name, uncompressed and in its own case. Every jump goes strictly backwards and none to before `floor`, so it
- * ends.
+ * Walks the name at `start` into `scratch`, pointers followed. Every jump goes strictly backwards and none to before
+ * `floor`, so it ends. Returns "" or what is wrong, with the place in `walkedEnd`.
  */
-export function expandName(bytes: Uint8Array, start: number, limit: number, floor = 0): Decoded<Uint8Array> {
-  const name = new Uint8Array(LONGEST_NAME);
+function walk(bytes: Uint8Array, start: number, limit: number, floor: number): "" | "pointer" | "name" {
   let length = 0;
   let at = start;
   let before = start;
@@ -38,9 +44,8 @@ export function expandName(bytes: Uint8Array, start: number, limit: number, floo
     const label = u8(bytes, at);
     if (label >= 0xc0) {
       const target = pointerAt(bytes, at);
-      if (at + 2 > limit || target >= before || target < floor || jumps >= MOST_JUMPS) {
-        return malformed("pointer", at);
-      }
+      walkedEnd = at;
+      if (at + 2 > limit || target >= before || target < floor || jumps >= MOST_JUMPS) return "pointer";
       if (end < 0) end = at + 2;
       jumps += 1;
       at = target;
@@ -48,12 +53,35 @@ export function expandName(bytes: Uint8Array, start: number, limit: number, floo
       continue;
     }
     if (label > LONGEST_LABEL || length + label + 1 > LONGEST_NAME || at + label + 1 > limit) break;
-    for (let i = 0; i <= label; i += 1) name[length + i] = u8(bytes, at + i);
+    for (let i = 0; i <= label; i += 1) scratch[length + i] = u8(bytes, at + i);
     length += label + 1;
     at += label + 1;
-    if (label === 0) return { ok: true, value: name.slice(0, length), end: end < 0 ? at : end };
+    if (label > 0) continue;
+    walkedLength = length;
+    walkedEnd = end < 0 ? at : end;
+    return "";
   }
-  return malformed("name", at);
+  walkedEnd = at;
+  return "name";
+}
+
+/** The whole name, uncompressed and in its own case; no pointer to before `floor`. */
+export function expandName(bytes: Uint8Array, start: number, limit: number, floor = 0): Decoded<Uint8Array> {
+  const fault = walk(bytes, start, limit, floor);
+  if (fault !== "") return malformed(fault, walkedEnd);
+  return { ok: true, value: scratch.slice(0, walkedLength), end: walkedEnd };
+}
+
+/** Whether `expandName` would succeed; allocates nothing. */
+export function isWholeName(bytes: Uint8Array, start: number, limit: number, floor = 0): boolean {
+  return walk(bytes, start, limit, floor) === "";
+}
+
+/** The whole name in lower case as a key, one character an octet; "" when there is none. */
+export function nameKey(bytes: Uint8Array, start: number, limit: number): string {
+  if (walk(bytes, start, limit, 0) !== "") return "";
+  for (let i = 0; i < walkedLength; i += 1) scratch[i] = lowerByte(u8(scratch, i));
+  return scratchText.toString("latin1", 0, walkedLength);
 }
 
 /** ASCII only (RFC 4343): what lies above is data, and length bytes are below `A`. */
@@ -62,7 +90,9 @@ export function lowerByte(byte: number): number {
 }
 
 export function lowerName(name: Uint8Array): Uint8Array {
-  return name.map(lowerByte);
+  const lower = name.slice();
+  for (let i = 0; i < lower.length; i += 1) lower[i] = lowerByte(u8(lower, i));
+  return lower;
 }
 
 export function sameName(a: Uint8Array, b: Uint8Array): boolean {

@@ -3,6 +3,8 @@ import type { CapturedPacket, Nanoseconds } from "./lab.ts";
 // Offsets in Ethernet II + IPv4 + TCP. A BGP message begins with 16 bytes of ones, then length (2) and type (1).
 const ETHERNET = 14;
 const PROTOCOL_TCP = 6;
+const PROTOCOL_OSPF = 89;
+const TYPE_LINK_STATE_UPDATE = 4;
 const TYPE_UPDATE = 2;
 const HEADER = 19;
 
@@ -26,6 +28,29 @@ export function firstClose(
     ({ time, bytes }) => time >= since && sourceOf(bytes) === source && (flagsOf(bytes) & 0b101) !== 0,
   );
   return seen?.time;
+}
+
+/** When the first OSPF Link State Update (RFC 2328 section A.3.5) left `source`, at or after `since`. */
+export function firstLinkStateUpdate(
+  packets: readonly CapturedPacket[],
+  source: string,
+  since: Nanoseconds,
+): Nanoseconds | undefined {
+  const seen = packets.find(
+    ({ time, bytes }) => time >= since && sourceOf(bytes) === source && ospfType(bytes) === TYPE_LINK_STATE_UPDATE,
+  );
+  return seen?.time;
+}
+
+/** How many packets with an UPDATE in them left `source` at or after `since`. */
+export function countUpdates(packets: readonly CapturedPacket[], source: string, since: Nanoseconds): number {
+  return packets.filter(({ time, bytes }) => time >= since && sourceOf(bytes) === source && carriesUpdate(bytes))
+    .length;
+}
+
+function ospfType(bytes: Uint8Array): number | undefined {
+  if (bytes[ETHERNET + 9] !== PROTOCOL_OSPF) return undefined;
+  return bytes[ETHERNET + ((bytes[ETHERNET] ?? 0) & 0x0f) * 4 + 1];
 }
 
 function sourceOf(bytes: Uint8Array): string {

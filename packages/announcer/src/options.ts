@@ -1,0 +1,52 @@
+import type { BfdChange } from "@stitch/bfd";
+import type { SessionEvent } from "@stitch/bgp-speaker";
+import type { Clock, Duration, Instant } from "@stitch/clock";
+import type { HealthIdentity } from "@stitch/health";
+import type { BfdSessions } from "./bfd-watch.ts";
+import type { CheckObserver, RouteCheck } from "./check/observer.ts";
+import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
+import type { DrainRuling } from "./decision/drain.ts";
+import type { DrainedBy } from "./decision/machine.ts";
+import type { Evidence } from "./evidence/evidence.ts";
+import type { FlapMemory } from "./flap-memory.ts";
+import type { Journal } from "./journal.ts";
+import type { RouteSession } from "./peer.ts";
+import type { SavedDrains } from "./saved-drains.ts";
+import type { KernelSpeaker } from "./speaker/kernel.ts";
+import type { Vip } from "./vip.ts";
+
+/** The announcer's collaborators. */
+export interface AnnouncerOptions {
+  readonly identity: HealthIdentity;
+  readonly config: AnnouncerConfig;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly savedDrains: SavedDrains;
+  readonly openSession: (
+    peer: PeerConfig,
+    watch: readonly Vip["prefix"][],
+    onEvent: (event: SessionEvent) => void,
+  ) => RouteSession;
+  readonly openBfd: (onChange: (change: BfdChange) => void) => BfdSessions;
+  /** Where the configuration asks for one. */
+  readonly kernel?: KernelSpeaker;
+  readonly openCheck: (vip: VipConfig, observer: CheckObserver) => RouteCheck;
+  readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
+  readonly flaps: FlapMemory;
+  readonly evidence: Evidence;
+}
+
+export interface DrainRequest {
+  readonly reason: string;
+  readonly forced: boolean;
+  /** Returns by itself after this long. */
+  readonly lasts: Duration | undefined;
+}
+
+/** A drain in force for one VIP. */
+export interface Drain extends DrainRequest {
+  readonly by: DrainedBy;
+  readonly began: Instant;
+  readonly until: Instant | undefined;
+  ruling: DrainRuling;
+}

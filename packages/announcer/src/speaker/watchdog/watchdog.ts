@@ -1,0 +1,104 @@
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { join } from "node:path";
+import { formatPrefix, type Prefix } from "@stitch/bgp-speaker";
+import { scaled, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
+import { BEATS } from "./deadman.ts";
+
+const PROGRAM = join(import.meta.dirname, "main.ts");
+/** One that ends at once (no memory, no Node) is not started faster than this. */
+const RESTART: Duration = seconds(1);
+
+/** What the kernel speaker needs of its watchdog. */
+export interface Watchdog {
+  start(): void;
+  stop(): void;
+  readonly running: boolean;
+}
+
+export interface WatchdogEvent {
+  /** `ended`: though nobody asked it to; it is started again. `flushed`: it heard nothing of us and took our routes away. */
+  readonly kind: "started" | "ended" | "flushed";
+  readonly detail: string;
+}
+
+export interface WatchdogOptions {
+  readonly protocol: number;
+  readonly bound: Duration;
+  readonly prefixes: readonly Prefix[];
+  readonly clock: Clock;
+  readonly onEvent: (event: WatchdogEvent) => void;
+}
+
+/** The announcer's side of the watchdog: a process of its own session, so that it outlives what ends us. */
+export class WatchdogProcess implements Watchdog {
+  readonly #options: WatchdogOptions;
+  readonly #timers: Timer[] = [];
+  #child: ChildProcessWithoutNullStreams | undefined;
+  #stopped = false;
+
+  constructor(options: WatchdogOptions) {
+    this.#options = options;
+  }
+
+  get running(): boolean {
+    return this.#child?.pid !== undefined;
+  }
+
+  start(): void {
+    const { clock, bound } = this.#options;
+    this.#spawn();
+    this.#timers.push(clock.every("watchdog-beat", scaled(bound, 1 / BEATS), () => this.#beat()));
+  }
+
+  /** Closes the pipe: it finds nothing to remove, and ends. */
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#child?.stdin.end();
+  }
+
+  #spawn(): void {
+    const { protocol, bound, prefixes, onEvent } = this.#options;
+    const args = [PROGRAM, String(protocol), String(bound), ...prefixes.map(formatPrefix)];
+    // A descriptor of our standard error would keep our supervisor waiting for the end of it.
+    const child = spawn(process.execPath, args, { cwd: "/", detached: true, stdio: ["pipe", "pipe", "pipe"] });
+    child.stderr.resume();
+    child.stdin.on("error", () => undefined);
+    child.stdout.setEncoding("utf8").on("data", (text: string) => onEvent({ kind: "flushed", detail: text.trim() }));
+    child.once("spawn", () => onEvent({ kind: "started", detail: `pid ${child.pid}, bound ${bound} ms` }));
+    let ended = false;
+    const end = (detail: string): void => {
+      if (ended) return;
+      ended = true;
+      this.#ended(detail);
+    };
+    child.once("error", (failure) => end(failure.message));
+    child.once("exit", (code, signal) => end(signal ?? `exit ${code}`));
+    this.#child = child;
+    this.#letGo(child);
+  }
+
+  /** Neither the process nor its pipes keep the announcer from ending. */
+  #letGo(child: ChildProcessWithoutNullStreams): void {
+    child.unref();
+    for (const stream of [child.stdin, child.stdout, child.stderr]) {
+      if ("unref" in stream && typeof stream.unref === "function") stream.unref();
+    }
+  }
+
+  #ended(detail: string): void {
+    this.#child = undefined;
+    if (this.#stopped) return;
+    this.#options.onEvent({ kind: "ended", detail });
+    const again = (): void => {
+      if (!this.#stopped) this.#spawn();
+    };
+    this.#timers.push(this.#options.clock.after("watchdog-restart", RESTART, again));
+  }
+
+  /** One that does not read gets no more bytes than the pipe holds. */
+  #beat(): void {
+    const stdin = this.#child?.stdin;
+    if (stdin?.writable === true && stdin.writableLength === 0) stdin.write(".");
+  }
+}

@@ -1,0 +1,56 @@
+import { elapsed, milliseconds, scaled, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
+
+/** RFC 9520 section 3.2: a failure is kept for 1 s at least; doubled with every further one, and never for more than 5 min. */
+const FIRST: Duration = seconds(1);
+const LONGEST: Duration = seconds(30);
+/** Names that fail are made up by strangers: so many are remembered, some 300 bytes each, the oldest forgotten first. */
+const MOST = 4_096;
+
+interface Failure {
+  readonly at: Instant;
+  readonly hold: Duration;
+  readonly extended: Uint8Array;
+}
+
+/**
+ * Questions that no upstream could answer a moment ago (RFC 9520). Clients repeat what fails at once and all together;
+ * without this each repetition would be three more questions for servers that are in trouble already.
+ */
+export class FailureCache {
+  readonly #clock: Clock;
+  readonly #failures = new Map<string, Failure>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#failures.size;
+  }
+
+  /** The extended error of a failure that still stands; undefined when the question may be put. */
+  standing(key: string): Uint8Array | undefined {
+    const failure = this.#failures.get(key);
+    if (failure === undefined) return undefined;
+    return elapsed(failure.at, this.#clock.now()) < failure.hold ? failure.extended : undefined;
+  }
+
+  failed(key: string, extended: Uint8Array): void {
+    const before = this.#failures.get(key);
+    const hold = before === undefined ? FIRST : milliseconds(Math.min(LONGEST, scaled(before.hold, 2)));
+    this.#failures.delete(key); // to the end of the order
+    this.#failures.set(key, { at: this.#clock.now(), hold, extended });
+    if (this.#failures.size <= MOST) return;
+    const [oldest] = this.#failures.keys();
+    if (oldest !== undefined) this.#failures.delete(oldest);
+  }
+
+  answered(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** Everything may be asked again: an upstream has come back. */
+  clear(): void {
+    this.#failures.clear();
+  }
+}

@@ -1,0 +1,104 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { milliseconds, seconds } from "@stitch/clock";
+import { FakeClock } from "@stitch/clock/testing";
+import { afterEach, expect, test } from "vitest";
+import type { Request } from "../src/upstream/exchange.ts";
+import { UdpExchanges } from "../src/upstream/udp-exchange.ts";
+
+const QUESTION = Uint8Array.from([1, 0x61, 0, 0, 1, 0, 1]);
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+/** A server that answers each question with itself, and knows the ports that it was asked from. */
+async function server(): Promise<{ port: number; ports: number[] }> {
+  const ports: number[] = [];
+  const socket = createSocket("udp4");
+  socket.on("message", (bytes, { port, address }) => {
+    ports.push(port);
+    const answer = Buffer.from(bytes.subarray(0, 12 + QUESTION.length));
+    answer[2] = 0x81;
+    answer[11] = 0; // no OPT
+    socket.send(answer, port, address);
+  });
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  closers.push(() => void socket.close());
+  return { port: socket.address().port, ports };
+}
+
+async function asking(most = 600) {
+  const clock = new FakeClock();
+  const exchanges = new UdpExchanges(clock, most);
+  closers.push(() => exchanges.close());
+  const { port, ports } = await server();
+  const upstream = { address: "127.0.0.1", port };
+  let id = 0;
+  const ask = async (count: number): Promise<void> => {
+    for (let done = 0; done < count; done += 20) {
+      const some = Array.from({ length: 20 }, () => {
+        id += 1;
+        return exchanges.exchange(request(upstream, clock, id));
+      });
+      for (const result of await Promise.all(some)) expect(result.kind).toBe("answer");
+    }
+  };
+  return { ask, clock, exchanges, ports };
+}
+
+function request(upstream: Request["upstream"], clock: FakeClock, id: number): Request {
+  const rest = { source: "127.0.0.1", question: QUESTION, mixedCase: true, dnssecOk: false, checkingDisabled: false };
+  return { ...rest, upstream, clock, id: id & 0xffff, limit: seconds(5), onIgnored: () => {} };
+}
+
+test("at an ordinary rate every question has a port of its own, and no socket stays", async () => {
+  const { ask, clock, exchanges, ports } = await asking();
+  for (let i = 0; i < 4; i += 1) {
+    await ask(20);
+    clock.advance(milliseconds(100));
+  }
+  expect(ports).toHaveLength(80);
+  expect(exchanges.open).toBe(0);
+});
+
+test("under load ports are drawn from a pool, each for a while only; when it is over none is kept", async () => {
+  const { ask, clock, exchanges, ports } = await asking();
+  await ask(600);
+  clock.advance(milliseconds(100)); // 6,000 a second
+  await ask(600);
+  expect(exchanges.open).toBe(512);
+  ports.length = 0;
+  clock.advance(milliseconds(100));
+  await ask(1_000);
+  expect(new Set(ports).size).toBeGreaterThan(300);
+  expect(new Set(ports).size).toBeLessThanOrEqual(512);
+  expect(exchanges.open).toBeLessThanOrEqual(512);
+  clock.advance(seconds(5));
+  exchanges.tidy();
+  expect(exchanges.open).toBe(0);
+});
+
+test("idle sockets make room for questions", async () => {
+  const { ask, clock, exchanges } = await asking(520);
+  await ask(600);
+  clock.advance(milliseconds(100));
+  await ask(600);
+  expect(exchanges.open).toBe(512);
+  const silent = { address: "127.0.0.1", port: 9 };
+  const others = Array.from({ length: 40 }, (_, i) => exchanges.exchange(request(silent, clock, i)));
+  expect(exchanges.open).toBe(40);
+  await exchanges.close();
+  clock.advance(seconds(5));
+  for (const { kind } of await Promise.all(others)) expect(["timeout", "unreachable"]).toContain(kind);
+});
+
+test("with no place left the answer is that there is no socket", async () => {
+  const clock = new FakeClock();
+  const exchanges = new UdpExchanges(clock, 2);
+  closers.push(() => exchanges.close());
+  const silent = { address: "127.0.0.1", port: 9 };
+  const results = Array.from({ length: 3 }, (_, i) => exchanges.exchange(request(silent, clock, i)));
+  expect(await results[2]).toEqual({ kind: "no-socket", code: "EMFILE" });
+});
