@@ -1,7 +1,3 @@
-import type { ChildProcess } from "node:child_process";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-
 import {
   type Advertisement,
   communityOf,
@@ -9,14 +5,13 @@ import {
   GRACEFUL_SHUTDOWN,
   parsePrefix,
   type Prefix,
-  type SessionEvent,
 } from "@stitch/bgp-speaker";
-import { namespacesUnavailable, peerAvailability } from "@stitch/peers";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import type { Router } from "./bgp/router.ts";
-import { ASKS_AGAIN, CHOOSES_PATHS, type RouterName, ROUTERS, SETS_A_FLOOR, startRouter } from "./bgp/routers.ts";
-import type { Order, SpeakerOptions } from "./bgp/speaker.ts";
+import { missingRouters } from "./bgp/routers-here.ts";
+import { ASKS_AGAIN, CHOOSES_PATHS, MARKS_A_REFRESH, ROUTERS, SETS_A_FLOOR, startRouter } from "./bgp/routers.ts";
+import { Speaker } from "./bgp/speaker-process.ts";
 import { eventually, ROUTER, SPEAKER, twinOf, Wire } from "./bgp/wire.ts";
 
 const VIP = "10.10.10.53/32";
@@ -35,75 +30,10 @@ function prefix(text: string): Prefix {
   return parsed;
 }
 
-/** Our speaker as a process of its own on the host's side of the wire. */
-class Speaker {
-  readonly events: SessionEvent[] = [];
-  readonly #child: ChildProcess;
-  readonly #exit: Promise<void>;
-
-  constructor(wire: Wire, changes: Partial<SpeakerOptions> = {}) {
-    const options: SpeakerOptions = {
-      peer: { address: ROUTER.address, asn: ROUTER.asn },
-      local: { asn: SPEAKER.asn, routerId: SPEAKER.routerId },
-      watch: [prefix(VIP)],
-      ...changes,
-    };
-    const script = join(import.meta.dirname, "bgp/speaker.ts");
-    this.#child = wire.start(wire.host, [process.execPath, script, JSON.stringify(options)]);
-    this.#exit = new Promise((resolve) => void this.#child.once("exit", () => resolve()));
-    this.#child.stderr?.pipe(process.stderr);
-    if (this.#child.stdout === null) throw new Error("the speaker has no output");
-    createInterface({ input: this.#child.stdout }).on("line", (line) =>
-      this.events.push(JSON.parse(line) as SessionEvent),
-    );
-  }
-
-  order(order: Order): void {
-    this.#child.stdin?.write(`${JSON.stringify(order)}\n`);
-  }
-
-  async stop(text: string): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.order({ stop: text });
-    await this.#exit;
-  }
-
-  async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#exit;
-  }
-
-  find<K extends SessionEvent["kind"]>(
-    kind: K,
-    suits: (event: Extract<SessionEvent, { kind: K }>) => boolean,
-  ): Extract<SessionEvent, { kind: K }> | undefined {
-    return this.events.find(
-      (event): event is Extract<SessionEvent, { kind: K }> =>
-        event.kind === kind && suits(event as Extract<SessionEvent, { kind: K }>),
-    );
-  }
-
-  established(): Promise<unknown> {
-    return eventually("our side is Established", 30_000, () =>
-      this.find("state", (event) => event.to === "Established"),
-    );
-  }
-
-  get updates(): number {
-    return this.events.filter((event) => event.kind === "update-sent").length;
-  }
-}
-
-const unavailable = await namespacesUnavailable();
-const missing = await Promise.all(ROUTERS.map(async (name) => [name, await peerAvailability(name)] as const));
-const reasons = new Map<RouterName, string | undefined>(
-  missing.map(([name, found]) => [name, unavailable ?? (found.ok ? undefined : found.reason)]),
-);
-const ci = process.env["CI"] !== undefined;
+const missing = await missingRouters();
 
 for (const name of ROUTERS) {
-  // In CI nothing is skipped: there a missing peer fails.
-  const reason = ci ? undefined : reasons.get(name);
+  const reason = missing.get(name);
   describe.skipIf(reason !== undefined)(`our speaker and ${name}${reason === undefined ? "" : ` (${reason})`}`, () => {
     let wire: Wire;
     let router: Router;
@@ -228,6 +158,21 @@ for (const name of ROUTERS) {
       expect(formatPrefix(heard.prefix)).toBe(VIP);
       expect(heard.path).toMatchObject({ asPath: [ROUTER.asn], nextHop: ROUTER.address });
     });
+
+    test.each(MARKS_A_REFRESH.filter((one) => one === name))(
+      "a path of %s outlives the refresh that we ask for, between its marks",
+      async () => {
+        speaker = new Speaker(wire);
+        await speaker.established();
+        await router.originate(VIP);
+        await eventually("the path is reported", 15_000, () => speaker.find("path", ({ path }) => path !== undefined));
+        await eventually("both marks have come", 15_000, () => {
+          speaker.order({ watch: [prefix(VIP)] });
+          return speaker.refreshes >= 2 ? true : undefined;
+        });
+        expect(speaker.find("path", ({ path }) => path === undefined)).toBeUndefined();
+      },
+    );
 
     test.each(SETS_A_FLOOR.filter((one) => one === name))(
       "a hold time that %s refuses is raised until it suits",

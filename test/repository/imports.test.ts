@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   health: ["clock", "config"],
   "bgp-speaker": ["clock"],
   bfd: ["clock", "linux-io"],
-  announcer: ["bgp-speaker", "bfd", "health", "config", "clock"],
+  announcer: ["bgp-speaker", "bfd", "health", "config", "clock", "linux-io"],
   "dns-resolver": SERVICE_MAY,
   "syslog-collector": SERVICE_MAY,
   "sntp-responder": SERVICE_MAY,

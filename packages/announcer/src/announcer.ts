@@ -1,18 +1,16 @@
 import { formatPrefix, type ReceivedPath, type SessionStatus } from "@stitch/bgp-speaker";
-import { milliseconds, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
-import type { HealthIdentity } from "@stitch/health";
-import type { CheckObserver, RouteCheck } from "./check/observer.ts";
+import { milliseconds, seconds, type Duration, type Timer } from "@stitch/clock";
 import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
+import { BfdWatch } from "./bfd-watch.ts";
 import { wish } from "./decision/machine.ts";
-import { Drains, SERVICE_STOPS, type Drain, type DrainRequest, type Guarded } from "./drains.ts";
-import type { Evidence } from "./evidence/evidence.ts";
-import type { FlapMemory } from "./flap-memory.ts";
-import type { Journal, JournalEntry } from "./journal.ts";
+import { Drains, SERVICE_STOPS, type Guarded } from "./drains.ts";
+import type { JournalEntry } from "./journal.ts";
+import { Alarms } from "./loop/alarms.ts";
+import type { AnnouncerOptions, Drain, DrainRequest } from "./options.ts";
 import { changeTo, sameCheck, type Change } from "./reload/changes.ts";
 import { advertisementFor, originOf, type Origin } from "./route/advertisement.ts";
-import type { SavedDrains } from "./saved-drains.ts";
 import type { KernelSpeaker } from "./speaker/kernel.ts";
-import { Speakers, type OpenSession } from "./speakers.ts";
+import { Speakers } from "./speakers.ts";
 import { Vip } from "./vip.ts";
 
 /** How often a waiting drain asks the guard again; paths from peers ask at once. */
@@ -20,42 +18,30 @@ const GUARD_INTERVAL: Duration = milliseconds(100);
 /** How often the machine is asked whether the VIPs are still its own. */
 const ADDRESS_INTERVAL: Duration = seconds(2);
 
-export interface AnnouncerOptions {
-  readonly identity: HealthIdentity;
-  readonly config: AnnouncerConfig;
-  readonly clock: Clock;
-  readonly journal: Journal;
-  readonly savedDrains: SavedDrains;
-  readonly openSession: OpenSession;
-  /** Where the configuration asks for one. */
-  readonly kernel?: KernelSpeaker;
-  readonly openCheck: (vip: VipConfig, observer: CheckObserver, config: AnnouncerConfig) => RouteCheck;
-  readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
-  readonly flaps: FlapMemory;
-  readonly evidence: Evidence;
-}
-
 /**
  * Wires the arrows together: checks -> machine -> wish -> advertisements -> sessions. Every change ends in
  * `session.set(all)`, in the same turn of the event loop in which its cause was seen.
  */
 export class Announcer {
   readonly origin: Origin;
+  readonly alarms: Alarms;
   readonly #options: AnnouncerOptions;
   #config: AnnouncerConfig;
   #vips: readonly Guarded[];
   readonly #speakers: Speakers;
   readonly #drains: Drains;
+  readonly bfd: BfdWatch;
   readonly #timers: Timer[] = [];
   #started = false;
   #stopping: Promise<void> | undefined;
   #allWithdrawn: (() => void) | undefined;
 
   constructor(options: AnnouncerOptions) {
-    const { config, identity, journal, openSession, kernel } = options;
+    const { config, identity, clock, journal, openSession, kernel } = options;
     this.#options = options;
     this.#config = config;
     this.origin = originOf(config.asn, identity.site, identity.instance);
+    this.alarms = new Alarms(clock, journal);
     this.#vips = config.vips.map((vip) => this.#guard(vip));
     const { origin } = this;
     this.#drains = new Drains({
@@ -63,10 +49,11 @@ export class Announcer {
       vips: () => this.#vips,
       times: () => this.#config.drain,
       otherOrigins: (vip) => this.otherOrigins(vip),
-      listeners: () => this.#speakers.listeners,
+      listeners: () => this.listeners,
     });
     const onPaths = (): void => this.#ruleDrains();
     this.#speakers = new Speakers({ origin, journal, openSession, kernel, onPaths }, config.peers, this.#watched);
+    this.bfd = new BfdWatch(options.openBfd, config.peers, journal, (address) => this.#speakers.bfdDown(address));
   }
 
   #guard(config: VipConfig): Guarded {
@@ -104,6 +91,11 @@ export class Announcer {
     return this.#speakers.peers;
   }
 
+  /** Somebody hears what is announced. */
+  get listeners(): number {
+    return this.#speakers.listeners;
+  }
+
   drainOf(vip: Vip): Drain | undefined {
     return this.#vips.find((guarded) => guarded.vip === vip)?.drain;
   }
@@ -117,6 +109,7 @@ export class Announcer {
     this.#started = true;
     this.#drains.restore();
     this.#speakers.start();
+    this.bfd.start();
     for (const { check } of this.#vips) check.start();
     const { clock } = this.#options;
     this.#timers.push(clock.every("last-origin-guard", GUARD_INTERVAL, () => this.#ruleDrains()));
@@ -168,6 +161,7 @@ export class Announcer {
     this.#options.flaps.keepOnly(next.vips.map(({ prefix }) => formatPrefix(prefix)));
     this.#reloadVips(next.vips);
     this.#speakers.reload(next.peers, this.#watched, `stitch ${site}/${instance}: reload`);
+    this.bfd.reload(next.peers);
     this.#advertise(cause);
     this.#drains.save();
     void this.#checkAddresses();
@@ -214,7 +208,7 @@ export class Announcer {
     for (const timer of this.#timers) timer.cancel();
     for (const { check } of this.#vips) check.stop();
     const { site, instance } = this.#options.identity;
-    await this.#speakers.stop(`stitch ${site}/${instance}: planned stop`);
+    await Promise.all([this.#speakers.stop(`stitch ${site}/${instance}: planned stop`), this.bfd.stop()]);
   }
 
   #ruleDrains(): void {

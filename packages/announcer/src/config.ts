@@ -4,7 +4,7 @@ import {
   asNumber,
   ConfigError,
   duration,
-  ipAddress,
+  hostPort,
   prefix,
   routerId,
   section,
@@ -13,28 +13,17 @@ import {
 } from "@stitch/config";
 import { DRAIN_LIMIT } from "@stitch/health";
 import { z } from "zod";
+import { peerContradictions, peerSection } from "./config/peer.ts";
 import { leasesIn } from "./check/describe.ts";
 import { checkSection } from "./config/checks.ts";
 import { dampingSection } from "./config/damping.ts";
 import { siblingsSetting, trafficSection } from "./config/evidence.ts";
 import { hostOf } from "./config/targets.ts";
 
-/** RFC 4271 allows 3 s; less is noise. */
-const SHORTEST_HOLD: Duration = seconds(3);
+export type { PeerConfig } from "./config/peer.ts";
 
 /** A stopping service serves until DRAIN_LIMIT; the withdrawal must have left before, the guard's rounds included. */
 const LONGEST_DRAIN: Duration = milliseconds(DRAIN_LIMIT - 5_000);
-
-const peerSection = section({
-  address: ipAddress(),
-  /** TCP port of the peer. */
-  port: z.number().int().min(1).max(65_535).default(179),
-  asn: asNumber(),
-  holdTime: duration({ min: SHORTEST_HOLD, max: seconds(65_535) }).default(seconds(9)),
-  /** Source address of the session; also the next hop unless `nextHop` is set. */
-  localAddress: ipAddress().optional(),
-  nextHop: ipAddress().optional(),
-});
 
 const vipSection = section({
   prefix: prefix(),
@@ -52,6 +41,8 @@ const vipSection = section({
   /** The service's own packet counter: whether clients have left. */
   traffic: trafficSection.optional(),
   siblings: siblingsSetting,
+  /** How the service is asked through the VIP after each change; it proves, and decides nothing. */
+  proof: checkSection(0).optional(),
 });
 
 const drainSection = section({
@@ -78,6 +69,8 @@ export const announcerSection = section({
   control: z.string().min(1).default("/run/stitch/announcer.sock"),
   /** Path of the journal; default: beside the control socket. */
   journal: z.string().min(1).optional(),
+  /** Where siblings may ask whether this site announces a VIP; nowhere without it. */
+  health: hostPort().optional(),
   drain: drainSection.prefault({}),
   peers: z.array(peerSection).max(16).default([]),
   /** Announces by routes in the kernel, for FRR or BIRD on this machine, besides or instead of `peers`. */
@@ -88,7 +81,6 @@ export const announcerSection = section({
 export type AnnouncerConfig = z.infer<typeof announcerSection>;
 export type VipConfig = AnnouncerConfig["vips"][number];
 export type KernelConfig = NonNullable<AnnouncerConfig["kernel"]>;
-export type PeerConfig = AnnouncerConfig["peers"][number];
 
 /** The announcer's part of site.yaml, with what only several settings together can show. Throws ConfigError. */
 export function announcerConfig(document: SiteDocument): AnnouncerConfig {
@@ -108,6 +100,8 @@ function crossCheck(document: SiteDocument, config: AnnouncerConfig): Problem[] 
   if (config.peers.length === 0 && config.kernel === undefined) {
     at(["peers"], "names no router, and there is no kernel speaker (announcer.kernel) either; announce by one of them");
   }
+  if (config.health !== undefined && isVip(config.vips, config.health.address))
+    at(["health"], `${config.health.address} is a VIP; siblings must reach this very site`);
   const { time, max } = config.drain;
   if (time > max) at(["drain", "max"], "is shorter than drain.time");
   if (max > LONGEST_DRAIN) {
@@ -131,8 +125,10 @@ function checkVip({ routerId: id, vips }: AnnouncerConfig, i: number, at: Compla
     at(where, `${host} is a VIP; without its address here, the answer would be another site's`);
   }
   for (const [j, url] of vip.siblings.entries()) {
-    if (isVip(vips, hostOf(url))) at(["vips", i, "siblings", j], `${hostOf(url)} is a VIP, and may be answered here`);
+    if (isVip(vips, hostOf(url))) at(["vips", i, "siblings", j], `${hostOf(url)} is a VIP, which may be answered here`);
   }
+  if (vip.proof?.kind === "lease")
+    at(["vips", i, "proof"], "a lease does not come through the VIP; name dns, ntp, http, tcp, syslog or exec");
   if (service === "all") at(["vips", i, "service"], '"all" means every VIP; choose another name');
   if (vips.findIndex(sameVip(vip)) < i) at(["vips", i, "prefix"], "this VIP is listed twice");
   if (vips.findIndex((other) => other.service === service && other.prefix.family === block.family) < i) {
@@ -147,6 +143,7 @@ function checkPeer({ peers, vips }: AnnouncerConfig, i: number, at: Complain): v
   if (peers.findIndex((other) => other.address === address && other.port === port) < i) {
     at(["peers", i, "address"], "this peer is listed twice");
   }
+  for (const [setting, message] of peerContradictions(peer)) at(["peers", i, setting], message);
   if (holdTime % 1_000 !== 0) at(["peers", i, "holdTime"], "BGP counts hold time in whole seconds");
   for (const [name, own] of Object.entries({ localAddress, nextHop })) {
     if (own === undefined) continue;

@@ -1,28 +1,14 @@
 import type { ReceivedPath } from "@stitch/bgp-speaker";
-import { elapsed, later, milliseconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
+import { elapsed, later, milliseconds, type Clock, type Duration, type Timer } from "@stitch/clock";
 import type { RouteCheck } from "./check/observer.ts";
-import { ruleDrain, type DrainRuling } from "./decision/drain.ts";
+import { ruleDrain } from "./decision/drain.ts";
 import type { DrainedBy } from "./decision/machine.ts";
 import type { Evidence } from "./evidence/evidence.ts";
 import type { Journal } from "./journal.ts";
+import type { Drain, DrainRequest } from "./options.ts";
 import { isLeaving } from "./route/advertisement.ts";
 import type { SavedDrain, SavedDrains } from "./saved-drains.ts";
 import type { Vip } from "./vip.ts";
-
-export interface DrainRequest {
-  readonly reason: string;
-  readonly forced: boolean;
-  /** Returns by itself after this long. */
-  readonly lasts: Duration | undefined;
-}
-
-/** A drain in force for one VIP. */
-export interface Drain extends DrainRequest {
-  readonly by: DrainedBy;
-  readonly began: Instant;
-  readonly until: Instant | undefined;
-  ruling: DrainRuling;
-}
 
 export const SERVICE_STOPS: DrainRequest = { reason: "the service was told to stop", forced: false, lasts: undefined };
 

@@ -31,7 +31,7 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
   "drain-expired": "the drain's time was over",
   "announcer-stopping": "the announcer is stopping",
   "other-origin-seen": "another origin of the VIP has been seen, so it could leave",
-  "sibling-healthy": "the same service is well at another site, so it could leave",
+  "sibling-announces": "another site says that it announces the VIP, so it could leave",
   "nobody-listens": "no router listens, so nothing was lost by leaving",
   "drain-deadline": "the drain's deadline came",
   "drain-forced": "an operator forced it",
@@ -40,7 +40,8 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
 /** Why a VIP is, or is not, announced: the present first, then the chain of causes, newest first. */
 export function explain(vip: VipStatus, status: AnnouncerStatus, journal: readonly JournalEntry[]): string[] {
   const peers = status.peers.map((peer) => peerLine(vip, peer));
-  return [headline(vip), ...present(vip), ...peers, ...kernelLines(vip, status.kernel), ...history(vip, journal)];
+  const kernel = kernelLines(vip, status.kernel);
+  return [headline(vip), ...present(vip), ...peers, ...kernel, ...alarmLines(vip, status), ...history(vip, journal)];
 }
 
 function headline({ prefix, service, wish, state, verdict, age }: VipStatus): string {
@@ -73,7 +74,14 @@ function drainLines({ by, reason, returnsIn, detail }: NonNullable<VipStatus["dr
   return lines;
 }
 
-function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStatus): string {
+function bfdText(bfd: PeerStatus["bfd"]): string {
+  if (bfd === undefined) return "";
+  if (bfd.problem !== "") return ` BFD is not spoken: ${bfd.problem}.`;
+  const within = bfd.detectionTime === undefined ? "" : `; a silent router is noticed within ${bfd.detectionTime} ms`;
+  return ` BFD is ${bfd.state}${within}.`;
+}
+
+function peerLine(vip: VipStatus, { address, asn, announced, session, bfd }: PeerStatus): string {
   const { state, reason, detail, unsendable } = session;
   const peer = `Peer ${address} (AS ${asn})`;
   if (state !== "Established") {
@@ -81,7 +89,7 @@ function peerLine(vip: VipStatus, { address, asn, announced, session }: PeerStat
   }
   const obstacle = unsendable.find(({ prefix }) => prefix === vip.prefix);
   if (obstacle !== undefined) return `${peer} cannot be sent the route: ${obstacle.reason}.`;
-  return `${peer} ${announced.includes(vip.prefix) ? "has heard the route" : "has not heard the route"}.`;
+  return `${peer} ${announced.includes(vip.prefix) ? "has heard the route" : "has not heard the route"}.${bfdText(bfd)}`;
 }
 
 function kernelLines({ prefix }: VipStatus, kernel: KernelStatus | undefined): string[] {
@@ -95,6 +103,14 @@ function kernelLines({ prefix }: VipStatus, kernel: KernelStatus | undefined): s
     lines.push("It is an address of an interface: routing daemons announce that always, or never, whatever we say.");
   if (!watched) lines.push("No watchdog runs: were the announcer killed now, its routes would stay.");
   return lines;
+}
+
+/** Those of this VIP and of the peers; not those of other VIPs. */
+function alarmLines({ prefix }: VipStatus, { alarms, vips }: AnnouncerStatus): string[] {
+  const others = vips.map((vip) => vip.prefix).filter((other) => other !== prefix);
+  return alarms
+    .filter(({ subject }) => !others.some((other) => subject === other || subject.startsWith(`${other} `)))
+    .map(({ code, subject, since, detail }) => `Alarm ${code} (${subject}) since ${since}: ${detail}.`);
 }
 
 function history(vip: VipStatus, journal: readonly JournalEntry[]): string[] {

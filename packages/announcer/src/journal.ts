@@ -2,6 +2,7 @@ import { formatWall, type Clock } from "@stitch/clock";
 import type { StateName, Verdict, Wish } from "./decision/machine.ts";
 import type { Reason } from "./decision/reasons.ts";
 import { JournalFile } from "./journal-file.ts";
+import type { AlarmCode } from "./loop/reasons.ts";
 
 /** Entries kept in memory for `explain`: so many for each VIP, and for each other kind. */
 const MOST_REMEMBERED = 200;
@@ -69,6 +70,25 @@ export interface LoadEntry {
   readonly prepend: number;
 }
 
+/** What the self-query through the VIP came to, after the change `cause` (0: a later attempt). `took` in milliseconds. */
+export interface ProofEntry {
+  readonly kind: "proof";
+  readonly vip: string;
+  readonly cause: number;
+  readonly verdict: Exclude<Verdict, "unknown">;
+  readonly detail: string;
+  readonly took: number;
+}
+
+/** An alarm begins or ends. */
+export interface AlarmEntry {
+  readonly kind: "alarm";
+  readonly alarm: AlarmCode;
+  readonly subject: string;
+  readonly ringing: boolean;
+  readonly detail: string;
+}
+
 /** Something of the announcer's own that an operator should know. */
 export interface NoteEntry {
   readonly kind: "note";
@@ -89,6 +109,8 @@ export type JournalFact =
   | OperatorEntry
   | HeldEntry
   | LoadEntry
+  | ProofEntry
+  | AlarmEntry
   | NoteEntry
   | ReloadEntry;
 export type JournalEntry = JournalFact & Stamp;
@@ -100,6 +122,8 @@ const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
   "operator",
   "held",
   "load",
+  "proof",
+  "alarm",
   "note",
   "reload",
 ]);

@@ -15,6 +15,7 @@ export function registerAnnouncerMetrics(registry: Registry, announcer: Announce
       labelNames: ["vip"],
       registers: [],
       collect(this: Gauge) {
+        this.reset(); // a reload takes VIPs out
         for (const vip of announcer.vips) this.set({ vip: vip.name }, WISH_VALUE[vip.wish]);
       },
     }),
@@ -26,14 +27,56 @@ export function registerAnnouncerMetrics(registry: Registry, announcer: Announce
       labelNames: ["peer"],
       registers: [],
       collect(this: Gauge) {
+        this.reset();
         for (const { config, status } of announcer.peers) {
           this.set({ peer: config.address }, status.state === "Established" ? 1 : 0);
         }
       },
     }),
   );
+  registerTimeliness(registry, announcer);
   registry.registerMetric(decisionCounter(journal));
   if (announcer.kernel !== undefined) registerKernelMetrics(registry, announcer.kernel);
+}
+
+/** Whether BGP and BFD keep time, and what BFD sees. */
+function registerTimeliness(registry: Registry, announcer: Announcer): void {
+  const gauge = (name: string, help: string, collect: (gauge: Gauge<"peer">) => void): void =>
+    registry.registerMetric(
+      new Gauge({
+        name,
+        help,
+        labelNames: ["peer"],
+        registers: [],
+        collect(this: Gauge<"peer">) {
+          collect(this);
+        },
+      }),
+    );
+  gauge(
+    "stitch_announcer_lag_seconds",
+    "How late this process ran a timer at the worst since the session began",
+    (each) => {
+      for (const { config, status } of announcer.peers) each.set({ peer: config.address }, status.lag.worst / 1_000);
+    },
+  );
+  gauge("stitch_announcer_bfd_up", "1 while BFD with a peer is up", (each) => {
+    for (const { address, state } of announcer.bfd.report.sessions) each.set({ peer: address }, state === "Up" ? 1 : 0);
+  });
+  gauge("stitch_announcer_bfd_ups", "How often BFD with a peer has come up", (each) => {
+    for (const { address, ups } of announcer.bfd.report.sessions) each.set({ peer: address }, ups);
+  });
+  if (!announcer.bfd.wanted) return;
+  registry.registerMetric(
+    new Gauge({
+      name: "stitch_announcer_bfd_lag_seconds",
+      help: "How late the thread of BFD ran a timer at the worst within the last second",
+      registers: [],
+      collect(this: Gauge) {
+        this.set(announcer.bfd.report.lag / 1_000);
+      },
+    }),
+  );
 }
 
 /** What the kernel speaker tells Prometheus. */

@@ -6,6 +6,7 @@ import {
   type SessionEvent,
   type SessionStatus,
 } from "@stitch/bgp-speaker";
+import { formatDuration, milliseconds } from "@stitch/clock";
 import type { PeerConfig } from "./config.ts";
 import type { Journal } from "./journal.ts";
 import { sameSession } from "./reload/changes.ts";
@@ -19,6 +20,8 @@ export interface RouteSession {
   /** Reports the peer's paths for these prefixes from now on. */
   watch(prefixes: readonly Prefix[]): void;
   stop(text?: string): Promise<void>;
+  /** BFD says that the path is gone: Cease/10 at once. */
+  bfdDown(): void;
   readonly status: SessionStatus;
 }
 
@@ -88,6 +91,10 @@ export class Peer implements Speaker {
     return this.#session.stop(text);
   }
 
+  bfdDown(): void {
+    this.#session.bfdDown();
+  }
+
   /** The whole wish. A configured next hop is one for its own family; the other keeps the session's address. */
   set(advertisements: readonly Advertisement[]): void {
     const { nextHop } = this.config;
@@ -109,6 +116,11 @@ export class Peer implements Speaker {
         const announced = event.announced.map(formatPrefix);
         const withdrawn = event.withdrawn.map(formatPrefix);
         return void journal.append({ kind: "update", peer, announced, withdrawn, cause: this.cause });
+      }
+      case "late": {
+        const [lag, hold] = [formatDuration(milliseconds(Math.round(event.lag))), formatDuration(event.holdTime)];
+        const detail = `this process was ${lag} late; at a hold time of ${hold} the router may give the session up`;
+        return void journal.append({ kind: "session", peer, from: "process", to: "late", reason: "late", detail });
       }
       case "path":
         return this.#pathChanged(formatPrefix(event.prefix), event.path);

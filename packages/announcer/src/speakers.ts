@@ -72,6 +72,11 @@ export class Speakers {
     await Promise.all(this.#all.map((speaker) => speaker.stop(text)));
   }
 
+  /** BFD has lost the path to a router. */
+  bfdDown(address: string): void {
+    for (const peer of this.#peers) if (peer.config.address === address) peer.bfdDown();
+  }
+
   /** Other peers than before. Sessions whose settings are the same know nothing of it, but for what they watch. */
   reload(peers: readonly PeerConfig[], watch: readonly Prefix[], text: string): void {
     const before = new Map(this.#peers.map((peer) => [peerName(peer.config), peer]));

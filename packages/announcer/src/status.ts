@@ -5,6 +5,7 @@ import type { Announcer } from "./announcer.ts";
 import { describeCheck } from "./check/describe.ts";
 import type { LoadMark } from "./decision/load.ts";
 import { holdDownLeft, type StateName, type Verdict, type Wish } from "./decision/machine.ts";
+import type { Alarm } from "./loop/alarms.ts";
 import type { Vip } from "./vip.ts";
 
 /** Everything `stitch status` shows; the JSON of GET /status. Ages are in milliseconds. */
@@ -13,6 +14,8 @@ export interface AnnouncerStatus extends HealthIdentity {
   readonly routerId: string;
   readonly vips: readonly VipStatus[];
   readonly peers: readonly PeerStatus[];
+  /** What is wrong with the effect of what is announced. */
+  readonly alarms: readonly Alarm[];
   readonly kernel: KernelStatus | undefined;
 }
 
@@ -64,6 +67,17 @@ export interface PeerStatus {
   readonly asn: number;
   readonly announced: readonly string[];
   readonly session: SessionStatus;
+  /** Where the peer is watched by BFD. */
+  readonly bfd: BfdPeerStatus | undefined;
+}
+
+export interface BfdPeerStatus {
+  readonly state: string;
+  readonly reason: string | undefined;
+  /** Milliseconds in which a silent router is noticed; undefined before it is heard. */
+  readonly detectionTime: number | undefined;
+  /** Why it is not spoken at all; empty while it is. */
+  readonly problem: string;
 }
 
 export function statusOf(
@@ -83,9 +97,17 @@ export function statusOf(
       asn,
       announced: status.announced,
       session: status,
+      bfd: bfdStatus(announcer, address),
     })),
+    alarms: announcer.alarms.ringing,
     kernel: kernelStatus(announcer),
   };
+}
+
+function bfdStatus({ bfd, config }: Announcer, address: string): BfdPeerStatus | undefined {
+  if (!config.peers.some((peer) => peer.address === address && peer.bfd !== undefined)) return undefined;
+  const { state = "AdminDown", reason, detectionTime, problem } = bfd.of(address) ?? {};
+  return { state, reason, detectionTime, problem: problem?.text ?? "" };
 }
 
 function kernelStatus({ kernel, config }: Announcer): KernelStatus | undefined {

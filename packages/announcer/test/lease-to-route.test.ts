@@ -11,6 +11,7 @@ import { Evidence } from "../src/evidence/evidence.ts";
 import { FlapMemory } from "../src/flap-memory.ts";
 import { Journal } from "../src/journal.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
+import { FakeBfd } from "./fake-bfd.ts";
 
 const clock = new SystemClock();
 const SOON = { timeout: 8_000, interval: 5 };
@@ -60,6 +61,7 @@ announcer:
     addressIsLocal: () => Promise.resolve(true),
     openCheck: ({ check, fall }, observer) =>
       openCheck(check, observer, { clock, random: Math.random, fall, vips: new Set() }),
+    openBfd: (onChange) => new FakeBfd(onChange),
     openSession: (_peer, _watch, onEvent) => {
       const up = { kind: "state", from: "OpenConfirm", to: "Established", reason: "peer-closed", detail: "" };
       established = () => onEvent(up as unknown as SessionEvent);
@@ -68,6 +70,7 @@ announcer:
         set: (all) => void (heard = named(all)),
         watch: () => undefined,
         stop: () => Promise.resolve(),
+        bfdDown: () => undefined,
         status: {} as never,
       };
     },

@@ -121,7 +121,10 @@ describe("a reload", () => {
 
   test("changes a next hop under the living session", async () => {
     const change = await reload(changed("asn: 65002 }", "asn: 65002, nextHop: 192.0.2.9 }"));
-    expect(change).toEqual({ kind: "accepted", changes: ["peer 192.0.2.102 port 179 with another next hop"] });
+    expect(change).toEqual({
+      kind: "accepted",
+      changes: ["peer 192.0.2.102 port 179 by other settings, in the same session"],
+    });
     expect(scenario.doings.filter((doing) => doing.endsWith("stops"))).toEqual([]);
   });
 

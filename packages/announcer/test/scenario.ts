@@ -1,4 +1,4 @@
-import { GRACEFUL_SHUTDOWN, type Advertisement, type SessionEvent } from "@stitch/bgp-speaker";
+import { GRACEFUL_SHUTDOWN, pathOrigin, type Advertisement, type SessionEvent } from "@stitch/bgp-speaker";
 import { elapsed, milliseconds, seconds, type Duration, type Instant } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { SiteDocument } from "@stitch/config";
@@ -13,6 +13,7 @@ import { FlapMemory } from "../src/flap-memory.ts";
 import { Journal } from "../src/journal.ts";
 import type { RouteSession } from "../src/peer.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
+import { FakeBfd } from "./fake-bfd.ts";
 
 /** The site of the scenarios; tests of reload change it. */
 export const SITE = `site: nyc
@@ -29,12 +30,20 @@ announcer:
       service: dns
       check: { lease: "http://127.0.0.1:8153" }
       traffic: { metrics: "http://127.0.0.1:8153/metrics", counter: served_total }
-      siblings: [ "http://192.0.2.201:8153" ]
+      siblings: [ "http://192.0.2.201:8179/route/dns" ]
     - { prefix: 10.10.5.14/32, service: syslog, check: { lease: "http://127.0.0.1:8514" } }
     - { prefix: 10.10.20.1/32, service: web, check: { http: "http://127.0.0.1:9000/health", load: /load } }
 `;
 
-const SESSION_STATUS = { state: "Idle", reason: undefined, detail: "", announced: [], unsendable: [] };
+const NO_LAG = { last: 0, worst: 0 };
+const SESSION_STATUS = {
+  state: "Idle",
+  reason: undefined,
+  detail: "",
+  announced: [],
+  unsendable: [],
+  lag: NO_LAG,
+};
 
 /** An announcer with fake sessions and fake checks, driven by the words of a scenario file. */
 export class Scenario {
@@ -54,7 +63,7 @@ export class Scenario {
   #flaps: FlapMemory;
   /** Packets a second that dns serves, and how many it has served; undefined: its metrics cannot be read. */
   #traffic: { rate: number; total: number; since: Instant } | undefined;
-  #sibling: HealthReport | undefined;
+  #sibling: string | undefined;
   #announcer: Announcer;
   #stopped = false;
   /** What sessions and checks were told to do, in order. */
@@ -86,6 +95,7 @@ export class Scenario {
           stop: () => void this.doings.push(`check ${service} stops`),
         };
       },
+      openBfd: (onChange) => new FakeBfd(onChange),
       openSession: ({ address }, _watch, onEvent) => this.#fakeSession(address, onEvent),
     });
     announcer.start();
@@ -111,7 +121,8 @@ export class Scenario {
   }
 
   #page(url: URL): { status: number; body: string } | undefined {
-    if (url.pathname === "/health") return this.#sibling && { status: 200, body: JSON.stringify(this.#sibling) };
+    if (url.pathname === "/route/dns")
+      return this.#sibling === undefined ? undefined : { status: 503, body: this.#sibling };
     if (this.#traffic === undefined) return undefined;
     return { status: 200, body: `served_total ${Math.round(this.#served(this.#traffic))}` };
   }
@@ -157,10 +168,11 @@ export class Scenario {
       const total = this.#traffic === undefined ? 1_000 : this.#served(this.#traffic);
       this.#traffic = rate === "unreadable" ? undefined : { rate: Number(rate), total, since: this.clock.now() };
     },
-    /** dns at another site, by its health: a phase and a verdict, or `gone`. */
-    sibling: (phase = "", verdict = "") =>
-      void (this.#sibling =
-        phase === "gone" ? undefined : report("dns", phase as Phase, verdict as Verdict, "", "dependency")),
+    /** What the announcer of another site says of dns: a wish and whether a router hears it, or `gone`. */
+    sibling: (wish = "", heard = "") => {
+      const route = { prefix: this.#vip("dns").name, wish, heard: heard === "heard" };
+      this.#sibling = wish === "gone" ? undefined : JSON.stringify({ routes: [route] });
+    },
     lost: (service = "", reason = "") => this.#observer(service).lost(reason as LeaseLoss, "scenario"),
     wait: (time = "") => this.clock.run(parseTime(time)),
     drain: (target = "", ...options: string[]) => {
@@ -235,6 +247,7 @@ export class Scenario {
         this.doings.push(`session ${address} stops`);
         return Promise.resolve();
       },
+      bfdDown: () => undefined,
       status: SESSION_STATUS as unknown as RouteSession["status"],
     };
   }
@@ -249,12 +262,16 @@ export class Scenario {
     const { prefix } = this.#vip(service);
     const { instance } = this.#announcer.origin;
     const marks = { echo: [instance], sibling: [{ ...instance, local2: instance.local2 ^ 1 }] };
+    const asPath = [65_001, kind.endsWith("echo") || kind === "sibling" ? 65_101 : 65_102];
+    const largeCommunities = kind === "echo" || kind === "sibling" ? marks[kind] : [];
     const path = {
       prefix,
-      asPath: [65_001, kind.endsWith("echo") || kind === "sibling" ? 65_101 : 65_102],
+      asPath,
       nextHop: "192.0.2.101",
       communities: kind === "leaving" ? [GRACEFUL_SHUTDOWN] : [],
-      largeCommunities: kind === "echo" || kind === "sibling" ? marks[kind] : [],
+      extendedCommunities: [],
+      largeCommunities,
+      origin: pathOrigin({ asPath, largeCommunities }, 65_101, instance),
     };
     this.#events[n - 1]?.({ kind: "path", prefix, path: kind === "gone" ? undefined : path });
   }

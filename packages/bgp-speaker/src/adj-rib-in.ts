@@ -1,8 +1,10 @@
 import type { Negotiated } from "./negotiate.ts";
+import { type PathOrigin, pathOrigin } from "./path-origin.ts";
 import type { IgnoredReason } from "./reasons.ts";
 import type { Family } from "./wire/address.ts";
 import { flatten } from "./wire/as-path.ts";
 import type { LargeCommunity } from "./wire/community.ts";
+import type { ExtendedCommunity } from "./wire/extended-community.ts";
 import { canonicalPrefix, formatPrefix, type Prefix } from "./wire/prefix.ts";
 import type { Update } from "./wire/update.ts";
 
@@ -15,7 +17,10 @@ export interface ReceivedPath {
   readonly med?: number;
   readonly localPref?: number;
   readonly communities: readonly number[];
+  readonly extendedCommunities: readonly ExtendedCommunity[];
   readonly largeCommunities: readonly LargeCommunity[];
+  /** Whether it is our own, come back to us. */
+  readonly origin: PathOrigin;
 }
 
 interface Known {
@@ -37,11 +42,16 @@ type Teller = () => Told;
 
 /** Named prefixes whose paths are kept. One message of at most 4096 octets bounds each path. */
 export const MAX_WATCHED = 1_024;
+/** Paths of prefixes that nobody named (`watchAll`): a peer that sends a full table fills no more memory than this. */
+export const MAX_WATCHED_ALL = 10_000;
 
 export interface AdjRibInOptions {
   readonly watch: readonly Prefix[];
   /** Keep the path of any prefix, up to this many (a route monitor's view); 0: watched prefixes only. */
   readonly watchAll: number;
+  readonly localAsn: number;
+  /** What every advertisement of ours carries, so that our echo is known. */
+  readonly mark?: LargeCommunity | undefined;
   readonly onPath: (prefix: Prefix, path: ReceivedPath | undefined) => void;
   readonly onIgnored: (reason: IgnoredReason) => void;
 }
@@ -53,6 +63,8 @@ export interface AdjRibInOptions {
 export class AdjRibIn {
   readonly #options: AdjRibInOptions;
   readonly #known = new Map<string, Known>();
+  /** Paths that a route refresh under way has not repeated yet, by family (RFC 7313 section 4). */
+  readonly #stale = new Map<Family, Set<string>>();
   #watched: ReadonlySet<string>;
 
   constructor(options: AdjRibInOptions) {
@@ -79,12 +91,26 @@ export class AdjRibIn {
     const others = mpReach?.prefixes ?? [];
     const withdrawn = [...update.withdrawn, ...(mpUnreach?.prefixes ?? [])];
     for (const prefix of without(withdrawn, [...update.announced, ...others])) this.#remove(prefix);
-    this.#hear(update.announced, teller(update, nextHop, internal), families);
-    this.#hear(others, teller(update, mpReach?.nextHop, internal), families);
+    this.#hear(update.announced, this.#teller(update, nextHop, internal), families);
+    this.#hear(others, this.#teller(update, mpReach?.nextHop, internal), families);
+  }
+
+  /** The peer begins to send all its routes of the family again: what it does not repeat, it has no more. */
+  refreshBegun(family: Family): void {
+    const kept = this.paths.filter(({ prefix }) => prefix.family === family);
+    this.#stale.set(family, new Set(kept.map(({ prefix }) => formatPrefix(prefix))));
+  }
+
+  /** The peer has sent them all, or has taken too long over it. An end without a begin means nothing. */
+  refreshEnded(family: Family): void {
+    const stale = this.#stale.get(family);
+    this.#stale.delete(family);
+    for (const { prefix } of this.paths) if (stale?.has(formatPrefix(prefix)) === true) this.#remove(prefix);
   }
 
   /** The session ended: every path is gone with it (RFC 4271 section 8.2.2; no graceful restart). */
   forget(): void {
+    this.#stale.clear();
     for (const { prefix } of this.paths) this.#remove(prefix);
   }
 
@@ -103,11 +129,21 @@ export class AdjRibIn {
       if (this.#options.watchAll === 0) return;
       if (this.#known.size >= this.#options.watchAll) return this.#options.onIgnored("path-limit");
     }
+    this.#stale.get(prefix.family)?.delete(key);
     const { said, text } = tell();
     if (known?.text === text) return;
     const path = { prefix, ...said };
     this.#known.set(key, { path, text });
     this.#options.onPath(prefix, path);
+  }
+
+  /** Nothing where the UPDATE's routes count as withdrawn. */
+  #teller(update: Update, nextHop: string | undefined, internal: boolean): Teller | undefined {
+    const unusable = update.problems.some((problem) => problem.handling === "treat-as-withdraw");
+    if (unusable || nextHop === undefined) return undefined;
+    const { localAsn, mark } = this.#options;
+    let told: Told | undefined;
+    return () => (told ??= toldBy(update, nextHop, { internal, localAsn, mark }));
   }
 
   #remove(prefix: Prefix): void {
@@ -122,24 +158,23 @@ function without(withdrawn: readonly Prefix[], announced: readonly Prefix[]): re
   return withdrawn.filter((prefix) => !coming.has(formatPrefix(prefix)));
 }
 
-/** Nothing where the UPDATE's routes count as withdrawn. */
-function teller(update: Update, nextHop: string | undefined, internal: boolean): Teller | undefined {
-  const unusable = update.problems.some((problem) => problem.handling === "treat-as-withdraw");
-  if (unusable || nextHop === undefined) return undefined;
-  let told: Told | undefined;
-  return () => (told ??= toldBy(update, nextHop, internal));
-}
-
 /** LOCAL_PREF from another AS means nothing (RFC 4271 section 5.1.5). */
-function toldBy({ attributes }: Update, nextHop: string, internal: boolean): Told {
-  const { asPath = [], med, localPref, communities = [], largeCommunities = [] } = attributes;
+function toldBy(
+  { attributes }: Update,
+  nextHop: string,
+  ours: { readonly internal: boolean; readonly localAsn: number; readonly mark: LargeCommunity | undefined },
+): Told {
+  const { med, localPref, communities = [], extendedCommunities = [], largeCommunities = [] } = attributes;
+  const asPath = flatten(attributes.asPath ?? []);
   const said = {
-    asPath: flatten(asPath),
+    asPath,
     nextHop,
     ...(med === undefined ? {} : { med }),
-    ...(localPref === undefined || !internal ? {} : { localPref }),
+    ...(localPref === undefined || !ours.internal ? {} : { localPref }),
     communities,
+    extendedCommunities,
     largeCommunities,
+    origin: pathOrigin({ asPath, largeCommunities }, ours.localAsn, ours.mark),
   };
   return { said, text: JSON.stringify(said) };
 }

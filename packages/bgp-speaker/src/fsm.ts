@@ -1,7 +1,14 @@
 import type { Negotiated } from "./negotiate.ts";
 import type { SessionReason } from "./reasons.ts";
-import { ADMINISTRATIVE_SHUTDOWN, CEASE, CONNECTION_COLLISION, encodeShutdownText } from "./wire/notification.ts";
+import {
+  ADMINISTRATIVE_SHUTDOWN,
+  BFD_DOWN,
+  CEASE,
+  CONNECTION_COLLISION,
+  encodeShutdownText,
+} from "./wire/notification.ts";
 import { type FormatError, NO_BYTES } from "./wire/decoded.ts";
+import { type MessageType, typeCode } from "./wire/header.ts";
 import type { Notification } from "./wire/notification.ts";
 
 /**
@@ -22,6 +29,8 @@ export type SessionState = "Idle" | "Connect" | "Active" | "OpenSent" | "OpenCon
 export type FsmEvent =
   | { readonly type: "start" }
   | { readonly type: "stop"; readonly text: string }
+  /** RFC 5882: the forwarding path to the peer is broken, whatever TCP still believes. */
+  | { readonly type: "bfd-down" }
   | { readonly type: "retry-due" }
   | { readonly type: "connect-timeout" }
   | { readonly type: "open-wait-expired" }
@@ -218,6 +227,13 @@ function talking(event: FsmEvent, context: FsmContext, unexpected: number): Step
   switch (event.type) {
     case "stop":
       return stopped(event.text);
+    case "bfd-down":
+      return failed(
+        "bfd-down",
+        "BFD says that the path to the peer is broken",
+        { code: CEASE, subcode: BFD_DOWN },
+        "ladder",
+      );
     case "open-unsuitable":
       return failed(event.reason, event.error.detail, event.error, "penalty");
     case "malformed":
@@ -229,13 +245,20 @@ function talking(event: FsmEvent, context: FsmContext, unexpected: number): Step
       return ended("send-hold-expired", "the peer takes no data", [{ do: "drop" }], "ladder");
     case "open":
     case "second-open":
+      return outOfTurn("open", unexpected);
     case "keepalive":
     case "update":
     case "route-refresh":
-      return failed("unexpected-message", `${event.type} not expected`, { code: 5, subcode: unexpected }, "ladder");
+      return outOfTurn(event.type, unexpected);
     default:
       return undefined;
   }
+}
+
+/** RFC 6608 section 4: the subcode names the state, the data the type of the message. */
+function outOfTurn(type: MessageType, subcode: number): Step {
+  const error = { code: 5, subcode, data: Uint8Array.of(typeCode(type)) };
+  return failed("unexpected-message", `${type} not expected`, error, "ladder");
 }
 
 function begin(reason: SessionReason, context: FsmContext): Step {

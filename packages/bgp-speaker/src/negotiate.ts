@@ -37,6 +37,8 @@ export interface Negotiated {
   readonly families: readonly Family[];
   readonly fourOctetAs: boolean;
   readonly routeRefresh: boolean;
+  /** RFC 7313: both sides mark what answers a refresh; ours is always offered. */
+  readonly enhancedRouteRefresh: boolean;
   readonly capabilityCodes: readonly number[];
   readonly internal: boolean;
 }
@@ -73,7 +75,8 @@ export function negotiate(local: LocalSide, expectedAsn: number | "any", open: O
       holdTime: milliseconds(Math.min(local.holdTime, seconds(open.holdTime))),
       families,
       fourOctetAs: open.capabilities.fourOctetAs !== undefined,
-      routeRefresh: open.capabilities.routeRefresh,
+      routeRefresh: open.capabilities.routeRefresh || open.capabilities.enhancedRouteRefresh,
+      enhancedRouteRefresh: open.capabilities.enhancedRouteRefresh,
       capabilityCodes: open.capabilities.codes,
       internal,
     },

@@ -1,6 +1,14 @@
 import { type Clock, type Duration, milliseconds } from "@stitch/clock";
 
-import type { Connection, ConnectionEvents, ConnectTarget, Endpoint, Listening, Transport } from "./transport.ts";
+import {
+  type Connection,
+  type ConnectionEvents,
+  type ConnectTarget,
+  type Endpoint,
+  type Listening,
+  SOCKET_OPTIONS,
+  type Transport,
+} from "./transport.ts";
 
 type Accept = (connection: Connection) => ConnectionEvents | undefined;
 
@@ -12,6 +20,10 @@ const FIRST_EPHEMERAL_PORT = 40_000;
  * `stalled` keeps the kernel from taking data, `cut` loses everything silently, as an unplugged cable does.
  */
 export class PipeNetwork implements Transport {
+  /** There is no wire on which they could be missed; `target` has what was asked for. */
+  readonly settable = SOCKET_OPTIONS;
+  /** The last of what was connected to. */
+  target: ConnectTarget | undefined;
   /** Nothing written by the side that connected is taken while true. */
   stalled = false;
   /** Everything in both directions is lost while true, connection requests and closes included. */
@@ -19,6 +31,7 @@ export class PipeNetwork implements Transport {
   readonly #clock: Clock;
   readonly #listeners = new Map<string, Accept>();
   readonly #held: (() => void)[] = [];
+  #resuming = false;
   #nextPort = FIRST_EPHEMERAL_PORT;
 
   constructor(clock: Clock) {
@@ -26,6 +39,7 @@ export class PipeNetwork implements Transport {
   }
 
   connect(target: ConnectTarget, events: ConnectionEvents): Connection {
+    this.target = target;
     const local = { address: target.localAddress ?? "127.0.0.1", port: this.#nextPort++ };
     const near = new PipeEnd(this, local, target, true);
     near.events = events;
@@ -46,7 +60,9 @@ export class PipeNetwork implements Transport {
   /** Lets the kernel take what it refused while stalled. */
   resume(): void {
     this.stalled = false;
-    for (const deliver of this.#held.splice(0)) deliver();
+    this.#resuming = true;
+    for (let deliver = this.#held.shift(); deliver !== undefined; deliver = this.#held.shift()) deliver();
+    this.#resuming = false;
   }
 
   later(deliver: () => void): void {
@@ -56,7 +72,8 @@ export class PipeNetwork implements Transport {
   }
 
   transmit(sender: PipeEnd, deliver: () => void): void {
-    if (this.stalled && sender.active) this.#held.push(deliver);
+    // What is written because the kernel takes data again comes behind what it kept.
+    if ((this.stalled || this.#resuming) && sender.active) this.#held.push(deliver);
     else deliver();
   }
 

@@ -27,6 +27,7 @@ export const SESSION_REASONS = [
   "open-timeout",
   "hold-timer-expired",
   "send-hold-expired",
+  "bfd-down",
 ] as const;
 
 export type SessionReason = (typeof SESSION_REASONS)[number];

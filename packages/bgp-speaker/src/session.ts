@@ -1,23 +1,24 @@
-import { type Duration, elapsed, type Instant, scaled } from "@stitch/clock";
+import { type Duration, scaled } from "@stitch/clock";
 
 import type { ReceivedPath } from "./adj-rib-in.ts";
 import type { Change } from "./adj-rib-out.ts";
 import type { Advertisement } from "./advertisement.ts";
+import { connectTarget } from "./connect-target.ts";
 import { type Action, type FsmEvent, type Pace, type SessionState, step } from "./fsm.ts";
+import { LagMeter } from "./lag-meter.ts";
 import { Link, type LinkEvents } from "./link.ts";
 import { eventOf } from "./message-event.ts";
 import { DEFAULT_HOLD_TIME, type Negotiated, raisedHoldTime } from "./negotiate.ts";
-import type { SessionReason } from "./reasons.ts";
 import { RouteExchange } from "./route-exchange.ts";
 import { BGP_PORT, checkOptions, DEFAULT_FAMILIES, type SessionOptions } from "./session-options.ts";
 import { SessionTimers } from "./session-timers.ts";
-import { type NotificationView, type SessionStatus, TrafficCounter, viewOf } from "./status.ts";
-import type { Connection, ConnectionEvents } from "./transport.ts";
+import { SessionRecord, type SessionStatus } from "./status.ts";
+import type { Connection, ConnectionEvents, ConnectTarget } from "./transport.ts";
 import type { Family } from "./wire/address.ts";
 import { concat } from "./wire/bytes.ts";
 import { capabilityName } from "./wire/capability.ts";
 import type { Decoded, FormatError } from "./wire/decoded.ts";
-import type { Framed, MessageType } from "./wire/header.ts";
+import type { Framed } from "./wire/header.ts";
 import { encodeKeepalive } from "./wire/keepalive.ts";
 import { encodeNotification, type Notification } from "./wire/notification.ts";
 import { encodeOpen } from "./wire/open.ts";
@@ -37,43 +38,45 @@ export class BgpSession {
   readonly #families: readonly Family[];
   readonly #timers: SessionTimers;
   readonly #routes: RouteExchange;
-  readonly #received = new TrafficCounter();
-  readonly #sent = new TrafficCounter();
+  readonly #record: SessionRecord;
+  readonly #lagMeter: LagMeter;
+  readonly #target: ConnectTarget;
   readonly #events: FsmEvent[] = [];
   readonly #linkEvents: LinkEvents;
   #busy = false;
-  #state: SessionState = "Idle";
-  #since: Instant;
-  #reason: SessionReason | undefined;
-  #detail = "";
   #holdTime: Duration;
   #negotiated: Negotiated | undefined;
   #link: Link | undefined;
   #closing: Promise<void> = Promise.resolve();
-  #lastNotification: NotificationView | undefined;
-  #established = 0;
 
-  /** Throws RangeError when the options cannot make a session. Nothing is sent before `start`. */
+  /**
+   * Throws RangeError when the options cannot make a session, UnsettableOptionError when the transport cannot give its
+   * connections what the peer's options ask for. Nothing is sent before `start`.
+   */
   constructor(options: SessionOptions) {
     checkOptions(options);
     this.#options = options;
+    this.#target = connectTarget(options.peer, options.transport);
+    this.#record = new SessionRecord(options.clock);
+    this.#lagMeter = new LagMeter(options.clock, (lag, holdTime) => options.onEvent({ kind: "late", lag, holdTime }));
     this.#families = options.families ?? DEFAULT_FAMILIES;
     this.#timers = new SessionTimers(options.clock, options.random, (event) => this.#handle(event));
     this.#linkEvents = this.#eventsOfLinks();
     this.#routes = new RouteExchange({
       clock: options.clock,
       localAsn: options.local.asn,
+      mark: options.mark,
+      nextHops: options.nextHops,
       watch: options.watch ?? [],
       watchAll: options.watchAll ?? 0,
       onPath: (prefix, path) => options.onEvent({ kind: "path", prefix, path }),
       onRepeat: () => this.#flush(),
     });
     this.#holdTime = options.peer.holdTime ?? DEFAULT_HOLD_TIME;
-    this.#since = options.clock.now();
   }
 
   get state(): SessionState {
-    return this.#state;
+    return this.#record.state;
   }
 
   /** The paths kept of what the peer announces. */
@@ -97,8 +100,8 @@ export class BgpSession {
   /** Replaces the watched prefixes, and asks the peer for its routes again so that they are reported. */
   watch(prefixes: readonly Prefix[]): void {
     this.#routes.in.watch(prefixes);
-    if (this.#state !== "Established" || this.#negotiated?.routeRefresh !== true) return;
-    for (const family of this.#negotiated.families) this.#send("route-refresh", encodeRouteRefresh(family));
+    if (this.state !== "Established" || this.#negotiated?.routeRefresh !== true) return;
+    for (const family of this.#negotiated.families) this.#send(encodeRouteRefresh(family));
   }
 
   /** Withdraws, says why (RFC 9003, at most 255 octets of UTF-8), closes. Resolves within CLOSE_WAIT. */
@@ -109,9 +112,17 @@ export class BgpSession {
     await this.#closing;
   }
 
+  /**
+   * The path to the peer is broken (RFC 5882 section 4): closes at once with Cease/10 (RFC 9384) and takes its paths as
+   * gone. Comes back with the ordinary back-off, or when `start` is called.
+   */
+  bfdDown(): void {
+    this.#handle({ type: "bfd-down" });
+  }
+
   /** Passive sessions: takes a connection that the peer opened; undefined when none is waited for. */
   accept(connection: Connection): ConnectionEvents | undefined {
-    if (this.#state !== "Active" || this.#options.peer.passive !== true) return undefined;
+    if (this.state !== "Active" || this.#options.peer.passive !== true) return undefined;
     const link = this.#newLink();
     link.attach(connection);
     this.#handle({ type: "tcp-accepted" });
@@ -124,10 +135,7 @@ export class BgpSession {
     return {
       peer: { address: peer.address, port: peer.port ?? BGP_PORT, asn: peer.asn },
       local: { ...local, address: this.#link?.localAddress },
-      state: this.#state,
-      since: this.#since,
-      reason: this.#reason,
-      detail: this.#detail,
+      ...this.#record.snapshot(),
       offeredHoldTime: this.#holdTime,
       holdTime: agreed?.holdTime,
       remoteAsn: agreed?.remoteAsn,
@@ -136,11 +144,8 @@ export class BgpSession {
       capabilities: (agreed?.capabilityCodes ?? []).map(capabilityName),
       announced: this.#routes.out.announced.map(formatPrefix),
       unsendable: this.#routes.out.unsendable,
-      received: this.#received.snapshot(),
-      sent: this.#sent.snapshot(),
       ignored: this.#routes.ignored,
-      lastNotification: this.#lastNotification,
-      established: this.#established,
+      lag: this.#lagMeter.lag,
     };
   }
 
@@ -157,29 +162,24 @@ export class BgpSession {
   }
 
   #apply(event: FsmEvent): void {
-    const result = step(this.#state, event, {
+    const from = this.state;
+    const result = step(from, event, {
       passive: this.#options.peer.passive === true,
       canRaiseHoldTime: raisedHoldTime(this.#holdTime) !== undefined,
     });
     if (result === undefined) return;
     if (!("to" in result)) return result.forEach((action) => this.#perform(action));
-    const from = this.#state;
-    this.#enter(result.to, result.reason, result.detail);
-    for (const action of result.actions) this.#perform(action);
     const { to, reason, detail } = result;
+    this.#enter(to, reason, detail);
+    for (const action of result.actions) this.#perform(action);
     this.#options.onEvent({ kind: "state", from, to, reason, detail });
   }
 
   /** The only place where the state changes. */
-  #enter(to: SessionState, reason: SessionReason, detail: string): void {
-    const now = this.#options.clock.now();
-    const age = elapsed(this.#since, now);
-    if (this.#state === "Established" && age > (this.#negotiated?.holdTime ?? 0)) this.#timers.forgiveFailures();
-    if (to === "Established") this.#established += 1;
-    this.#state = to;
-    this.#since = now;
-    this.#reason = reason;
-    this.#detail = detail;
+  #enter(...[to, reason, detail]: Parameters<SessionRecord["enter"]>): void {
+    const outlived = this.#record.age > (this.#negotiated?.holdTime ?? 0);
+    if (this.state === "Established" && outlived) this.#timers.forgiveFailures();
+    this.#record.enter(to, reason, detail);
   }
 
   #perform(action: Action): void {
@@ -194,7 +194,7 @@ export class BgpSession {
         return this.#sendOpen();
       case "adopt":
         this.#negotiated = action.negotiated;
-        return undefined;
+        return this.#lagMeter.start(action.negotiated.holdTime);
       case "send-keepalive":
         return this.#sendKeepalive();
       case "notify":
@@ -224,10 +224,8 @@ export class BgpSession {
   // The connection
 
   #connect(): void {
-    const { address, port = BGP_PORT, localAddress } = this.#options.peer;
     const link = this.#newLink();
-    const target = { address, port, ...(localAddress === undefined ? {} : { localAddress }) };
-    link.attach(this.#options.transport.connect(target, link));
+    link.attach(this.#options.transport.connect(this.#target, link));
   }
 
   #newLink(): Link {
@@ -266,6 +264,7 @@ export class BgpSession {
 
   #release(): void {
     this.#timers.disarmAll();
+    this.#lagMeter.stop();
     if (this.#link !== undefined) this.#closing = this.#link.finished;
     this.#link = undefined;
     this.#negotiated = undefined;
@@ -274,44 +273,44 @@ export class BgpSession {
 
   // Sending
 
-  #send(type: MessageType, bytes: Uint8Array): void {
+  #send(message: Uint8Array): void {
     if (this.#link === undefined) return;
-    this.#sent.count(type, bytes.length);
-    this.#link.write(bytes);
+    this.#record.sent.countMessage(message);
+    this.#link.write(message);
   }
 
   #sendOpen(): void {
     const { asn, routerId } = this.#options.local;
-    this.#send("open", encodeOpen({ asn, routerId, holdTime: this.#holdTime / 1_000, families: this.#families }));
+    this.#send(encodeOpen({ asn, routerId, holdTime: this.#holdTime / 1_000, families: this.#families }));
   }
 
   /** Behind data that the peer does not take, one more KEEPALIVE would prove nothing. */
   #sendKeepalive(): void {
-    if (this.#link?.stalled !== true) this.#send("keepalive", encodeKeepalive());
+    if (this.#link?.stalled !== true) this.#send(encodeKeepalive());
   }
 
   #notify(notification: Notification): void {
-    this.#send("notification", encodeNotification(notification));
+    this.#send(encodeNotification(notification));
     this.#note("sent", notification);
   }
 
   /** RFC 4724 section 2: End-of-RIB after the initial table, even an empty one. */
   #advertise(): void {
     this.#flush();
-    for (const family of this.#negotiated?.families ?? []) this.#send("update", encodeEndOfRib(family));
+    for (const family of this.#negotiated?.families ?? []) this.#send(encodeEndOfRib(family));
   }
 
   /** Sends the difference between wish and sent. */
   #flush(): void {
     const agreed = this.#negotiated;
-    if (this.#state !== "Established" || agreed === undefined || this.#link === undefined || this.#link.stalled) return;
+    if (this.state !== "Established" || agreed === undefined || this.#link === undefined || this.#link.stalled) return;
     this.#write(this.#routes.change(agreed, this.#link.localAddress));
   }
 
   /** One write for all messages of a change: one system call, one packet where it fits. */
   #write({ messages, announced, withdrawn }: Change): void {
     if (messages.length === 0) return;
-    for (const message of messages) this.#sent.count("update", message.length);
+    for (const message of messages) this.#record.sent.countMessage(message);
     const link = this.#link;
     link?.write(concat(messages), () => {
       // A connection that was let go of withdraws on its way out, but announces nothing any more.
@@ -325,10 +324,10 @@ export class BgpSession {
 
   #read(framed: Decoded<Framed>): void {
     if (!framed.ok) return this.#handle({ type: "malformed", error: framed.error });
-    this.#received.count(framed.value.type, framed.value.size);
+    this.#record.received.count(framed.value.type, framed.value.size);
     const { peer, local } = this.#options;
     const event = eventOf(framed.value, {
-      state: this.#state,
+      state: this.state,
       local: { ...local, families: this.#families, holdTime: this.#holdTime },
       expectedAsn: peer.asn,
     });
@@ -343,7 +342,6 @@ export class BgpSession {
   }
 
   #note(direction: "received" | "sent", notification: Notification): void {
-    this.#lastNotification = viewOf(direction, notification);
-    this.#options.onEvent({ kind: "notification", ...this.#lastNotification });
+    this.#options.onEvent({ kind: "notification", ...this.#record.note(direction, notification) });
   }
 }

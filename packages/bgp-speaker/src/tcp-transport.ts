@@ -1,14 +1,28 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 
-import type { Connection, ConnectionEvents, ConnectTarget, Endpoint, Listening, Transport } from "./transport.ts";
+import { type Dialer, PLAIN_DIALER } from "./dialer.ts";
+import type {
+  Connection,
+  ConnectionEvents,
+  ConnectTarget,
+  Endpoint,
+  Listening,
+  SocketOption,
+  Transport,
+} from "./transport.ts";
 
-/** BGP over the operating system's TCP. */
+/** BGP over the operating system's TCP. What node:net cannot set takes a dialer that can. */
 export class TcpTransport implements Transport {
+  readonly settable: readonly SocketOption[];
+  readonly #dialer: Dialer;
+
+  constructor(dialer: Dialer = PLAIN_DIALER) {
+    this.#dialer = dialer;
+    this.settable = dialer.sets;
+  }
+
   connect(target: ConnectTarget, events: ConnectionEvents): Connection {
-    const { address, port, localAddress } = target;
-    const socket = connect({ host: address, port, ...(localAddress === undefined ? {} : { localAddress }) });
-    socket.once("connect", () => events.opened());
-    return attach(socket, events);
+    return new DialedConnection(this.#dialer, target, events);
   }
 
   async listen(at: Endpoint, accept: (connection: Connection) => ConnectionEvents | undefined): Promise<Listening> {
@@ -42,7 +56,55 @@ function listening(server: Server): Listening {
   };
 }
 
-function attach(socket: Socket, events: ConnectionEvents, connection = new TcpConnection(socket)): Connection {
+/** A connection from its first moment on, when there is no socket yet. */
+class DialedConnection implements Connection {
+  readonly #giveUp = new AbortController();
+  readonly #target: ConnectTarget;
+  readonly #events: ConnectionEvents;
+  #open: TcpConnection | undefined;
+
+  constructor(dialer: Dialer, target: ConnectTarget, events: ConnectionEvents) {
+    this.#target = target;
+    this.#events = events;
+    dialer.dial(target, this.#giveUp.signal).then(
+      (socket) => this.#opened(socket),
+      (failure: unknown) => events.closed(failure instanceof Error ? failure.message : String(failure)),
+    );
+  }
+
+  get local(): Endpoint {
+    return this.#open?.local ?? { address: "", port: 0 };
+  }
+
+  get remote(): Endpoint {
+    return this.#open?.remote ?? this.#target;
+  }
+
+  write(bytes: Uint8Array, taken: () => void): void {
+    this.#open?.write(bytes, taken);
+  }
+
+  end(): void {
+    if (this.#open === undefined) this.#giveUp.abort();
+    else this.#open.end();
+  }
+
+  destroy(): void {
+    if (this.#open === undefined) this.#giveUp.abort();
+    else this.#open.destroy();
+  }
+
+  /** A socket that comes after the attempt was given up, or is dead already, has still to be closed in order. */
+  #opened(socket: Socket): void {
+    const connection = new TcpConnection(socket);
+    this.#open = connection;
+    attach(socket, this.#events, connection);
+    if (this.#giveUp.signal.aborted) socket.destroy();
+    else this.#events.opened();
+  }
+}
+
+function attach(socket: Socket, events: ConnectionEvents, connection: TcpConnection): Connection {
   let detail = "closed";
   // Nagle would hold a withdrawal back until the peer acknowledges the KEEPALIVE before it.
   socket.setNoDelay(true);

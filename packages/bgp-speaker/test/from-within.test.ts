@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { formatPrefix, parsePrefix, type Prefix, type SessionEvent } from "../src/index.ts";
 import { decodeUpdate, encodeUpdate } from "../src/wire/index.ts";
 import { asSequence } from "../src/wire/as-path.ts";
-import { Bench, ROUTER } from "./wire-peer.ts";
+import { Bench, MODERN, ROUTER } from "./wire-peer.ts";
 
 // Owners react to events at once, in the middle of whatever the session is doing.
 
@@ -42,7 +42,7 @@ function held(bench: Bench): string[] {
   const routes = new Set<string>();
   for (const framed of bench.router.heard) {
     if (framed.type === "open") routes.clear();
-    const update = framed.type === "update" ? decodeUpdate(framed.body, true) : undefined;
+    const update = framed.type === "update" ? decodeUpdate(framed.body, MODERN) : undefined;
     if (update?.ok !== true) continue;
     for (const gone of update.value.withdrawn) routes.delete(gone.address);
     for (const come of update.value.announced) routes.add(come.address);

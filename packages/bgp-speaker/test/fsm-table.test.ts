@@ -44,6 +44,7 @@ const EVENTS = [
   { type: "hold-expired" },
   { type: "keepalive-due" },
   { type: "send-hold-expired" },
+  { type: "bfd-down" },
 ] as unknown as readonly FsmEvent[];
 
 /** Where each event leads: a state, `act` for actions without a change, `-` for nothing. */
@@ -68,6 +69,7 @@ open-wait-expired  -        -         -         Idle         -            -
 hold-expired       -        -         -         -            Idle         Idle
 keepalive-due      -        -         -         -            act          act
 send-hold-expired  -        -         -         Idle         Idle         Idle
+bfd-down           -        -         -         Idle         Idle         Idle
 `;
 
 const CONTEXT = { passive: false, canRaiseHoldTime: false };
@@ -84,7 +86,7 @@ describe("the state machine", () => {
     const expected = rows.map((row) => row.trim().split(/\s+/));
     const actual = EVENTS.map((event) => [event.type, ...STATES.map((state) => outcome(state, event))]);
     expect(actual).toEqual(expected);
-    expect(rows).toHaveLength(19);
+    expect(rows).toHaveLength(20);
   });
 
   test("gives every change one of the known reasons, and leaves no connection open in Idle", () => {
@@ -96,7 +98,7 @@ describe("the state machine", () => {
     const connected = steps.filter(
       ({ state, to }) => to === "Idle" && ["OpenSent", "OpenConfirm", "Established"].includes(state),
     );
-    expect(connected).toHaveLength(30);
+    expect(connected).toHaveLength(33);
     expect(connected.filter(({ actions }) => !actions.some((action) => action.do === "release"))).toEqual([]);
   });
 

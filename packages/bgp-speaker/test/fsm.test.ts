@@ -11,7 +11,7 @@ import {
   endOfRib,
 } from "../src/wire/index.ts";
 import { asSequence } from "../src/wire/as-path.ts";
-import { Bench, hex, ROUTER } from "./wire-peer.ts";
+import { Bench, hex, MODERN, ROUTER } from "./wire-peer.ts";
 
 function prefix(text: string): Prefix {
   const parsed = parsePrefix(text);
@@ -26,7 +26,7 @@ const FAILED = "Connect -> Active (tcp-failed)";
 function updates(bench: Bench): string[] {
   return bench.router.heard.flatMap((framed) => {
     if (framed.type !== "update") return [];
-    const update = decodeUpdate(framed.body, true);
+    const update = decodeUpdate(framed.body, MODERN);
     if (!update.ok) return ["unreadable"];
     if (endOfRib(update.value) !== undefined) return ["eor"];
     const { withdrawn, announced } = update.value;
@@ -48,11 +48,11 @@ describe("the way up", () => {
     expect(updates(bench)).toEqual(["eor"]);
   });
 
-  test("offers multiprotocol, route refresh and a four-octet AS, and never graceful restart", () => {
+  test("offers multiprotocol, both route refreshes and a four-octet AS, and never graceful restart", () => {
     const bench = new Bench();
     bench.toOpenSent();
     const body = bench.router.heard[0]?.body ?? new Uint8Array();
-    expect(Buffer.from(body).toString("hex")).toBe("04fe4d00090a01000a10020e010400010001020041040000fe4d");
+    expect(Buffer.from(body).toString("hex")).toBe("04fe4d00090a01000a120210010400010001020041040000fe4d4600");
   });
 
   test("announces what was wanted before the session was up, then End-of-RIB", () => {
@@ -159,6 +159,42 @@ describe("bytes that are no message", () => {
   });
 });
 
+describe("BFD says that the path is broken (RFC 5882, RFC 9384)", () => {
+  test("the session closes at once with Cease/10 and comes back with the ordinary back-off", () => {
+    const bench = new Bench();
+    bench.session.set([{ prefix: VIP }]);
+    bench.toEstablished();
+    bench.session.bfdDown();
+    expect(bench.session.state).toBe("Idle");
+    bench.settle();
+    expect(bench.router.lastNotification).toBe("6/10");
+    expect(bench.router.open).toBe(false);
+    expect(bench.story.at(-1)).toBe("Established -> Idle (bfd-down)");
+    bench.advance(milliseconds(700));
+    expect(bench.router.connections).toBe(1);
+    bench.advance(milliseconds(400));
+    expect(bench.router.connections).toBe(2);
+  });
+
+  test("start comes back at once", () => {
+    const bench = new Bench();
+    bench.toEstablished();
+    bench.session.bfdDown();
+    bench.session.start();
+    bench.settle();
+    expect(bench.router.connections).toBe(2);
+    bench.advance(seconds(2));
+    expect(bench.router.connections).toBe(2);
+  });
+
+  test("is nothing to a session that has no connection", () => {
+    const bench = new Bench();
+    bench.session.bfdDown();
+    expect(bench.story).toEqual([]);
+    expect(bench.clock.waiting).toEqual([]);
+  });
+});
+
 describe("a message in the wrong state", () => {
   test("is answered with the code of the state (RFC 6608)", () => {
     const answers = (["toOpenSent", "toOpenConfirm", "toEstablished"] as const).map((reach) => {
@@ -170,9 +206,9 @@ describe("a message in the wrong state", () => {
       return [bench.router.lastNotification, bench.session.status.reason];
     });
     expect(answers).toEqual([
-      ["5/1", "unexpected-message"],
-      ["5/2", "unexpected-message"],
-      ["5/3", "unexpected-message"],
+      ["5/1 04", "unexpected-message"],
+      ["5/2 01", "unexpected-message"],
+      ["5/3 01", "unexpected-message"],
     ]);
   });
 
@@ -181,7 +217,7 @@ describe("a message in the wrong state", () => {
     bench.toOpenConfirm();
     bench.router.say(encodeWithdrawals([VIP], "ipv4")[0] ?? new Uint8Array());
     bench.settle();
-    expect(bench.router.lastNotification).toBe("5/2");
+    expect(bench.router.lastNotification).toBe("5/2 02");
   });
 });
 

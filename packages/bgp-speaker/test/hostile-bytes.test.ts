@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 
 import { parsePrefix, type SessionState } from "../src/index.ts";
 import { encodeKeepalive, encodeMessage, encodeOpen, encodeRouteRefresh } from "../src/wire/index.ts";
+import { OFFENCES } from "./hostile-router.ts";
 import { FOREIGN_OPENS, NOTIFICATIONS, OPENS, ROUTE_REFRESHES, UPDATES } from "./vectors/messages.ts";
 import { Bench, hex, ROUTER } from "./wire-peer.ts";
 
@@ -71,6 +72,19 @@ function behave(bench: Bench): void {
     bench.advance(seconds(1));
   }
 }
+
+describe("what a router must not do", () => {
+  test.each(OFFENCES)("$at: $name is answered $answer", ({ at, bytes, answer }) => {
+    const bench = new Bench();
+    if (at === "OpenSent") bench.toOpenSent();
+    else if (at === "OpenConfirm") bench.toOpenConfirm();
+    else bench.toEstablished();
+    bench.router.say(bytes);
+    bench.settle();
+    expect(bench.session.state).toBe("Idle");
+    expect(bench.router.lastNotification?.split(" ")[0]).toBe(answer);
+  });
+});
 
 describe("whatever a peer says", () => {
   test("there is a timer that leads on, and good manners lead to Established", () => {

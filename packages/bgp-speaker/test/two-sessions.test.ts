@@ -6,6 +6,7 @@ import {
   type Advertisement,
   BgpListener,
   BgpSession,
+  extendedCommunity,
   formatPrefix,
   GRACEFUL_SHUTDOWN,
   parsePrefix,
@@ -81,8 +82,18 @@ describe("two of our sessions", () => {
   test("carry an advertisement with every attribute, and its withdrawal", async () => {
     const pair = new Pair();
     const marks = [GRACEFUL_SHUTDOWN, 0x0001_0002, GRACEFUL_SHUTDOWN];
+    const target = extendedCommunity("rt", 65101, 7);
     const large = { global: 65101, local1: 1, local2: 7 };
-    pair.session.set([{ prefix: VIP, med: 7, prepend: 3, communities: marks, largeCommunities: [large, large] }]);
+    pair.session.set([
+      {
+        prefix: VIP,
+        med: 7,
+        prepend: 3,
+        communities: marks,
+        largeCommunities: [large, large],
+        extendedCommunities: [target, target],
+      },
+    ]);
     await pair.up();
     expect(pair.listener.sessions[0]?.paths).toEqual([
       {
@@ -91,7 +102,9 @@ describe("two of our sessions", () => {
         nextHop: "127.0.0.1",
         med: 7,
         communities: [0x0001_0002, GRACEFUL_SHUTDOWN],
+        extendedCommunities: [target],
         largeCommunities: [large],
+        origin: "foreign",
       },
     ]);
     pair.session.set([]);

@@ -12,10 +12,15 @@ import {
   encodeOpen,
   type Framed,
   Framer,
+  type Sender,
 } from "../src/wire/index.ts";
 
 export const LOCAL = { asn: 65101, routerId: "10.1.0.10" } as const;
 export const ROUTER = { asn: 65001, routerId: "10.1.0.1" } as const;
+/** Speakers in our AS that know AS numbers of four octets, and in another AS that know them or do not. */
+export const INTERNAL: Sender = { fourOctet: true, internal: true };
+export const MODERN: Sender = { fourOctet: true, internal: false };
+export const TWO_OCTET: Sender = { fourOctet: false, internal: false };
 export const ROUTER_ADDRESS = "127.0.0.2";
 
 export function hex(text: string): Uint8Array {

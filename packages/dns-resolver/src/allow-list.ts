@@ -17,8 +17,13 @@ interface Block {
 export class AllowList {
   readonly #blocks: readonly Block[];
 
-  constructor(prefixes: readonly Prefix[]) {
-    this.#blocks = [...ALWAYS_ALLOWED, ...prefixes].map(blockOf);
+  constructor(prefixes: readonly Prefix[], always: readonly Prefix[] = ALWAYS_ALLOWED) {
+    this.#blocks = [...always, ...prefixes].map(blockOf);
+  }
+
+  /** A list of these and nobody else. */
+  static of(prefixes: readonly Prefix[]): AllowList {
+    return new AllowList(prefixes, []);
   }
 
   /** `peers[at]` begins an endpoint record: family, reserved, port, address. */

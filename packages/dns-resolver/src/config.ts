@@ -30,6 +30,10 @@ const INSIDE: readonly Prefix[] = [
   { family: "ipv4", address: "192.168.0.0", length: 16 },
   { family: "ipv6", address: "fd00::", length: 8 },
 ];
+const LOOPBACK: readonly Prefix[] = [
+  { family: "ipv4", address: "127.0.0.0", length: 8 },
+  { family: "ipv6", address: "::1", length: 128 },
+];
 const EVERY_ADDRESS = /^(0\.0\.0\.0|::)$/;
 /** Slab offsets are 32-bit; and no site needs more. */
 const LARGEST_CACHE = 3 * 2 ** 30;
@@ -68,6 +72,23 @@ const cacheSection = section({
   stale: duration({ max: days(7) }).default(hours(24)),
 });
 
+/** Twenty times this many cached answers, or as many questions upstream, for the /24 or /56 of a client. */
+const limitSection = section({
+  /** Cost per second of one client network over UDP: 1 an answer, 20 a question upstream; 0 for no limit. */
+  perNetwork: z.number().int().min(0).max(1e9).default(50_000),
+  /** Of what is over it, one in so many is answered with TC; 0 for none. */
+  slip: z.number().int().min(0).max(100).default(2),
+  /** Networks without a limit. */
+  exempt: prefix()
+    .array()
+    .default([...LOOPBACK]),
+});
+
+const cookiesSection = section({
+  /** Files with 32 hexadecimal digits each; the first makes cookies, all recognise them. Every site has the same. */
+  secrets: z.array(filePath()).max(4).default([]),
+});
+
 /** The `dns:` section of site.yaml. */
 export const dnsSection = section({
   /** UDP and TCP on each. */
@@ -78,6 +99,8 @@ export const dnsSection = section({
   allow: prefix()
     .array()
     .default([...INSIDE]),
+  limit: limitSection.prefault({}),
+  cookies: cookiesSection.prefault({}),
   routes: z.array(routeSection).default([]),
   local: localSection.prefault({}),
   cache: cacheSection.prefault({}),

@@ -13,6 +13,7 @@ import { claimed } from "./claim.ts";
 import { dnsConfig, localPath, type DnsSettings } from "./config.ts";
 import { openFileLimit, upstreamSockets } from "./descriptors.ts";
 import { UpstreamHealth } from "./health.ts";
+import { readCookieSecret } from "./local/cookie-secret.ts";
 import { loadLocal } from "./local/load-local.ts";
 import { registerMetrics } from "./metrics.ts";
 import { SelfProbe } from "./self-probe.ts";
@@ -28,6 +29,7 @@ interface Served {
   readonly hosts: readonly string[];
   readonly zones: readonly string[];
   readonly localZones: number;
+  readonly cookieSecrets: readonly Uint8Array[];
 }
 
 /**
@@ -59,12 +61,13 @@ function read(document: SiteDocument): Served {
   const files = (paths: readonly string[]): string[] => paths.map((path) => localPath(document, path));
   const [hosts, zones] = [files(settings.local.hosts), files(settings.local.zones)];
   const local = loadLocal(hosts, zones);
-  return { settings, hosts, zones, localZones: local.zones.length + local.hosts.length };
+  const cookieSecrets = files(settings.cookies.secrets).map(readCookieSecret);
+  return { settings, hosts, zones, localZones: local.zones.length + local.hosts.length, cookieSecrets };
 }
 
 async function start(served: Served, module: URL, context: ServiceContext): Promise<ServingParts> {
   const { clock, health, registry } = context;
-  const { settings, hosts, zones, localZones } = served;
+  const { settings, hosts, zones, localZones, cookieSecrets } = served;
   const workers = workersHere(settings.workers, context.log);
   const listen = await claimed(settings.listen, clock);
   const upstreams = new UpstreamHealth(health);
@@ -73,7 +76,7 @@ async function start(served: Served, module: URL, context: ServiceContext): Prom
     module,
     workers,
     layout: WORKER_LAYOUT,
-    settings: { dns: settings, listen, hosts, zones, sockets } satisfies WorkerSettings,
+    settings: { dns: settings, listen, hosts, zones, cookieSecrets, sockets } satisfies WorkerSettings,
     context,
     onMessage: ({ deadZones }, worker) => upstreams.report(deadZones, worker),
   });

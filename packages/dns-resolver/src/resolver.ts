@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
 import type { AllowList } from "./allow-list.ts";
+import { COST, LIMITED, type ClientBudget, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
 import { NEVER, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
+import type { Cookies } from "./cookies.ts";
 import { EXTENDED } from "./extended-error.ts";
 import { anyAnswer, identityAnswer, localAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
 import { RouteTable, type Suffix } from "./routes.ts";
-import { CD, RD } from "./wire/header.ts";
+import { AT, CD, RD, TC } from "./wire/header.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 import { sameBytes } from "./wire/octets.ts";
 import { adoptName, decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
@@ -25,6 +27,10 @@ export type Place =
 
 export interface ResolverOptions {
   readonly allow: AllowList;
+  readonly budget: ClientBudget;
+  readonly cookies: Cookies;
+  /** Wall time in whole seconds since 1970, for the cookies' age. */
+  readonly wallSeconds: () => number;
   readonly places: readonly Place[];
   /** Names that lead to `places`. */
   readonly suffixes: readonly Suffix[];
@@ -94,6 +100,11 @@ export class Resolver {
     if (fault === FAULT.short) return this.#silent(REASON.tooShort);
     if (fault === FAULT.response) return this.#silent(REASON.isResponse);
     if (!allowed) return this.#turnAway(bytes, at, out, outAt);
+    const known = this.#cookie(bytes, peers, peerAt) || tcp;
+    if (!known) {
+      const limited = this.#options.budget.take(peers, peerAt, COST.answer, tick);
+      if (limited !== LIMITED.no) return this.#limit(limited, bytes, at, out, outAt);
+    }
     if (fault !== FAULT.none) return this.#fault(fault, bytes, at, out, outAt);
     if (query.class !== CLASS.IN) return this.#otherClass(bytes, at, tcp, out, outAt);
     if (query.type === TYPE.OPT || query.type === 0 || (query.type >= TYPE.TKEY && query.type < TYPE.ANY)) {
@@ -109,7 +120,10 @@ export class Resolver {
     if ((query.flags & RD) === 0) {
       return this.#refuse(bytes, at, EXTENDED.notRecursive, REASON.recursionNotDesired, out, outAt);
     }
-    return this.#fromCache(bytes, at, tcp, tick, out, outAt);
+    const action = this.#fromCache(bytes, at, tcp, tick, out, outAt);
+    if (action !== ACTION.forward || known) return action;
+    const limited = this.#options.budget.take(peers, peerAt, COST.question, tick);
+    return limited === LIMITED.no ? action : this.#limit(limited, bytes, at, out, outAt);
   }
 
   /** Whether the client at this endpoint record may ask at all. */
@@ -118,15 +132,17 @@ export class Resolver {
   }
 
   /** Answers a query that has waited, `bytes`, with what came for it. */
-  lateImage(image: Slab, stale: boolean, bytes: Uint8Array, tcp: boolean, out: Uint8Array): void {
+  lateImage(image: Slab, stale: boolean, bytes: Uint8Array, peer: Uint8Array, tcp: boolean, out: Uint8Array): void {
     decodeQuery(bytes, 0, bytes.length, this.query);
+    this.#cookie(bytes, peer, 0);
     this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? EXTENDED.stale : undefined, out, 0);
     this.reason = stale ? REASON.stale : REASON.forwarded;
   }
 
   /** Answers a query that has waited, `bytes`, with SERVFAIL and why. */
-  lateFailure(extended: Uint8Array, reason: ReasonCode, bytes: Uint8Array, out: Uint8Array): void {
+  lateFailure(extended: Uint8Array, reason: ReasonCode, bytes: Uint8Array, peer: Uint8Array, out: Uint8Array): void {
     decodeQuery(bytes, 0, bytes.length, this.query);
+    this.#cookie(bytes, peer, 0);
     this.length = this.#writer.status(this.query, bytes, 0, RCODE.SERVFAIL, extended, out, 0);
     this.reason = reason;
   }
@@ -203,6 +219,18 @@ export class Resolver {
     this.length = this.#writer.image(slab, image, this.query, bytes, at, age, extended, limit, out, outAt);
   }
 
+  /** Prepares the cookie of the reply; true when the client has shown one of ours, so that it is who it says. */
+  #cookie(bytes: Uint8Array, peers: Uint8Array, peerAt: number): boolean {
+    const { cookies, wallSeconds } = this.#options;
+    const { query } = this;
+    if (query.cookieLength === 0 || !cookies.enabled) return false;
+    const now = wallSeconds();
+    const valid = cookies.isValid(bytes, query.cookieAt, query.cookieLength, peers, peerAt, now);
+    cookies.write(bytes, query.cookieAt, valid, peers, peerAt, now, query.cookie, 0);
+    query.cookieReply = true;
+    return valid;
+  }
+
   #silent(reason: ReasonCode): Action {
     this.length = 0;
     this.reason = reason;
@@ -226,6 +254,16 @@ export class Resolver {
   #turnAway(bytes: Uint8Array, at: number, out: Uint8Array, outAt: number): Action {
     this.query.wantsNsid = false;
     return this.#refuse(bytes, at, EXTENDED.prohibited, REASON.clientNotAllowed, out, outAt);
+  }
+
+  /** Over its budget: nothing, or now and then an empty answer with TC, with the cookie by which a real client is let in. */
+  #limit(limited: Limited, bytes: Uint8Array, at: number, out: Uint8Array, outAt: number): Action {
+    if (limited === LIMITED.drop) return this.#silent(REASON.rateLimited);
+    this.query.wantsNsid = false;
+    this.length = this.#writer.status(this.query, bytes, at, RCODE.NOERROR, undefined, out, outAt);
+    out[outAt + AT.flags] = (out[outAt + AT.flags] ?? 0) | TC;
+    this.reason = REASON.rateSlipped;
+    return ACTION.answer;
   }
 
   /** RFC 8906 section 3: these deserve an answer, not silence. */

@@ -147,7 +147,7 @@ export class DnsServer {
     const peer = arrivals.peers.slice(record, record + ENDPOINT_BYTES);
     const local = arrivals.locals.slice(record, record + ENDPOINT_BYTES);
     const reply = (message: Uint8Array): void => socket.send(peer, 0, local, 0, message);
-    this.forwarder.ask(resolver.query, resolver.place, resolver.tag, { query, tcp: false, reply });
+    this.forwarder.ask(resolver.query, resolver.place, resolver.tag, { query, peer, tcp: false, reply });
   }
 
   #tcpQuery(message: Uint8Array, peer: Uint8Array, reply: (message: Uint8Array) => void): void {
@@ -159,7 +159,7 @@ export class DnsServer {
     const tick = tickOf(clock.now());
     const action = resolver.decide(message, 0, message.length, peer, 0, true, tick, this.#scratch, 0);
     if (action === ACTION.forward) {
-      const waiter = { query: message.slice(), tcp: true, reply };
+      const waiter = { query: message.slice(), peer, tcp: true, reply };
       this.forwarder.ask(resolver.query, resolver.place, resolver.tag, waiter);
       return;
     }
@@ -167,10 +167,10 @@ export class DnsServer {
     reply(this.#scratch.subarray(0, action === ACTION.answer ? resolver.length : 0));
   }
 
-  #deliver({ query, tcp, reply }: Waiter, outcome: Outcome): void {
+  #deliver({ query, peer, tcp, reply }: Waiter, outcome: Outcome): void {
     const { resolver, outcomes } = this.#options;
-    if (outcome.kind === "image") resolver.lateImage(outcome.image, outcome.stale, query, tcp, this.#scratch);
-    else resolver.lateFailure(outcome.extended, outcome.reason, query, this.#scratch);
+    if (outcome.kind === "image") resolver.lateImage(outcome.image, outcome.stale, query, peer, tcp, this.#scratch);
+    else resolver.lateFailure(outcome.extended, outcome.reason, query, peer, this.#scratch);
     outcomes.count(resolver.reason);
     reply(this.#scratch.subarray(0, resolver.length));
   }

@@ -1,6 +1,8 @@
 import { AllowList } from "./allow-list.ts";
+import { ClientBudget } from "./client-budget.ts";
 import { Cache, SMALLEST_CACHE } from "./cache.ts";
 import { packImage } from "./cache/image.ts";
+import { Cookies } from "./cookies.ts";
 import { builtInZones } from "./local/built-in.ts";
 import { Resolver } from "./resolver.ts";
 import { writeOpt } from "./wire/edns.ts";
@@ -25,6 +27,9 @@ export async function warmUp(identity: string, seed: number): Promise<void> {
   if (localhost === undefined) return;
   const resolver = new Resolver({
     allow: new AllowList([]),
+    cookies: new Cookies([]),
+    wallSeconds: () => 0,
+    budget: new ClientBudget({ perSecond: 1e9, slip: 0, exempt: [], seed }),
     places: [
       { kind: "route", route: 0 },
       { kind: "zone", zone: localhost },

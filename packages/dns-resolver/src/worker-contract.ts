@@ -39,6 +39,8 @@ export interface WorkerSettings {
   /** Absolute paths. */
   readonly hosts: readonly string[];
   readonly zones: readonly string[];
+  /** Of DNS cookies, sixteen octets each. */
+  readonly cookieSecrets: readonly Uint8Array[];
   /** Sockets that one worker may open to ask upstreams. */
   readonly sockets: number;
 }

@@ -1,6 +1,8 @@
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
 import { AllowList } from "./allow-list.ts";
 import { Cache } from "./cache.ts";
+import { ClientBudget } from "./client-budget.ts";
+import { Cookies } from "./cookies.ts";
 import { deadZones } from "./health.ts";
 import { loadLocal } from "./local/load-local.ts";
 import { arrange } from "./places.ts";
@@ -21,11 +23,15 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const cache = new Cache({ size: Math.floor(size / workers), staleSeconds: stale / 1_000, seed });
   const { places, suffixes, routes } = arrange(settings.dns, loadLocal(settings.hosts, settings.zones), clock);
   const allow = new AllowList(settings.dns.allow);
+  const cookies = new Cookies(settings.cookieSecrets);
+  const wallSeconds = (): number => Math.floor(clock.wallMicros() / 1e6);
+  const { perNetwork, slip, exempt } = settings.dns.limit;
+  const budget = new ClientBudget({ perSecond: perNetwork / workers, slip, exempt, seed });
   const server = await DnsServer.open({
     listen: settings.listen,
     workers,
     clock,
-    resolver: new Resolver({ allow, places, suffixes, cache, seed, identity }),
+    resolver: new Resolver({ allow, budget, cookies, wallSeconds, places, suffixes, cache, seed, identity }),
     outcomes: new Outcomes(row.outcomes),
     forwarding: {
       routes,

@@ -1,13 +1,19 @@
 import { randomBytes } from "node:crypto";
 import dnsPacket from "dns-packet";
+import type { Prefix } from "@stitch/config";
 import { AllowList } from "../src/allow-list.ts";
 import { Cache } from "../src/cache.ts";
+import { Cookies } from "../src/cookies.ts";
+import { ClientBudget } from "../src/client-budget.ts";
 import { builtInZones } from "../src/local/built-in.ts";
 import type { LocalZone } from "../src/local/local-zone.ts";
 import { parseZone } from "../src/local/zone-file.ts";
-import { Resolver, type Place } from "../src/resolver.ts";
+import { Resolver, type Place, type ResolverOptions } from "../src/resolver.ts";
 import { parseName } from "../src/wire/name.ts";
 import { decodeQuery, Query } from "../src/wire/query.ts";
+
+export const NO_COOKIES = new Cookies([]);
+export const NO_LIMIT = new ClientBudget({ perSecond: 0, slip: 0, exempt: [], seed: 1 });
 
 export interface QueryOptions {
   readonly id?: number;
@@ -77,8 +83,16 @@ export interface Bench {
   ask(query: Uint8Array, options?: { tick?: number; tcp?: boolean; peer?: Uint8Array }): Uint8Array | undefined;
 }
 
+export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "cookies">> {
+  readonly allow?: readonly Prefix[];
+}
+
 /** A resolver over `zones`, with routes for `routes`, without any socket. */
-export function bench(zones: readonly LocalZone[] = [], routes: readonly string[] = []): Bench {
+export function bench(
+  zones: readonly LocalZone[] = [],
+  routes: readonly string[] = [],
+  { allow = [], budget = NO_LIMIT, cookies = NO_COOKIES }: BenchOptions = {},
+): Bench {
   const seed = randomBytes(4).readUInt32BE();
   const all = [...zones, ...builtInZones()];
   const places: Place[] = [
@@ -88,7 +102,17 @@ export function bench(zones: readonly LocalZone[] = [], routes: readonly string[
   const names = [...routes.map((zone) => parseName(zone) ?? new Uint8Array()), ...all.map(({ apex }) => apex)];
   const suffixes = names.map((name, place) => ({ name, place, exact: false }));
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 60, seed });
-  const resolver = new Resolver({ allow: new AllowList([]), places, suffixes, cache, seed, identity: "nyc/nyc-1" });
+  const resolver = new Resolver({
+    allow: new AllowList(allow),
+    budget,
+    cookies,
+    wallSeconds: () => 0,
+    places,
+    suffixes,
+    cache,
+    seed,
+    identity: "nyc/nyc-1",
+  });
   const out = new Uint8Array(65_535);
   return {
     resolver,

@@ -9,7 +9,7 @@ import { REASONS } from "../src/reasons.ts";
 import { Forwarder, type Outcome } from "../src/upstream/forwarder.ts";
 import { Upstream, type Route } from "../src/upstream/upstream.ts";
 import { respond } from "./fake-upstream.ts";
-import { bench, client, dataOf, decoded, queryFor, view, zoneFrom } from "./fixtures.ts";
+import { LOOPBACK, bench, client, dataOf, decoded, queryFor, view, zoneFrom } from "./fixtures.ts";
 import { passing, rig, upstream, whenDone } from "./rig.ts";
 
 test("a prefix that ends within a byte admits what is inside, and its neighbours not", () => {
@@ -21,8 +21,14 @@ test("a prefix that ends within a byte admits what is inside, and its neighbours
 
 const withOptions = (...codes: number[]): Uint8Array => {
   const query = Buffer.from(queryFor("localhost", { edns: {} }));
-  query.writeUInt16BE(codes.length * 4, query.length - 2);
-  return Buffer.concat([query, ...codes.map((code) => Buffer.of(code >> 8, code & 255, 0, 0))]);
+  const cookie = 10; // a client's has eight octets
+  const options = codes.map((code) => {
+    const size = code === cookie ? 8 : 0;
+    return Buffer.concat([Buffer.of(code >> 8, code & 255, 0, size), Buffer.alloc(size)]);
+  });
+  const data = Buffer.concat(options);
+  query.writeUInt16BE(data.length, query.length - 2);
+  return Buffer.concat([query, data]);
 };
 
 const rcodeOf = (...codes: number[]): string => decoded(bench().ask(withOptions(...codes)) ?? Buffer.alloc(0)).rcode;
@@ -160,7 +166,7 @@ describe("an upstream in doubt", () => {
     });
     whenDone({ close: async () => forwarder.close() });
     const ask = (name: string): void =>
-      forwarder.ask(view(queryFor(name)), 0, 0, { query: queryFor(name), tcp: false, reply: () => {} });
+      forwarder.ask(view(queryFor(name)), 0, 0, { query: queryFor(name), peer: LOOPBACK, tcp: false, reply: () => {} });
     for (let i = 0; i < 70; i += 1) ask("first.example");
     const reasons = (): string[] =>
       outcomes.map((each) => (each.kind === "failed" ? (REASONS[each.reason] ?? "") : ""));

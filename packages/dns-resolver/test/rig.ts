@@ -13,6 +13,7 @@ import { arrange } from "../src/places.ts";
 import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
 import { DnsServer } from "../src/server.ts";
+import { NO_COOKIES, NO_LIMIT } from "./fixtures.ts";
 import { FakeUpstream, type Script } from "./fake-upstream.ts";
 
 const IDENTITY = { service: "dns", site: "nyc", instance: "nyc-1" };
@@ -53,7 +54,16 @@ export async function rig(
   const routes = [{ zone: ".", upstreams: targets, source }];
   const placed = arrange({ routes }, { zones: builtInZones(), hosts: [] }, clock);
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
-  const resolver = new Resolver({ ...placed, allow: new AllowList([]), cache, seed: 1, identity: "nyc/nyc-1" });
+  const resolver = new Resolver({
+    ...placed,
+    allow: new AllowList([]),
+    budget: NO_LIMIT,
+    cookies: NO_COOKIES,
+    wallSeconds: () => 0,
+    cache,
+    seed: 1,
+    identity: "nyc/nyc-1",
+  });
   const upstreamHealth = new UpstreamHealth(health);
   const onChange = (): void => upstreamHealth.report(deadZones(placed.routes.values()), 0);
   const server = await DnsServer.open({

@@ -9,7 +9,7 @@ import { SelfProbe } from "../src/self-probe.ts";
 import { Forwarder, type Outcome } from "../src/upstream/forwarder.ts";
 import { Upstream, type Route } from "../src/upstream/upstream.ts";
 import { respond } from "./fake-upstream.ts";
-import { dataOf, decoded, queryFor, view } from "./fixtures.ts";
+import { LOOPBACK, dataOf, decoded, queryFor, view } from "./fixtures.ts";
 import { passing, rig, upstream, whenDone } from "./rig.ts";
 
 function typeOf(query: Buffer): string {
@@ -95,7 +95,7 @@ test("waiting clients are bounded per route, however many names they wait for", 
     onChange: () => {},
   });
   whenDone({ close: async () => forwarder.close() });
-  const waiter = { query: queryFor("x"), tcp: false, reply: () => {} };
+  const waiter = { query: queryFor("x"), peer: LOOPBACK, tcp: false, reply: () => {} };
   for (let i = 0; i < 6_400; i += 1) forwarder.ask(view(queryFor(`n${i % 100}.example`)), 0, 0, waiter);
   expect(outcomes.length).toBe(6_400 - 4_000);
   await passing(clock, () => outcomes.length === 6_400);
@@ -161,7 +161,7 @@ test("the sockets that this process may have are shared out among the routes", a
     onChange: () => {},
   });
   whenDone({ close: async () => forwarder.close() });
-  const waiter = { query: queryFor("x"), tcp: false, reply: () => {} };
+  const waiter = { query: queryFor("x"), peer: LOOPBACK, tcp: false, reply: () => {} };
   for (let i = 0; i < 10; i += 1) forwarder.ask(view(queryFor(`n${i}.example`)), 0, 0, waiter);
   expect([forwarder.inFlight, forwarder.load]).toEqual([5, 1]);
   forwarder.ask(view(queryFor("n1.example")), 1, 4, waiter);

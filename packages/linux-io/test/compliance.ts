@@ -155,6 +155,20 @@ export function describeDatagramSocket(name: string, open: Open): void {
       expect(socket.counters).toMatchObject({ received: 300, truncated: 0, sendFailures: 0, handlerFailures: 0 });
     });
 
+    test("what is sent leaves in the order in which it was given, by whichever call", async () => {
+      const socket = await socketWith(() => {}, { replySlotSize: 8 });
+      const client = await clientOf(socket);
+      const [peer, nobody] = [recordOf(client.local), new Uint8Array(ENDPOINT_BYTES)];
+      const send = (text: string): void => socket.send(peer, 0, nobody, 0, Buffer.from(text));
+      send("one");
+      send("two, longer than a slot");
+      send("three");
+      socket.sendMany({ slotSize: 4, bytes: Buffer.from("four"), lengths: Int32Array.of(4), peers: peer }, 1);
+      send("five");
+      const order = ["one", "two, longer than a slot", "three", "four", "five"];
+      await vi.waitFor(() => expect(client.texts).toEqual(order), POLL);
+    });
+
     test("records are read at their offset", async () => {
       const socket = await socketWith(() => {});
       const client = await clientOf(socket);

@@ -39,6 +39,11 @@ describe.skipIf(missing)("the process", () => {
     expect(await scenario("exitInHandler")).toEqual({ heard: ["exit"] });
   });
 
+  test("a set that nobody holds may be collected while it is open", async () => {
+    const seen = await scenario("collectedWhileOpen", { env: { NODE_OPTIONS: `${nodeOptions()} --expose-gc` } });
+    expect(seen).toEqual({ calls: 1, collected: true });
+  });
+
   test("a connection that its callback does not take is closed", async () => {
     expect(await scenario("connectionNotTaken")).toEqual({ called: 20 });
   });
@@ -108,3 +113,7 @@ describe.skipIf(noNamespaces)("the network", () => {
     expect(seen["grown"]).toBeLessThan(32 * 2 ** 20);
   });
 });
+
+function nodeOptions(): string {
+  return process.env["NODE_OPTIONS"] ?? "";
+}

@@ -117,6 +117,7 @@ dns:
   allow: [127.0.0.0/8, 10.0.0.0/8, "fd00::/8"]
   routes:
     - { zone: ".", upstreams: ["${ADDRESS}:${UPSTREAM_PORT}"] }
+  limit: { perNetwork: 1000000000, exempt: [] } # never reached, always worked out
   cache: { size: 192MiB }
 `,
   );

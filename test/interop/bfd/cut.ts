@@ -3,7 +3,7 @@ import { execa } from "execa";
 
 import type { Wire } from "../bgp/wire.ts";
 
-/** Drops everything at the host in both directions while the link stays up: a silent cut. */
+/** Drops everything on the wire at the host, in both directions, while the link stays up: a silent cut. */
 export class Cut {
   readonly #nft: Peer;
   readonly #wire: Wire;
@@ -30,5 +30,6 @@ export class Cut {
 }
 
 function chain(hook: string): string {
-  return `chain ${hook} { type filter hook ${hook} priority -300; policy drop; }`;
+  const side = hook === "input" ? "iifname" : "oifname";
+  return `chain ${hook} { type filter hook ${hook} priority -300; ${side} "wire0" drop; }`;
 }

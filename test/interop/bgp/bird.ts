@@ -3,21 +3,31 @@ import { readFile, writeFile } from "node:fs/promises";
 import type { Peer } from "@stitch/peers";
 import { execa } from "execa";
 
-import { cannot, type RibEntry, type Router, words } from "./router.ts";
-import { eventually, ROUTER, SPEAKER, transcript, type Wire } from "./wire.ts";
+import { cannot, type RibEntry, type Router, type RouterSettings, words } from "./router.ts";
+import { eventually, ROUTER, transcript, type Wire } from "./wire.ts";
 
-export async function startBird(found: Peer, wire: Wire): Promise<Router> {
+export async function startBird(found: Peer, wire: Wire, settings: RouterSettings): Promise<Router> {
+  const { router, speaker } = settings;
+  const options = [
+    ...(settings.password === undefined ? [] : [`password "${settings.password}";`]),
+    ...(settings.ttlSecurity === true ? ["ttl security on;"] : []),
+  ];
+  const { maxPrefixes } = settings;
+  const limit = maxPrefixes === undefined ? "" : `receive limit ${maxPrefixes} action disable;`;
   const config = `log "${wire.file("bird.log")}" all;
 router id ${ROUTER.routerId};
 protocol device {}
+protocol kernel { ipv4 { import none; export all; }; }
+protocol kernel { ipv6 { import none; export all; }; }
 protocol static vip {
   disabled; ipv4;
   route 10.10.10.53/32 blackhole;
 }
 protocol bgp speaker {
-  local ${ROUTER.address} as ${ROUTER.asn}; neighbor ${SPEAKER.address} as ${SPEAKER.asn};
+  local ${router.address} as ${router.asn}; neighbor ${speaker.address} as ${speaker.asn};
+  ${options.join(" ")}
   passive on; connect retry time 1; connect delay time 1; error wait time 1,2; error forget time 2;
-  ipv4 { import all; export all; };
+  ipv4 { import all; export all; ${limit} };
   ipv6 { import all; export all; };
 }
 `;
@@ -40,7 +50,8 @@ protocol bgp speaker {
     ),
   );
   return {
-    route: async (prefix) => birdEntry(await birdc("show", "route", "all", "protocol", "speaker", "for", prefix)),
+    route: async (prefix) =>
+      birdEntry(await birdc("show", "route", "all", "protocol", "speaker", "for", prefix), router.asn === speaker.asn),
     account: async () =>
       `${await readFile(wire.file("bird.log"), "utf8")}${await birdc("show", "protocols", "all", "speaker")}`,
     refresh: async () => void (await birdc("reload", "in", "speaker")),
@@ -49,7 +60,7 @@ protocol bgp speaker {
   };
 }
 
-function birdEntry(shown: string): RibEntry | undefined {
+function birdEntry(shown: string, internal: boolean): RibEntry | undefined {
   const field = (name: string): string | undefined => new RegExp(`BGP\\.${name}: (.*)`).exec(shown)?.[1];
   const nextHop = field("next_hop");
   if (nextHop === undefined) return undefined;
@@ -57,6 +68,7 @@ function birdEntry(shown: string): RibEntry | undefined {
   return {
     nextHop,
     asPath: words(field("as_path")).map(Number),
+    ...(internal ? { localPref: Number(field("local_pref")) } : {}),
     med: med === undefined ? undefined : Number(med),
     communities: tuples(field("community")),
     largeCommunities: tuples(field("large_community")),

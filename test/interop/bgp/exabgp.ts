@@ -3,13 +3,14 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import type { Peer } from "@stitch/peers";
 import { execa } from "execa";
 
-import { cannot, familyOf, type RibEntry, type Router } from "./router.ts";
-import { eventually, ROUTER, SPEAKER, transcript, type Wire } from "./wire.ts";
+import { cannot, familyOf, type RibEntry, type Router, type RouterSettings } from "./router.ts";
+import { eventually, ROUTER, transcript, type Wire } from "./wire.ts";
 
-export async function startExabgp(found: Peer, wire: Wire): Promise<Router> {
+export async function startExabgp(found: Peer, wire: Wire, settings: RouterSettings): Promise<Router> {
+  const { router, speaker } = settings;
   const config = `process dump { run /bin/sh ${wire.file("dump.sh")}; encoder json; }
-neighbor ${SPEAKER.address} {
-  router-id ${ROUTER.routerId}; local-address ${ROUTER.address}; local-as ${ROUTER.asn}; peer-as ${SPEAKER.asn};
+neighbor ${speaker.address} {
+  router-id ${ROUTER.routerId}; local-address ${router.address}; local-as ${router.asn}; peer-as ${speaker.asn};
   passive true;
   family { ipv4 unicast; ipv6 unicast; }
   api { processes [ dump ]; neighbor-changes; receive { parsed; packets; update; notification; } }
@@ -20,15 +21,15 @@ neighbor ${SPEAKER.address} {
   await writeFile(wire.file("events.json"), "");
   await chmod(wire.file("events.json"), 0o666);
   await writeFile(wire.file("exabgp.conf"), config);
-  const settings = {
-    "exabgp.tcp.bind": ROUTER.address,
+  const environment = {
+    "exabgp.tcp.bind": router.address,
     "exabgp.tcp.port": "179",
     "exabgp.daemon.user": "root",
     "exabgp.api.cli": "false",
     "exabgp.api.ack": "false",
     "exabgp.log.destination": "stdout",
   };
-  const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const argv = ["env", ...assignments, found.program("exabgp"), wire.file("exabgp.conf")];
   const output = transcript(wire.start(wire.router, argv, found.env));
   await eventually("exabgp listens", 20_000, async () => {

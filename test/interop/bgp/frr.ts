@@ -3,23 +3,34 @@ import { writeFile } from "node:fs/promises";
 import { inPrivateEtc, type Peer } from "@stitch/peers";
 import { execa } from "execa";
 
-import { familyOf, type RibEntry, type Router, words } from "./router.ts";
-import { eventually, ROUTER, SPEAKER, transcript, type Wire } from "./wire.ts";
+import { familyOf, type RibEntry, type Router, type RouterSettings, words } from "./router.ts";
+import { eventually, ROUTER, transcript, type Wire } from "./wire.ts";
 
-export async function startFrr(found: Peer, wire: Wire): Promise<Router> {
+export async function startFrr(found: Peer, wire: Wire, settings: RouterSettings): Promise<Router> {
+  const { router, speaker } = settings;
   const { directory } = wire;
   const sockets = ["--vty_socket", directory, "-z", wire.file("zserv.api"), "-P", "0", "--log", "stdout"];
+  const options = [
+    ...(settings.password === undefined ? [] : [` neighbor ${speaker.address} password ${settings.password}`]),
+    ...(settings.ttlSecurity === true ? [` neighbor ${speaker.address} ttl-security hops 1`] : []),
+  ];
+  const { maxPrefixes } = settings;
+  const limit = maxPrefixes === undefined ? "" : `  neighbor ${speaker.address} maximum-prefix ${maxPrefixes}`;
   const config = `hostname router
 log stdout informational
-router bgp ${ROUTER.asn}
+router bgp ${router.asn}
  bgp log-neighbor-changes
  bgp router-id ${ROUTER.routerId}
  no bgp ebgp-requires-policy
- neighbor ${SPEAKER.address} remote-as ${SPEAKER.asn}
- neighbor ${SPEAKER.address} passive
- neighbor ${SPEAKER.address} timers connect 1
+ neighbor ${speaker.address} remote-as ${speaker.asn}
+ neighbor ${speaker.address} passive
+ neighbor ${speaker.address} timers connect 1
+${options.join("\n")}
+ address-family ipv4 unicast
+${limit}
+ exit-address-family
  address-family ipv6 unicast
-  neighbor ${SPEAKER.address} activate
+  neighbor ${speaker.address} activate
  exit-address-family
 `;
   await writeFile(wire.file("bgpd.conf"), config);
@@ -46,16 +57,16 @@ router bgp ${ROUTER.asn}
   return {
     route: async (prefix) => {
       const shown = JSON.parse(await vtysh(`show bgp ${familyOf(prefix)} unicast ${prefix} json`)) as FrrRoute;
-      return frrEntry(shown.paths?.find((path) => path.peer?.peerId === SPEAKER.address));
+      return frrEntry(shown.paths?.find((path) => path.peer?.peerId === speaker.address));
     },
     account: async () =>
-      `${outputs.map((read) => read()).join("")}${await vtysh(`show bgp neighbors ${SPEAKER.address}`)}`,
-    refresh: async () => void (await vtysh(`clear bgp ipv4 unicast ${SPEAKER.address} soft in`)),
+      `${outputs.map((read) => read()).join("")}${await vtysh(`show bgp neighbors ${speaker.address}`)}`,
+    refresh: async () => void (await vtysh(`clear bgp ipv4 unicast ${speaker.address} soft in`)),
     originate: async (prefix) => {
-      await vtysh("configure terminal", `router bgp ${ROUTER.asn}`, "no bgp network import-check", `network ${prefix}`);
+      await vtysh("configure terminal", `router bgp ${router.asn}`, "no bgp network import-check", `network ${prefix}`);
     },
     refuseHoldTimesBelow: async (floor) => {
-      await vtysh("configure terminal", `router bgp ${ROUTER.asn}`, `bgp minimum-holdtime ${floor}`);
+      await vtysh("configure terminal", `router bgp ${router.asn}`, `bgp minimum-holdtime ${floor}`);
     },
   };
 }
@@ -65,6 +76,7 @@ interface FrrRoute {
     readonly peer?: { readonly peerId?: string };
     readonly aspath?: { readonly segments?: readonly { readonly list: readonly number[] }[] };
     readonly metric?: number;
+    readonly locPrf?: number;
     readonly nexthops?: readonly { readonly ip: string }[];
     readonly community?: { readonly string: string };
     readonly largeCommunity?: { readonly string: string };
@@ -77,6 +89,7 @@ function frrEntry(path: NonNullable<FrrRoute["paths"]>[number] | undefined): Rib
     nextHop: path.nexthops?.[0]?.ip ?? "",
     asPath: path.aspath?.segments?.flatMap((segment) => segment.list) ?? [],
     med: path.metric,
+    ...(path.locPrf === undefined ? {} : { localPref: path.locPrf }),
     communities: words(path.community?.string).map((word) =>
       word === "gracefulShutdown" || word === "graceful-shutdown" ? "65535:0" : word,
     ),

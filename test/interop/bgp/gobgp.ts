@@ -3,17 +3,18 @@ import { writeFile } from "node:fs/promises";
 import type { Peer } from "@stitch/peers";
 import { execa } from "execa";
 
-import { cannot, familyOf, type RibEntry, type Router } from "./router.ts";
-import { eventually, ROUTER, SPEAKER, transcript, type Wire } from "./wire.ts";
+import { cannot, familyOf, type RibEntry, type Router, type RouterSettings } from "./router.ts";
+import { eventually, ROUTER, transcript, type Wire } from "./wire.ts";
 
-export async function startGobgp(found: Peer, wire: Wire): Promise<Router> {
+export async function startGobgp(found: Peer, wire: Wire, settings: RouterSettings): Promise<Router> {
+  const { router, speaker } = settings;
   const config = `[global.config]
-  as = ${ROUTER.asn}
+  as = ${router.asn}
   router-id = "${ROUTER.routerId}"
 [[neighbors]]
   [neighbors.config]
-    neighbor-address = "${SPEAKER.address}"
-    peer-as = ${SPEAKER.asn}
+    neighbor-address = "${speaker.address}"
+    peer-as = ${speaker.asn}
   [neighbors.transport.config]
     passive-mode = true
   [[neighbors.afi-safis]]
@@ -41,11 +42,11 @@ export async function startGobgp(found: Peer, wire: Wire): Promise<Router> {
     ),
   );
   await eventually("the neighbour is configured", 20_000, async () =>
-    (await gobgp("neighbor")).includes(SPEAKER.address) ? true : undefined,
+    (await gobgp("neighbor")).includes(speaker.address) ? true : undefined,
   );
   return {
     route: async (prefix) => {
-      const shown = await gobgp("neighbor", SPEAKER.address, "adj-in", "-a", familyOf(prefix), prefix, "-j");
+      const shown = await gobgp("neighbor", speaker.address, "adj-in", "-a", familyOf(prefix), prefix, "-j");
       return shown.includes("attrs") ? gobgpEntry(JSON.parse(shown) as GobgpRib, prefix) : undefined;
     },
     account: () => Promise.resolve(output()),

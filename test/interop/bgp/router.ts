@@ -1,8 +1,22 @@
+/** How a router is set up towards our speaker. */
+export interface RouterSettings {
+  readonly router: { readonly address: string; readonly asn: number };
+  readonly speaker: { readonly address: string; readonly asn: number };
+  /** TCP-MD5. */
+  readonly password?: string;
+  /** GTSM for one hop. */
+  readonly ttlSecurity?: boolean;
+  /** More IPv4 prefixes than this end the session. */
+  readonly maxPrefixes?: number;
+}
+
 /** A route as a router shows it, in one form for all of them. */
 export interface RibEntry {
   readonly nextHop: string;
   readonly asPath: readonly number[];
   readonly med: number | undefined;
+  /** Shown where it says something: within one AS. */
+  readonly localPref?: number | undefined;
   /** `65535:0` */
   readonly communities: readonly string[];
   /** `65101:1:7` */

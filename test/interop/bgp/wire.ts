@@ -33,7 +33,7 @@ export class Wire {
   readonly router: Namespace;
   readonly host: Namespace;
   readonly directory: string;
-  readonly #children: ChildProcess[] = [];
+  readonly #children: { readonly child: ChildProcess; readonly namespace: Namespace }[] = [];
 
   private constructor(router: Namespace, host: Namespace, directory: string) {
     this.router = router;
@@ -73,8 +73,49 @@ export class Wire {
   start(namespace: Namespace, argv: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
     const [file = "", ...args] = namespace.enter(argv);
     const child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
-    this.#children.push(child);
+    this.#children.push({ child, namespace });
     return child;
+  }
+
+  /** kill -9 of everything that was started there. */
+  async killAll(at: Namespace): Promise<void> {
+    const there = this.#children.filter(({ namespace }) => namespace === at);
+    await Promise.all(there.map(({ child }) => ended(child)));
+  }
+
+  /** Everything that either side sends is lost without a word: both have each other's address at a place that is nobody's. */
+  async cut(): Promise<void> {
+    for (const [end, other] of this.#neighbours) {
+      const nobody = ["lladdr", "02:00:00:00:00:99", "nud", "permanent"];
+      await execa("ip", ["-n", end, "neighbor", "replace", other, "dev", "wire0", ...nobody]);
+    }
+  }
+
+  async mend(): Promise<void> {
+    for (const [end, other] of this.#neighbours)
+      await execa("ip", ["-n", end, "neighbor", "del", other, "dev", "wire0"], { reject: false });
+  }
+
+  /** The host's kernel forgets its connections, as at a loss of power; while the wire is cut the router hears nothing of it. */
+  async forgetConnections(): Promise<void> {
+    const [file = "", ...args] = this.host.enter(["ss", "-Kt", "dport", "=", ":179"]);
+    await execa(file, args);
+  }
+
+  get #neighbours(): (readonly [string, string])[] {
+    return [
+      [this.router.name, SPEAKER.address],
+      [this.router.name, twinOf(SPEAKER.address)],
+      [this.host.name, ROUTER.address],
+      [this.host.name, twinOf(ROUTER.address)],
+    ];
+  }
+
+  /** Whether the router's kernel forwards the prefix. */
+  async forwards(prefix: string): Promise<boolean> {
+    const family = prefix.includes(":") ? "-6" : "-4";
+    const { stdout } = await execa("ip", [family, "-n", this.router.name, "route", "show", prefix]);
+    return stdout !== "";
   }
 
   file(name: string): string {
@@ -82,7 +123,7 @@ export class Wire {
   }
 
   async close(): Promise<void> {
-    for (const child of this.#children.toReversed()) await ended(child);
+    for (const { child } of this.#children.toReversed()) await ended(child);
     await deleteNamespace(this.router);
     await deleteNamespace(this.host);
     await rm(this.directory, { recursive: true, force: true });

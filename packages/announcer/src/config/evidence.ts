@@ -19,15 +19,13 @@ export type TrafficConfig = z.infer<typeof trafficSection>;
 /** More sites than anyone asks about one address. */
 const MOST_SIBLINGS = 16;
 
-/** Health of the same service at other sites, at their own addresses. */
+/** Announcers of other sites that announce the same VIP, at their own addresses. */
 export const siblingsSetting = z
   .array(
-    parsed("a sibling's health address such as http://10.2.0.10:8153/health (no names: DNS may be down)", healthUrl),
+    parsed(
+      "the route health of a sibling's announcer, such as http://10.2.0.10:8179/route/dns (no names: DNS may be down)",
+      addressUrl,
+    ),
   )
   .max(MOST_SIBLINGS)
   .default([]);
-
-function healthUrl(text: string): URL | undefined {
-  const url = addressUrl(text);
-  return url?.pathname === "/" ? new URL("/health", url) : url;
-}

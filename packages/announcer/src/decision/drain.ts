@@ -18,7 +18,7 @@ export interface DrainFacts {
   readonly otherOrigin: boolean;
   /** One of those paths is not on last resort, so that its origin means to stay. */
   readonly stayingOrigin: boolean;
-  /** The same service passes its health check at this other site, asked at its own address. */
+  /** This other site, asked at its own address, says that it announces the VIP plainly. */
   readonly sibling?: string | undefined;
   /** What the service's own packet counter says. */
   readonly clients?: Clients;
@@ -56,15 +56,13 @@ export function ruleDrain(facts: DrainFacts): DrainRuling {
   return { kind: "wait", detail: `no other origin has been seen; stopping at ${formatDuration(max)} in any case` };
 }
 
-/**
- * Two sites drained at once see each other's last resort. If each took that for its proof, nobody would be left; and a
- * sibling's service that passes while its route is leaving is no proof either.
- */
+/** Two sites drained at once see each other's last resort. If each took that for its proof, nobody would be left. */
 function proofOf({ stopping, otherOrigin, stayingOrigin, sibling }: DrainFacts): Withdrawal | undefined {
   if (stayingOrigin || (otherOrigin && stopping))
     return withdraw("other-origin-seen", "a peer has a path for this VIP that is not ours");
-  if (sibling === undefined || otherOrigin) return undefined;
-  return withdraw("sibling-healthy", `the same service is well at ${sibling}`);
+  return sibling === undefined
+    ? undefined
+    : withdraw("sibling-announces", `${sibling} says that it announces this VIP`);
 }
 
 /** With permission, and clients that still come: they are waited for, up to the deadline. Force does not wait. */

@@ -54,7 +54,7 @@ export type UndrainReason = "operator-undrain" | "drain-expired";
 
 export type WithdrawReason =
   | "other-origin-seen"
-  | "sibling-healthy"
+  | "sibling-announces"
   | "nobody-listens"
   | "drain-deadline"
   | "drain-forced";

@@ -17,7 +17,7 @@ export const REASONS = [
   "drain-expired",
   "announcer-stopping",
   "other-origin-seen",
-  "sibling-healthy",
+  "sibling-announces",
   "nobody-listens",
   "drain-deadline",
   "drain-forced",

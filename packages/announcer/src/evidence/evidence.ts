@@ -26,7 +26,7 @@ export class Evidence {
     for (const { prefix, traffic, siblings } of vips) {
       const vip = formatPrefix(prefix);
       if (traffic !== undefined) this.#traffic.set(vip, new Traffic(traffic, this.#clock, this.#page));
-      if (siblings.length > 0) this.#siblings.set(vip, new Siblings(siblings, this.#clock, this.#page));
+      if (siblings.length > 0) this.#siblings.set(vip, new Siblings(vip, siblings, this.#clock, this.#page));
     }
   }
 
@@ -39,8 +39,8 @@ export class Evidence {
     return this.#traffic.get(vip)?.rate;
   }
 
-  /** A sibling that is well. */
+  /** A sibling that announces the VIP plainly. */
   sibling(vip: string): string | undefined {
-    return this.#siblings.get(vip)?.healthy;
+    return this.#siblings.get(vip)?.announcing;
   }
 }

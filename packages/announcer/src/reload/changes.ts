@@ -16,7 +16,14 @@ export type Change =
   | { readonly kind: "accepted"; readonly changes: readonly string[] };
 
 /** What only a restart changes: identity of the sessions, or where people look for us. */
-const FIXED = ["asn", "routerId", "control", "journal", "kernel"] as const satisfies readonly (keyof AnnouncerConfig)[];
+const FIXED = [
+  "asn",
+  "routerId",
+  "control",
+  "journal",
+  "health",
+  "kernel",
+] as const satisfies readonly (keyof AnnouncerConfig)[];
 
 /**
  * Whether a running announcer may take `next`, and what it would change. A VIP that routers hear of is never taken away
@@ -49,7 +56,11 @@ export function sameCheck(one: VipConfig, other: VipConfig): boolean {
 
 /** What can be changed under a living session; anything else needs a new one. */
 export function sameSession(one: PeerConfig, other: PeerConfig): boolean {
-  return same({ ...one, nextHop: undefined }, { ...other, nextHop: undefined });
+  return same(ofSession(one), ofSession(other));
+}
+
+function ofSession(peer: PeerConfig): PeerConfig {
+  return { ...peer, nextHop: undefined, bfd: undefined };
 }
 
 function fixedProblems(config: AnnouncerConfig, next: AnnouncerConfig): string[] {
@@ -97,7 +108,7 @@ function peerChanges({ peers }: AnnouncerConfig, next: AnnouncerConfig): string[
       const old = before.get(peerName(peer));
       if (old === undefined) return [`with peer ${peerName(peer)}`];
       if (!sameSession(old, peer)) return [`peer ${peerName(peer)} by a new session`];
-      return same(old, peer) ? [] : [`peer ${peerName(peer)} with another next hop`];
+      return same(old, peer) ? [] : [`peer ${peerName(peer)} by other settings, in the same session`];
     }),
   ];
 }

@@ -1,5 +1,6 @@
 import { ConfigError, SiteDocument } from "@stitch/config";
-import { announcerConfig, type AnnouncerConfig } from "../config.ts";
+import { resolvedConfig } from "../config/password.ts";
+import type { AnnouncerConfig } from "../config.ts";
 
 export type Read =
   | { readonly ok: true; readonly config: AnnouncerConfig }
@@ -13,7 +14,7 @@ export function readAgain(file: string, site: string, instance: string): Read {
       const problem = `it is now the file of ${document.site}/${document.instance}, and ${site}/${instance} runs; restart the announcer`;
       return { ok: false, problems: [problem] };
     }
-    return { ok: true, config: announcerConfig(document) };
+    return { ok: true, config: resolvedConfig(document) };
   } catch (failure) {
     if (failure instanceof ConfigError) return { ok: false, problems: failure.message.split("\n") };
     return { ok: false, problems: [(failure as Error).message] };

@@ -14,6 +14,8 @@ export interface Capabilities {
   /** Whether any multiprotocol capability was sent; without one, IPv4 unicast is meant. */
   readonly multiprotocol: boolean;
   readonly routeRefresh: boolean;
+  /** RFC 7313: marks the begin and the end of what answers a route refresh. */
+  readonly enhancedRouteRefresh: boolean;
   /** RFC 6793: the peer's AS number in four octets. Undefined: an old, two-octet speaker. */
   readonly fourOctetAs: number | undefined;
   /** Every code seen, in order of appearance, for display. */
@@ -23,6 +25,7 @@ export interface Capabilities {
 const MULTIPROTOCOL = 1;
 const ROUTE_REFRESH = 2;
 const FOUR_OCTET_AS = 65;
+const ENHANCED_ROUTE_REFRESH = 70;
 
 const NAMES: Readonly<Record<number, string>> = {
   1: "multiprotocol",
@@ -48,13 +51,14 @@ export const NO_CAPABILITIES: Capabilities = {
   families: [],
   multiprotocol: false,
   routeRefresh: false,
+  enhancedRouteRefresh: false,
   fourOctetAs: undefined,
   codes: [],
 };
 
 export function encodeCapabilities(families: readonly Family[], asn: number): Uint8Array {
   const writer = new ByteWriter().bytes(encodeFamilies(families)).u8(ROUTE_REFRESH).u8(0);
-  return writer.u8(FOUR_OCTET_AS).u8(4).u32(asn).finish();
+  return writer.u8(FOUR_OCTET_AS).u8(4).u32(asn).u8(ENHANCED_ROUTE_REFRESH).u8(0).finish();
 }
 
 /** The multiprotocol capabilities alone. */
@@ -94,6 +98,8 @@ function withCapability(found: Capabilities, code: number, value: Uint8Array): D
     }
     case ROUTE_REFRESH:
       return decoded({ ...found, codes, routeRefresh: true });
+    case ENHANCED_ROUTE_REFRESH:
+      return decoded({ ...found, codes, enhancedRouteRefresh: true });
     case FOUR_OCTET_AS:
       if (value.length !== 4) return refused(2, 0, `four-octet AS capability of ${value.length} octets`);
       return decoded({ ...found, codes, fourOctetAs: u32(value, 0) });

@@ -26,8 +26,8 @@ const TYPES: ReadonlyMap<number, TypeSpec> = new Map<number, TypeSpec>([
   [2, { type: "update", shortest: 23, longest: MAX_MESSAGE_BYTES }],
   [3, { type: "notification", shortest: 21, longest: MAX_MESSAGE_BYTES }],
   [4, { type: "keepalive", shortest: HEADER_BYTES, longest: HEADER_BYTES }],
-  // RFC 2918 section 3. A longer one carries ORF entries (RFC 5291), a capability that is never advertised here.
-  [5, { type: "route-refresh", shortest: 23, longest: 23 }],
+  // RFC 2918 section 3: 23. Which error another length is depends on the subtype, see `decodeRouteRefresh`.
+  [5, { type: "route-refresh", shortest: 22, longest: MAX_MESSAGE_BYTES }],
 ]);
 
 const TYPE_CODES: Readonly<Record<MessageType, number>> = {
@@ -54,6 +54,16 @@ export function encodeMessage(type: MessageType, body: Uint8Array = NO_BYTES): U
     .u8(TYPE_CODES[type])
     .bytes(body)
     .finish();
+}
+
+/** The type of a whole message of our own making. */
+export function messageType(message: Uint8Array): MessageType {
+  return TYPES.get(u8(message, HEADER_BYTES - 1))?.type ?? "keepalive";
+}
+
+/** The number of a type on the wire. */
+export function typeCode(type: MessageType): number {
+  return TYPE_CODES[type];
 }
 
 /** Reads the header at `at`; `undefined` means that more bytes are needed. Errors are those of RFC 4271 section 6.1. */

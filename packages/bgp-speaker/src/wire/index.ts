@@ -1,6 +1,12 @@
 export { addressFamily, type Family, formatAddress, parseAddress } from "./address.ts";
 export { asSequence, type AsPathSegment, flatten, mergeAs4Path } from "./as-path.ts";
-export { type AttributeProblem, decodeAttributes, encodeAttributes, type PathAttributes } from "./attribute.ts";
+export {
+  type AttributeProblem,
+  decodeAttributes,
+  encodeAttributes,
+  type PathAttributes,
+  type Sender,
+} from "./attribute.ts";
 export { type Capabilities, capabilityName, decodeCapabilities, NO_CAPABILITIES } from "./capability.ts";
 export {
   BLACKHOLE,
@@ -13,11 +19,19 @@ export {
   sortedLargeCommunities,
 } from "./community.ts";
 export { type Decoded, type FormatError } from "./decoded.ts";
+export {
+  type ExtendedCommunity,
+  extendedCommunity,
+  type ExtendedCommunityKind,
+  formatExtendedCommunity,
+  sortedExtendedCommunities,
+} from "./extended-community.ts";
 export { encodeMessage, type Framed, Framer, HEADER_BYTES, MAX_MESSAGE_BYTES, type MessageType } from "./header.ts";
 export { encodeKeepalive } from "./keepalive.ts";
 export type { MpReach, MpUnreach } from "./multiprotocol.ts";
 export {
   ADMINISTRATIVE_SHUTDOWN,
+  BFD_DOWN,
   CEASE,
   CONNECTION_COLLISION,
   decodeNotification,
@@ -31,7 +45,7 @@ export {
 } from "./notification.ts";
 export { AS_TRANS, decodeOpen, encodeOpen, type Open, openAsn } from "./open.ts";
 export { canonicalPrefix, formatPrefix, parsePrefix, type Prefix } from "./prefix.ts";
-export { decodeRouteRefresh, encodeRouteRefresh, type RouteRefresh } from "./route-refresh.ts";
+export { decodeRouteRefresh, encodeRouteRefresh, type RefreshPart, type RouteRefresh } from "./route-refresh.ts";
 export {
   decodeUpdate,
   encodeAnnouncements,

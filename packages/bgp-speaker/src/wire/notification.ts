@@ -77,6 +77,8 @@ export const ADMINISTRATIVE_SHUTDOWN = 2;
 const ADMINISTRATIVE_RESET = 4;
 export const CONNECTION_COLLISION = 7;
 export const OUT_OF_RESOURCES = 8;
+/** RFC 9384. */
+export const BFD_DOWN = 10;
 
 /** RFC 9003 section 2: the text's length is one octet. */
 export const MAX_SHUTDOWN_TEXT_BYTES = 255;

@@ -1,6 +1,12 @@
 import type { Family } from "./address.ts";
 import { mergeAs4Path } from "./as-path.ts";
-import { type AttributeProblem, decodeAttributes, encodeAttributes, type PathAttributes } from "./attribute.ts";
+import {
+  type AttributeProblem,
+  decodeAttributes,
+  encodeAttributes,
+  type PathAttributes,
+  type Sender,
+} from "./attribute.ts";
 import { ByteWriter, u16 } from "./bytes.ts";
 import { type Decoded, decoded, NO_BYTES, refused } from "./decoded.ts";
 import { encodeMessage, HEADER_BYTES, MAX_MESSAGE_BYTES } from "./header.ts";
@@ -82,7 +88,7 @@ export function endOfRib(update: Update): Family | undefined {
 }
 
 /** Reads an UPDATE. An error means that the routes meant cannot be known, and resets the session (RFC 7606 section 3). */
-export function decodeUpdate(body: Uint8Array, fourOctet: boolean): Decoded<Update> {
+export function decodeUpdate(body: Uint8Array, sender: Sender): Decoded<Update> {
   const attributesAt = 2 + u16(body, 0);
   if (attributesAt + 2 > body.length) return refused(3, 1, "withdrawn routes run past the message");
   const nlriAt = attributesAt + 2 + u16(body, attributesAt);
@@ -91,7 +97,7 @@ export function decodeUpdate(body: Uint8Array, fourOctet: boolean): Decoded<Upda
   if (!withdrawn.ok) return withdrawn;
   const announced = decodeNlri(body.subarray(nlriAt), "ipv4");
   if (!announced.ok) return announced;
-  const read = decodeAttributes(body.subarray(attributesAt + 2, nlriAt), fourOctet);
+  const read = decodeAttributes(body.subarray(attributesAt + 2, nlriAt), sender);
   if (!read.ok) return read;
   const { asPath, as4Path, ...rest } = read.value.attributes;
   const path = asPath !== undefined && as4Path !== undefined ? mergeAs4Path(asPath, as4Path) : asPath;

@@ -1,5 +1,11 @@
 import { asSequence } from "../../src/wire/as-path.ts";
-import type { Notification, Open, RouteRefresh, Update } from "../../src/wire/index.ts";
+import {
+  extendedCommunity,
+  type Notification,
+  type Open,
+  type RouteRefresh,
+  type Update,
+} from "../../src/wire/index.ts";
 
 /** What is meant, the exact bytes of the whole message, and the value they decode to. */
 export interface Vector<T> {
@@ -16,8 +22,8 @@ const NOTHING = { withdrawn: [], announced: [], problems: [] } as const;
 
 export const OPENS: readonly Vector<Open>[] = [
   {
-    intent: "AS 65101 by its two octets and by capability, hold 9 s, IPv4 unicast, route refresh",
-    bytes: `${HEAD} 002d 01 04 fe4d 0009 0a01000a 10 02 0e 01 04 0001 00 01 02 00 41 04 0000fe4d`,
+    intent: "AS 65101 by its two octets and by capability, hold 9 s, IPv4 unicast, route refresh, plain and enhanced",
+    bytes: `${HEAD} 002f 01 04 fe4d 0009 0a01000a 12 02 10 01 04 0001 00 01 02 00 41 04 0000fe4d 46 00`,
     value: {
       as2: 65101,
       holdTime: 9,
@@ -26,14 +32,15 @@ export const OPENS: readonly Vector<Open>[] = [
         families: ["ipv4"],
         multiprotocol: true,
         routeRefresh: true,
+        enhancedRouteRefresh: true,
         fourOctetAs: 65101,
-        codes: [1, 2, 65],
+        codes: [1, 2, 65, 70],
       },
     },
   },
   {
     intent: "AS 4200000000 does not fit: AS_TRANS stands in the fixed field (RFC 6793)",
-    bytes: `${HEAD} 0033 01 04 5ba0 005a c0000201 16 02 14 01 04 0001 00 01 01 04 0002 00 01 02 00 41 04 fa56ea00`,
+    bytes: `${HEAD} 0035 01 04 5ba0 005a c0000201 18 02 16 01 04 0001 00 01 01 04 0002 00 01 02 00 41 04 fa56ea00 46 00`,
     value: {
       as2: 23456,
       holdTime: 90,
@@ -42,8 +49,9 @@ export const OPENS: readonly Vector<Open>[] = [
         families: ["ipv4", "ipv6"],
         multiprotocol: true,
         routeRefresh: true,
+        enhancedRouteRefresh: true,
         fourOctetAs: 4_200_000_000,
-        codes: [1, 2, 65],
+        codes: [1, 2, 65, 70],
       },
     },
   },
@@ -58,7 +66,14 @@ export const FOREIGN_OPENS: readonly Vector<Open>[] = [
       as2: 65001,
       holdTime: 180,
       routerId: "192.0.2.1",
-      capabilities: { families: [], multiprotocol: false, routeRefresh: false, fourOctetAs: undefined, codes: [] },
+      capabilities: {
+        families: [],
+        multiprotocol: false,
+        routeRefresh: false,
+        enhancedRouteRefresh: false,
+        fourOctetAs: undefined,
+        codes: [],
+      },
     },
   },
   {
@@ -72,6 +87,7 @@ export const FOREIGN_OPENS: readonly Vector<Open>[] = [
         families: ["ipv4"],
         multiprotocol: true,
         routeRefresh: true,
+        enhancedRouteRefresh: false,
         fourOctetAs: undefined,
         codes: [1, 2, 64, 200],
       },
@@ -84,7 +100,14 @@ export const FOREIGN_OPENS: readonly Vector<Open>[] = [
       as2: 65001,
       holdTime: 90,
       routerId: "192.0.2.1",
-      capabilities: { families: [], multiprotocol: false, routeRefresh: false, fourOctetAs: 65001, codes: [65] },
+      capabilities: {
+        families: [],
+        multiprotocol: false,
+        routeRefresh: false,
+        enhancedRouteRefresh: false,
+        fourOctetAs: 65001,
+        codes: [65],
+      },
     },
   },
   {
@@ -94,7 +117,14 @@ export const FOREIGN_OPENS: readonly Vector<Open>[] = [
       as2: 65001,
       holdTime: 90,
       routerId: "192.0.2.1",
-      capabilities: { families: [], multiprotocol: false, routeRefresh: false, fourOctetAs: 65001, codes: [65] },
+      capabilities: {
+        families: [],
+        multiprotocol: false,
+        routeRefresh: false,
+        enhancedRouteRefresh: false,
+        fourOctetAs: 65001,
+        codes: [65],
+      },
     },
   },
 ];
@@ -129,6 +159,20 @@ export const UPDATES: readonly Vector<Update>[] = [
     value: {
       ...NOTHING,
       attributes: { origin: 0, asPath: [], nextHop: "10.1.0.10", localPref: 100 },
+      announced: [VIP],
+    },
+  },
+  {
+    intent: "route target 65101:7 and site of origin 4200000000:9 (RFC 4360, RFC 5668)",
+    bytes: `${HEAD} 0043 02 0000 0027 400101 00 400206 02 01 0000fe4d 400304 0a01000a
+      c01010 0002fe4d00000007 0203fa56ea000009 20 0a0a0a35`,
+    value: {
+      ...NOTHING,
+      attributes: {
+        ...PATH,
+        nextHop: "10.1.0.10",
+        extendedCommunities: [extendedCommunity("rt", 65101, 7), extendedCommunity("soo", 4_200_000_000, 9)],
+      },
       announced: [VIP],
     },
   },
@@ -177,6 +221,16 @@ export const ROUTE_REFRESHES: readonly Vector<RouteRefresh>[] = [
   {
     intent: "send IPv4 unicast again (RFC 2918)",
     bytes: `${HEAD} 0017 05 0001 00 01`,
-    value: { family: "ipv4", subtype: 0 },
+    value: { family: "ipv4", part: "request" },
+  },
+  {
+    intent: "all of IPv6 unicast follows (RFC 7313, BoRR)",
+    bytes: `${HEAD} 0017 05 0002 01 01`,
+    value: { family: "ipv6", part: "begin" },
+  },
+  {
+    intent: "that was all of IPv4 unicast (RFC 7313, EoRR)",
+    bytes: `${HEAD} 0017 05 0001 02 01`,
+    value: { family: "ipv4", part: "end" },
   },
 ];

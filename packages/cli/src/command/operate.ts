@@ -65,12 +65,13 @@ function controlOf(file: string): string {
   return announcerConfig(SiteDocument.load(file)).control;
 }
 
-function statusText({ site, instance, asn, vips, peers, kernel }: AnnouncerStatus): string {
+function statusText({ site, instance, asn, vips, peers, kernel, alarms }: AnnouncerStatus): string {
   const speakers = [
     ...(peers.length > 0 ? [peerTable(peers)] : []),
     ...(kernel === undefined ? [] : [kernelText(kernel)]),
   ];
-  return [`${site}/${instance}  AS ${asn}`, vipTable(vips), ...speakers].join("\n\n");
+  const ringing = alarms.map(({ code, subject, detail }) => `ALARM ${code} (${subject}): ${detail}`);
+  return [`${site}/${instance}  AS ${asn}`, vipTable(vips), ...speakers, ...ringing].join("\n\n");
 }
 
 function kernelText({ protocol, announced, failure, watched }: KernelStatus): string {

@@ -21,6 +21,10 @@ export function decisionText(entry: JournalEntry): string {
       return `${at} ${entry.vip}: ${entry.detail}`;
     case "load":
       return `${at} ${entry.service}: load ${entry.load.toFixed(2)}, step ${entry.step}, own AS ${entry.prepend} times more`;
+    case "proof":
+      return `${at} ${entry.vip}: asked through the VIP, ${entry.verdict} in ${entry.took} ms (${entry.detail})`;
+    case "alarm":
+      return `${at} alarm ${entry.alarm} (${entry.subject}) ${entry.ringing ? `rings: ${entry.detail}` : "is over"}`;
     case "note":
       return `${at} ${entry.detail}`;
     case "reload":

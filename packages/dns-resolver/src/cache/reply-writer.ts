@@ -86,7 +86,8 @@ export class ReplyWriter {
   #optLength(query: Query, extended: Uint8Array | undefined): number {
     if (!query.edns) return 0;
     const nsid = query.wantsNsid ? 4 + this.#nsid.length : 0;
-    return OPT_BYTES + nsid + (extended === undefined ? 0 : 4 + extended.length);
+    const cookie = query.cookieReply ? 4 + query.cookie.length : 0;
+    return OPT_BYTES + nsid + cookie + (extended === undefined ? 0 : 4 + extended.length);
   }
 
   #finish(
@@ -100,6 +101,7 @@ export class ReplyWriter {
     if (!query.edns) return length;
     const opt = outAt + length;
     let at = writeOpt(out, opt, rcode, query.dnssecOk);
+    if (query.cookieReply) at = writeOption(out, opt, at, OPTION.COOKIE, query.cookie);
     if (query.wantsNsid) at = writeOption(out, opt, at, OPTION.NSID, this.#nsid);
     if (extended !== undefined) at = writeOption(out, opt, at, OPTION.EDE, extended);
     put16(out, outAt + AT.additionals, u16(out, outAt + AT.additionals) + 1);

@@ -1,9 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
-import { ConfigError, type Problem } from "@stitch/config";
 import { formatName, isBelow, parseName } from "../wire/name.ts";
 import { builtInZones } from "./built-in.ts";
 import { HostsTable } from "./hosts-file.ts";
 import type { LocalZone } from "./local-zone.ts";
+import { readText, refuse, whole } from "./read-text.ts";
 import { parseZone } from "./zone-file.ts";
 
 export interface LocalData {
@@ -15,8 +14,6 @@ export interface LocalData {
 
 /** The self-check asks for it, so nothing may say otherwise (RFC 6761 section 6.3). */
 const LOCALHOST = parseName("localhost") ?? Uint8Array.of(0);
-/** Largest file that is read; a wrong path may name anything. */
-const LARGEST_FILE = 16 * 2 ** 20;
 
 /** Reads hosts and zone files. Throws ConfigError with file and line of every problem of the first bad file. */
 export function loadLocal(hostsFiles: readonly string[], zoneFiles: readonly string[]): LocalData {
@@ -35,27 +32,4 @@ export function loadLocal(hostsFiles: readonly string[], zoneFiles: readonly str
   }
   const builtIn = builtInZones().filter(({ apex }) => !zones.some((zone) => Buffer.compare(zone.apex, apex) === 0));
   return { zones: [...zones, ...builtIn], hosts: [...hosts.zones.values()] };
-}
-
-function refuse(file: string, problems: readonly Problem[]): void {
-  if (problems.length > 0) throw new ConfigError(file, problems);
-}
-
-/** A problem of the file as a whole. */
-function whole(message: string): Problem {
-  return { path: "", line: undefined, message };
-}
-
-/** Looks before it reads: a pipe would never end, and a device neither. */
-function readText(file: string): string {
-  try {
-    const stat = statSync(file);
-    if (!stat.isFile()) refuse(file, [whole("is not a file")]);
-    if (stat.size > LARGEST_FILE) refuse(file, [whole("is larger than 16 MiB; is this the right file?")]);
-    return readFileSync(file, "utf8");
-  } catch (failure) {
-    if (failure instanceof ConfigError) throw failure;
-    const code = (failure as NodeJS.ErrnoException).code ?? String(failure);
-    throw new ConfigError(file, [whole(code === "ENOENT" ? "no such file" : `cannot be read (${code})`)]);
-  }
 }

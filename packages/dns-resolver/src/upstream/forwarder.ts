@@ -35,6 +35,8 @@ export function mostPerRoute(workers: number): number {
 /** A client's query that waits, as it came, and how to answer it. */
 export interface Waiter {
   readonly query: Uint8Array;
+  /** The client's endpoint record. */
+  readonly peer: Uint8Array;
   readonly tcp: boolean;
   readonly reply: (message: Uint8Array) => void;
 }

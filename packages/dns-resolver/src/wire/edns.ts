@@ -11,6 +11,10 @@ export const OPT_BYTES = 11;
 /** Long option lists cost the receiver and mean nothing (CVE-2026-41292 class). */
 const MOST_OPTIONS = 16;
 const DO = 0x80;
+/** RFC 7873 section 4: a client's cookie alone, or with a server's of 8 to 32 octets; anything else is malformed. */
+const CLIENT_COOKIE = 8;
+const SHORTEST_COOKIE = 16;
+const LONGEST_COOKIE = 40;
 
 /**
  * Reads the OPT record at `start` (RFC 6891 section 6.1.2) into `query`; returns where it ends, or -1 when it is no
@@ -41,6 +45,12 @@ function readOptions(bytes: Uint8Array, start: number, end: number, query: Query
     if ((seen & bit) !== 0) return false;
     seen |= bit;
     if (code === OPTION.NSID) query.wantsNsid = true;
+    if (code === OPTION.COOKIE) {
+      const length = u16(bytes, at + 2);
+      if (length !== CLIENT_COOKIE && (length < SHORTEST_COOKIE || length > LONGEST_COOKIE)) return false;
+      query.cookieAt = at + 4;
+      query.cookieLength = length;
+    }
     at += 4 + u16(bytes, at + 2);
   }
   return at === end;

@@ -33,6 +33,12 @@ export class Query {
   udpSize = 0;
   dnssecOk = false;
   wantsNsid = false;
+  /** DNS cookie (RFC 7873): where its data begins in the message; length 0 when there is none. */
+  cookieAt = 0;
+  cookieLength = 0;
+  /** The data of the cookie option of the reply; empty while `cookieReply` is false. */
+  readonly cookie = new Uint8Array(24);
+  cookieReply = false;
 }
 
 /** Decodes the `length` bytes at `start` into `query`. Never throws and never reads beyond them. */
@@ -68,6 +74,8 @@ function reset(query: Query): void {
   query.udpSize = 0;
   query.dnssecOk = false;
   query.wantsNsid = false;
+  query.cookieLength = 0;
+  query.cookieReply = false;
 }
 
 /** Returns where the question ends, or -1. No pointer can be right here: there is nothing before it to point to. */

@@ -1,0 +1,29 @@
+import { readFileSync, statSync } from "node:fs";
+import { ConfigError, type Problem } from "@stitch/config";
+
+/** Largest file that is read; a wrong path may name anything. */
+const LARGEST_FILE = 16 * 2 ** 20;
+
+/** Throws ConfigError when there are problems. */
+export function refuse(file: string, problems: readonly Problem[]): void {
+  if (problems.length > 0) throw new ConfigError(file, problems);
+}
+
+/** A problem of the file as a whole. */
+export function whole(message: string): Problem {
+  return { path: "", line: undefined, message };
+}
+
+/** Looks before it reads: a pipe would never end, and a device neither. */
+export function readText(file: string): string {
+  try {
+    const stat = statSync(file);
+    if (!stat.isFile()) refuse(file, [whole("is not a file")]);
+    if (stat.size > LARGEST_FILE) refuse(file, [whole("is larger than 16 MiB; is this the right file?")]);
+    return readFileSync(file, "utf8");
+  } catch (failure) {
+    if (failure instanceof ConfigError) throw failure;
+    const code = (failure as NodeJS.ErrnoException).code ?? String(failure);
+    throw new ConfigError(file, [whole(code === "ENOENT" ? "no such file" : `cannot be read (${code})`)]);
+  }
+}

@@ -1,0 +1,22 @@
+import { seconds } from "@stitch/clock";
+import { afterAll, describe } from "vitest";
+
+import { faultCells, flapCell, internalCells, printTimings, protectionCells, type Timing } from "./bgp/fault-cells.ts";
+import { missingRouters } from "./bgp/routers-here.ts";
+
+// One cell of each fault with the two routers that forward; every cell with every router is in test/long.
+
+const missing = await missingRouters();
+const timings: Timing[] = [];
+
+for (const name of ["frr", "bird"] as const) {
+  const reason = missing.get(name);
+  describe.skipIf(reason !== undefined)(`our speaker and ${name}${reason === undefined ? "" : ` (${reason})`}`, () => {
+    faultCells(name, seconds(3), timings);
+    protectionCells(name, timings, 1);
+    internalCells(name, timings);
+    if (name === "bird") flapCell(name, seconds(10), timings);
+  });
+}
+
+afterAll(() => printTimings(timings));

@@ -1,0 +1,32 @@
+import { minutes, seconds } from "@stitch/clock";
+import { afterAll, describe } from "vitest";
+
+import {
+  faultCells,
+  flapCell,
+  internalCells,
+  printTimings,
+  protectionCells,
+  type Timing,
+} from "../interop/bgp/fault-cells.ts";
+import { ROUTERS } from "../interop/bgp/routers.ts";
+
+// Every fault with every router, at the hold times that people use, and ten minutes of flapping.
+
+const timings: Timing[] = [];
+
+for (const name of ROUTERS) {
+  describe(`our speaker and ${name}`, () => {
+    for (const holdTime of [seconds(3), seconds(9), seconds(90)]) faultCells(name, holdTime, timings);
+    flapCell(name, minutes(10), timings);
+  });
+}
+
+for (const name of ["frr", "bird"] as const) {
+  describe(`our speaker and ${name}, protected and within one AS`, () => {
+    protectionCells(name, timings);
+    internalCells(name, timings);
+  });
+}
+
+afterAll(() => printTimings(timings));
