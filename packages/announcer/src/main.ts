@@ -16,6 +16,7 @@ import { Evidence } from "./evidence/evidence.ts";
 import { pageOver } from "./evidence/page.ts";
 import { FlapMemory } from "./flap-memory.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
+import { Connections } from "./loop/connections.ts";
 import { registerAlarmMetrics } from "./loop/metrics.ts";
 import { closedLoop } from "./loop/open.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
@@ -77,7 +78,8 @@ async function open(
   );
   const flaps = flapMemory(join(dirname(path), "flaps.json"), config, clock, journal);
   const kernel = kernelSpeaker(config, clock, journal);
-  const wiring = announcerOptions(identity, config, peerPasswords(document, config), clock, log);
+  const connections = new Connections(config.peers);
+  const wiring = announcerOptions(identity, config, peerPasswords(document, config), clock, log, connections);
   const announcer = new Announcer({ ...wiring, ...kernel, journal, savedDrains, flaps });
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
@@ -90,7 +92,7 @@ async function open(
     metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   });
   const health = await routeHealth(config, identity, announcer, control);
-  const loop = closedLoop(announcer, wiring, journal, clock);
+  const loop = closedLoop(announcer, wiring, journal, clock, connections.acknowledged);
   loop.start();
   return {
     announcer,
@@ -126,6 +128,7 @@ function announcerOptions(
   passwords: readonly (string | undefined)[],
   clock: SystemClock,
   log: Logger,
+  connections: Connections,
 ): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps" | "kernel"> {
   const vips = new Set(config.vips.map(({ prefix }) => prefix.address));
   return {
@@ -143,7 +146,7 @@ function announcerOptions(
         local: { asn: config.asn, routerId: config.routerId },
         families: familiesOf(config),
         clock,
-        transport: new TcpTransport(dialer(clock)),
+        transport: new TcpTransport(dialer(clock, (address, socket) => connections.opened(address, socket))),
         random: Math.random,
         watch,
         onEvent,

@@ -5,6 +5,7 @@ import { probeOf } from "../check/open.ts";
 import type { AnnouncerConfig, VipConfig } from "../config.ts";
 import type { Evidence } from "../evidence/evidence.ts";
 import type { Journal } from "../journal.ts";
+import type { Acknowledged } from "./connections.ts";
 import { ClosedLoop } from "./closed-loop.ts";
 import { selfQuery } from "./self-query.ts";
 
@@ -14,6 +15,7 @@ export function closedLoop(
   { config, evidence }: { readonly config: AnnouncerConfig; readonly evidence: Evidence },
   journal: Journal,
   clock: Clock,
+  acknowledged: Acknowledged,
 ): ClosedLoop {
   const vips = new Set(config.vips.map(({ prefix }) => prefix.address));
   const query = ({ proof }: VipConfig): Promise<PollResult> | undefined => {
@@ -25,6 +27,7 @@ export function closedLoop(
     journal,
     clock,
     clients: (vip) => evidence.clients(vip),
+    acknowledged,
     query: (vip) => query(vip.config),
   });
 }
