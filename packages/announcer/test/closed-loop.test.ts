@@ -222,7 +222,7 @@ describe("the closed loop", () => {
     await clock.run(milliseconds(500));
     acknowledged = true;
     await clock.run(milliseconds(100));
-    expect(entries("acknowledged")).toMatchObject([{ peer: PEER, update: id, cause: 7, took: 550 }]);
+    expect(entries("acknowledged")).toMatchObject([{ peer: PEER, update: id, cause: 7, took: 510 }]);
     acknowledged = false;
     journal.append(update);
     await clock.run(seconds(7));

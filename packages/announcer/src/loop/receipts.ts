@@ -2,8 +2,8 @@ import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant
 import type { Journal, JournalEntry, UpdateEntry } from "../journal.ts";
 import type { Acknowledged } from "./connections.ts";
 
-/** How often the kernel is asked while an UPDATE waits: more often than a round trip within a site is no use. */
-const LOOK: Duration = milliseconds(50);
+/** How often the kernel is asked while an UPDATE waits: a round trip within a site is shorter still. */
+const LOOK: Duration = milliseconds(10);
 /** An UPDATE that has not been acknowledged by then is late: TCP has sent it again several times. */
 export const LATE: Duration = seconds(5);
 /** UPDATEs that are watched at once; a peer that acknowledges nothing while a service flaps must not fill memory. */
