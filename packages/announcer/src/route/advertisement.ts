@@ -11,7 +11,7 @@ import type { Wish } from "../decision/machine.ts";
 /** Large community ASN:1:INSTANCE marks every path of ours, so that our echo is known when a peer sends it back. */
 const INSTANCE_MARK = 1;
 /** Large community ASN:2:STEP says how busy we are; the router's configuration maps it to LOCAL_PREF. */
-const LOAD_MARK = 2;
+export const LOAD_MARK = 2;
 /** Last resort: own AS this many times more. Works where a router ignores the community and the MED. */
 const LAST_RESORT_PREPEND = 3;
 /** Highest usable MED; some routers treat 4294967295 as missing. */
