@@ -80,6 +80,15 @@ export interface ProofEntry {
   readonly took: number;
 }
 
+/** The peer's TCP has acknowledged the UPDATE `update`; `took` milliseconds. */
+export interface AcknowledgedEntry {
+  readonly kind: "acknowledged";
+  readonly peer: string;
+  readonly update: number;
+  readonly cause: number | undefined;
+  readonly took: number;
+}
+
 /** An alarm begins or ends. */
 export interface AlarmEntry {
   readonly kind: "alarm";
@@ -110,6 +119,7 @@ export type JournalFact =
   | HeldEntry
   | LoadEntry
   | ProofEntry
+  | AcknowledgedEntry
   | AlarmEntry
   | NoteEntry
   | ReloadEntry;
@@ -123,6 +133,7 @@ const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
   "held",
   "load",
   "proof",
+  "acknowledged",
   "alarm",
   "note",
   "reload",

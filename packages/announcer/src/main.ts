@@ -16,6 +16,7 @@ import { Evidence } from "./evidence/evidence.ts";
 import { pageOver } from "./evidence/page.ts";
 import { FlapMemory } from "./flap-memory.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
+import { Connections } from "./loop/connections.ts";
 import { registerAlarmMetrics } from "./loop/metrics.ts";
 import { closedLoop } from "./loop/open.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
@@ -79,7 +80,8 @@ async function open(
   );
   const flaps = flapMemory(join(dirname(path), "flaps.json"), config, clock, journal);
   const kernel = kernelSpeaker(config, clock, journal);
-  const wiring = announcerOptions(identity, config, clock, log);
+  const connections = new Connections(() => announcer.config.peers);
+  const wiring = announcerOptions(identity, config, clock, log, connections);
   const announcer = new Announcer({ ...wiring, ...kernel, journal, savedDrains, flaps });
   const reload = (): Change => reloadFrom(document, announcer);
   const registry = createRegistry(identity);
@@ -94,7 +96,7 @@ async function open(
     metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   });
   const health = await routeHealth(config, identity, announcer, control);
-  const loop = closedLoop(announcer, wiring.evidence, journal, clock);
+  const loop = closedLoop(announcer, wiring.evidence, journal, clock, connections.acknowledged);
   loop.start();
   process.on("SIGHUP", reload);
   return {
@@ -131,6 +133,7 @@ function announcerOptions(
   config: AnnouncerConfig,
   clock: SystemClock,
   log: Logger,
+  connections: Connections,
 ): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps" | "kernel"> {
   return {
     identity,
@@ -150,7 +153,7 @@ function announcerOptions(
         local: { asn: config.asn, routerId: config.routerId },
         families: familiesOf(config),
         clock,
-        transport: new TcpTransport(dialer(clock)),
+        transport: new TcpTransport(dialer(clock, (address, socket) => connections.opened(address, socket))),
         random: Math.random,
         watch,
         onEvent,

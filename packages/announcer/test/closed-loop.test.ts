@@ -37,6 +37,7 @@ const peer = {
   address: PEER,
   internal: false,
   limited: false,
+  late: false,
   status: { state: "Established", announced: [VIP], unsendable: [], received: { bytes: 0, messages } },
 } satisfies PeerFacts;
 const mute = { ...peer.status, received: { bytes: 0, messages: { ...messages, update: 0 } } };
@@ -67,6 +68,7 @@ describe("what is wrong", () => {
     ["not while we are on last resort ourselves", { ...seen([65_001, 65_002, 65_102]), wish: "last-resort" }, {}, []],
     ["within an AS, any path that left it", seen([65_102]), { internal: true }, ["other-path-preferred"]],
     ["a limit on prefixes", {}, { limited: true }, ["prefix-limit"]],
+    ["an UPDATE that stays unacknowledged", {}, { late: true }, ["update-not-acknowledged"]],
     ["no client since the announcement", { clients: "quiet" }, {}, ["no-traffic"]],
     ["not when some have come", { clients: "quiet", clientsSeen: true }, {}, []],
     ["not when that cannot be known", { clients: "unknown" }, {}, []],
@@ -92,6 +94,7 @@ describe("the closed loop", () => {
   let wish: Wish;
   let status: PeerFacts["status"] & { reason?: string };
   let clients: Clients;
+  let acknowledged: boolean | undefined;
   let answers: (() => Promise<PollResult>)[];
 
   beforeEach(() => {
@@ -101,6 +104,7 @@ describe("the closed loop", () => {
     wish = "none";
     status = { ...peer.status, announced: [] };
     clients = "unknown";
+    acknowledged = undefined;
     answers = [];
     const subject = {
       get wish() {
@@ -119,7 +123,14 @@ describe("the closed loop", () => {
       otherOrigins: () => [],
     } as unknown as Announcer;
     const query = (): Promise<PollResult> | undefined => answers.shift()?.();
-    new ClosedLoop({ announcer, journal, clock, clients: () => clients, query }).start();
+    new ClosedLoop({
+      announcer,
+      journal,
+      clock,
+      clients: () => clients,
+      query,
+      acknowledged: () => acknowledged,
+    }).start();
   });
 
   function change(to: Wish): void {
@@ -199,6 +210,28 @@ describe("the closed loop", () => {
     expect(ringing()).toEqual([]);
     await clock.run(seconds(5));
     expect(ringing()).toEqual([`update-not-sent ${VIP} at ${PEER}`]);
+  });
+
+  test("records when the peer's TCP has an UPDATE, and rings when it does not", async () => {
+    const update = { kind: "update", peer: PEER, announced: [VIP], withdrawn: [], cause: 7 } as const;
+    journal.append(update); // where the kernel cannot be asked, nothing is said
+    await clock.run(seconds(10));
+    expect(entries("acknowledged")).toEqual([]);
+    acknowledged = false;
+    const { id } = journal.append(update);
+    await clock.run(milliseconds(500));
+    acknowledged = true;
+    await clock.run(milliseconds(100));
+    expect(entries("acknowledged")).toMatchObject([{ peer: PEER, update: id, cause: 7, took: 510 }]);
+    acknowledged = false;
+    journal.append(update);
+    await clock.run(seconds(7));
+    expect(ringing()).toEqual([`update-not-acknowledged ${PEER}`]);
+    acknowledged = undefined; // the connection is gone, and the session with it
+    await clock.run(seconds(2));
+    expect(ringing()).toEqual([]);
+    expect(entries("acknowledged")).toHaveLength(1);
+    expect(clock.waiting).toEqual(["closed-loop"]);
   });
 
   test("a limit on prefixes rings through the reconnects, until a session has lasted", async () => {

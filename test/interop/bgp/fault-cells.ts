@@ -172,7 +172,11 @@ const WRONG_PASSWORDS = [
 ] as const;
 
 /** TCP-MD5 and GTSM over an IPv6 transport: right, and each of them wrong, the password in so many ways. */
-export function protectionCells(name: RouterName, timings: Timing[], wrongPasswords = WRONG_PASSWORDS.length): void {
+export function protectionCells(
+  name: RouterName,
+  timings: Timing[],
+  wrongPasswords: number = WRONG_PASSWORDS.length,
+): void {
   const ends = {
     router: { ...ROUTER, address: twinOf(ROUTER.address) },
     speaker: { ...SPEAKER, address: twinOf(SPEAKER.address) },

@@ -4,7 +4,9 @@ import type { PollResult } from "../check/observer.ts";
 import type { Clients } from "../decision/drain.ts";
 import type { Journal, JournalEntry } from "../journal.ts";
 import type { Vip } from "../vip.ts";
+import type { Acknowledged } from "./connections.ts";
 import { findings, type Finding, type PeerFacts, type VipFacts } from "./findings.ts";
+import { Receipts } from "./receipts.ts";
 import type { AlarmCode } from "./reasons.ts";
 
 const LOOK: Duration = seconds(1);
@@ -18,6 +20,7 @@ export interface ClosedLoopOptions {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly clients: (vip: string) => Clients;
+  readonly acknowledged: Acknowledged;
   /** Uses a VIP's service through the VIP; undefined where the configuration names no way. */
   readonly query: (vip: Vip) => Promise<PollResult> | undefined;
 }
@@ -44,12 +47,14 @@ export class ClosedLoop {
   /** Peers that have refused us for our number of prefixes. */
   readonly #limited = new Set<string>();
   readonly #establishedSince = new Map<string, Instant>();
+  readonly #receipts: Receipts;
   #found = new Map<string, Finding>();
   #timer: Timer | undefined;
   #unsubscribe: (() => void) | undefined;
 
   constructor(options: ClosedLoopOptions) {
     this.#options = options;
+    this.#receipts = new Receipts(options.journal, options.clock, options.acknowledged);
   }
 
   start(): void {
@@ -61,9 +66,11 @@ export class ClosedLoop {
   stop(): void {
     this.#unsubscribe?.();
     this.#timer?.cancel();
+    this.#receipts.stop();
   }
 
   #read(entry: JournalEntry): void {
+    if (entry.kind === "update") this.#receipts.sent(entry);
     if (entry.kind === "session" && entry.reason === "prefix-limit") this.#limited.add(entry.peer);
     if (entry.kind !== "decision" || entry.wish.from === entry.wish.to) return;
     const watched = this.#of(entry.vip);
@@ -129,7 +136,13 @@ export class ClosedLoop {
     else this.#establishedSince.delete(address);
     if (status.state === "Established" && elapsed(since, now) >= FORGIVEN) this.#limited.delete(address);
     const internal = asn === this.#options.announcer.origin.asn;
-    return { address, internal, status, limited: this.#limited.has(address) };
+    return {
+      address,
+      internal,
+      status,
+      limited: this.#limited.has(address),
+      late: this.#receipts.late.includes(address),
+    };
   }
 
   #of(vip: string): Watched {

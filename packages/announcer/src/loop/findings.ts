@@ -26,6 +26,8 @@ export interface PeerFacts {
   readonly status: Pick<SessionStatus, "state" | "announced" | "unsendable" | "received">;
   /** It has refused us for the number of our prefixes, and has not held the session since. */
   readonly limited: boolean;
+  /** Its TCP has not acknowledged an UPDATE for seconds. */
+  readonly late: boolean;
 }
 
 /** Something is wrong now; it is worth an alarm once it has been so for `after`. */
@@ -52,12 +54,16 @@ export function findings(vips: readonly VipFacts[], peers: readonly PeerFacts[])
   ];
 }
 
-function ofPeer({ address, limited, status }: PeerFacts, vips: readonly VipFacts[]): Finding[] {
+function ofPeer({ address, limited, late, status }: PeerFacts, vips: readonly VipFacts[]): Finding[] {
   const found: Finding[] = [];
   if (limited) {
     const detail =
       "it has closed the session because of the number of prefixes: raise its limit, or announce fewer VIPs";
     found.push({ code: "prefix-limit", subject: address, detail, after: AT_ONCE });
+  }
+  if (late) {
+    const detail = "its TCP has not acknowledged an UPDATE: the path to it is cut, or its host is frozen";
+    found.push({ code: "update-not-acknowledged", subject: address, detail, after: AT_ONCE });
   }
   const announced = vips.some(({ name }) => status.announced.includes(name));
   const used = vips.some(({ clients }) => clients === "flowing");

@@ -1,6 +1,7 @@
 /** What the announcer finds wrong with the effect of what it says. The same words in status, journal, metric and README. */
 export const ALARMS = [
   "update-not-sent",
+  "update-not-acknowledged",
   "route-not-sendable",
   "router-silent",
   "other-path-preferred",

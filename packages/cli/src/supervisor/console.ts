@@ -23,6 +23,8 @@ export function decisionText(entry: JournalEntry): string {
       return `${at} ${entry.service}: load ${entry.load.toFixed(2)}, step ${entry.step}, own AS ${entry.prepend} times more`;
     case "proof":
       return `${at} ${entry.vip}: asked through the VIP, ${entry.verdict} in ${entry.took} ms (${entry.detail})`;
+    case "acknowledged":
+      return `${at} ${entry.peer} has acknowledged UPDATE ${entry.update} after ${entry.took} ms`;
     case "alarm":
       return `${at} alarm ${entry.alarm} (${entry.subject}) ${entry.ringing ? `rings: ${entry.detail}` : "is over"}`;
     case "note":
