@@ -41,6 +41,8 @@ const vipSection = section({
   /** The service's own packet counter: whether clients have left. */
   traffic: trafficSection.optional(),
   siblings: siblingsSetting,
+  /** How the service is asked through the VIP after each change; it proves, and decides nothing. */
+  proof: checkSection(0).optional(),
 });
 
 const drainSection = section({
@@ -125,6 +127,8 @@ function checkVip({ routerId: id, vips }: AnnouncerConfig, i: number, at: Compla
   for (const [j, url] of vip.siblings.entries()) {
     if (isVip(vips, hostOf(url))) at(["vips", i, "siblings", j], `${hostOf(url)} is a VIP, which may be answered here`);
   }
+  if (vip.proof?.kind === "lease")
+    at(["vips", i, "proof"], "a lease does not come through the VIP; name dns, ntp, http, tcp, syslog or exec");
   if (service === "all") at(["vips", i, "service"], '"all" means every VIP; choose another name');
   if (vips.findIndex(sameVip(vip)) < i) at(["vips", i, "prefix"], "this VIP is listed twice");
   if (vips.findIndex((other) => other.service === service && other.prefix.family === block.family) < i) {

@@ -40,7 +40,8 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
 /** Why a VIP is, or is not, announced: the present first, then the chain of causes, newest first. */
 export function explain(vip: VipStatus, status: AnnouncerStatus, journal: readonly JournalEntry[]): string[] {
   const peers = status.peers.map((peer) => peerLine(vip, peer));
-  return [headline(vip), ...present(vip), ...peers, ...kernelLines(vip, status.kernel), ...history(vip, journal)];
+  const kernel = kernelLines(vip, status.kernel);
+  return [headline(vip), ...present(vip), ...peers, ...kernel, ...alarmLines(vip, status), ...history(vip, journal)];
 }
 
 function headline({ prefix, service, wish, state, verdict, age }: VipStatus): string {
@@ -102,6 +103,14 @@ function kernelLines({ prefix }: VipStatus, kernel: KernelStatus | undefined): s
     lines.push("It is an address of an interface: routing daemons announce that always, or never, whatever we say.");
   if (!watched) lines.push("No watchdog runs: were the announcer killed now, its routes would stay.");
   return lines;
+}
+
+/** Those of this VIP and of the peers; not those of other VIPs. */
+function alarmLines({ prefix }: VipStatus, { alarms, vips }: AnnouncerStatus): string[] {
+  const others = vips.map((vip) => vip.prefix).filter((other) => other !== prefix);
+  return alarms
+    .filter(({ subject }) => !others.some((other) => subject === other || subject.startsWith(`${other} `)))
+    .map(({ code, subject, since, detail }) => `Alarm ${code} (${subject}) since ${since}: ${detail}.`);
 }
 
 function history(vip: VipStatus, journal: readonly JournalEntry[]): string[] {

@@ -5,6 +5,7 @@ import type { Announcer } from "./announcer.ts";
 import { describeCheck } from "./check/describe.ts";
 import type { LoadMark } from "./decision/load.ts";
 import { holdDownLeft, type StateName, type Verdict, type Wish } from "./decision/machine.ts";
+import type { Alarm } from "./loop/alarms.ts";
 import type { Vip } from "./vip.ts";
 
 /** Everything `stitch status` shows; the JSON of GET /status. Ages are in milliseconds. */
@@ -13,6 +14,8 @@ export interface AnnouncerStatus extends HealthIdentity {
   readonly routerId: string;
   readonly vips: readonly VipStatus[];
   readonly peers: readonly PeerStatus[];
+  /** What is wrong with the effect of what is announced. */
+  readonly alarms: readonly Alarm[];
   readonly kernel: KernelStatus | undefined;
 }
 
@@ -96,6 +99,7 @@ export function statusOf(
       session: status,
       bfd: bfdStatus(announcer, address),
     })),
+    alarms: announcer.alarms.ringing,
     kernel: kernelStatus(announcer),
   };
 }
