@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -39,7 +39,7 @@ const POLL_MS = 100;
 /** One at a time, where the folder of images is the same. Ends with this process, however that ends. */
 export async function startEngine(network: EngineNetwork, data: string = join(CACHE, "data")): Promise<Engine> {
   const files = await peer("docker");
-  const folder = mkdtempSync(join(tmpdir(), "stitch-engine-"));
+  const folder = socketFolder();
   const socket = join(folder, "docker.sock");
   mkdirSync(data, { recursive: true });
   const env = environment(files, folder, socket);
@@ -54,6 +54,16 @@ export async function startEngine(network: EngineNetwork, data: string = join(CA
     throw error;
   }
   return engine;
+}
+
+/** A short path, because a Unix socket's may have 107 bytes. Those of killed runs are swept. */
+function socketFolder(): string {
+  const prefix = "stitch-engine-";
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(prefix)))
+    if (!isAlive(Number(name.slice(prefix.length)))) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  const folder = join(tmpdir(), `${prefix}${process.pid}`);
+  mkdirSync(folder, { recursive: true });
+  return folder;
 }
 
 function environment(files: Peer, folder: string, socket: string): Record<string, string> {
