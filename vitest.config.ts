@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// `unit` runs anywhere in parallel; `system` starts real peers and namespaces, one file at a time; `long` soaks (npm run test:long).
+// `unit` runs anywhere in parallel; `system` starts real peers and namespaces, one file at a time; `long` soaks (npm run test:long);
+// `containers` has an engine of its own (npm run test:containers).
 export default defineConfig({
   test: {
     projects: [
@@ -32,6 +33,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 3_600_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "containers",
+          include: ["test/containers/**/*.test.ts"],
+          globalSetup: ["test/containers/setup.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -1,4 +1,5 @@
-export { isVariant, variant, VARIANTS, type Variant, type VariantOptions } from "./variant.ts";
+export { deploy, type DeployOptions } from "./containerlab/deploy.ts";
+export { isVariant, topologyFile, variant, VARIANTS, type Variant, type VariantOptions } from "./variant.ts";
 export { DRILLS, drillsOf, runDrill } from "./drill/index.ts";
 export type { Drill, DrillContext, DrillResult, Row } from "./drill/drill.ts";
 export { settled } from "./drill/settled.ts";

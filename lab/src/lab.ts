@@ -1,8 +1,8 @@
 import type { Variant } from "./variant.ts";
 
 /**
- * What a drill may do to a running topology, and nothing else: network namespaces implement it today (`namespace/`), a
- * containerlab driver can implement it with `docker exec`, `docker kill` and `tcpdump`, and no drill is rewritten.
+ * What a drill may do to a running topology, and nothing else. Network namespaces implement it (`namespace/`), and so do the
+ * containers that containerlab deploys (`containerlab/`); no drill knows which.
  */
 export interface Lab {
   /** Which topology this is. */

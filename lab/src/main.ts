@@ -1,15 +1,17 @@
 import { parseArgs } from "node:util";
 import { SystemClock } from "@stitch/clock";
+import { deploy } from "./containerlab/deploy.ts";
 import { DRILLS, drillsOf, runDrill } from "./drill/index.ts";
 import type { Drill, DrillResult } from "./drill/drill.ts";
-import type { NamespaceLab } from "./namespace/driver.ts";
+import type { Lab } from "./lab.ts";
 import { settled } from "./drill/settled.ts";
 import { attach, LabUnavailable, layOut } from "./namespace/layout.ts";
 import { endStanding, writeStanding } from "./namespace/standing.ts";
 import { table } from "./table.ts";
 import { isVariant, topologyFile, variant, VARIANTS, type Variant } from "./variant.ts";
 
-const USAGE = `usage: npm run lab -- [all | DRILL... | up | down | list | exec NODE COMMAND...] [--variant V] [--json] [--repeat N]
+const USAGE = `usage: npm run lab -- [all | DRILL... | up | down | list | exec NODE COMMAND...]
+                      [--variant V] [--json] [--repeat N] [--containerlab]
 
   all, DRILL   lays the topology out, runs the drills, tears it down (or uses the lab that stands)
   up           lays the topology out and leaves it standing; down ends it
@@ -36,6 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
       repeat: { type: "string" },
       "stand-in": { type: "boolean" },
       variant: { type: "string", default: VARIANTS[0] },
+      containerlab: { type: "boolean" },
       help: { type: "boolean" },
     },
   });
@@ -44,6 +47,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const options = {
     name,
     standIn: values["stand-in"] === true,
+    containerlab: values.containerlab === true,
     json: values.json === true,
     repetitions: Number(values.repeat ?? 3),
   };
@@ -61,14 +65,16 @@ async function main(argv: readonly string[]): Promise<number> {
 interface RunOptions {
   readonly name: Variant;
   readonly standIn: boolean;
+  /** containerlab deploys the topology, of images, on this machine's container engine. */
+  readonly containerlab: boolean;
   readonly json: boolean;
   readonly repetitions: number;
 }
 
 async function run(drills: readonly Drill[], options: RunOptions): Promise<number> {
   const { name, standIn } = options;
-  const standing = await attach(variant(name, { clock, standIn }));
-  const lab = standing ?? (await layOut(variant(name, { clock, progress, standIn })));
+  const standing = options.containerlab ? undefined : await attach(variant(name, { clock, standIn }));
+  const lab = standing ?? (await fresh(options));
   if (standing === undefined) downOnSignals(lab);
   try {
     const results: DrillResult[] = [];
@@ -82,6 +88,12 @@ async function run(drills: readonly Drill[], options: RunOptions): Promise<numbe
   } finally {
     if (standing === undefined) await lab.down();
   }
+}
+
+function fresh({ name, containerlab, standIn }: RunOptions): Promise<Lab> {
+  return containerlab
+    ? deploy({ variant: name, clock, progress })
+    : layOut(variant(name, { clock, progress, standIn }));
 }
 
 function verdict({ figures, failures }: DrillResult): string {
@@ -131,7 +143,7 @@ function usage(): number {
 }
 
 /** Ctrl-C takes the lab down; a killed runner's nodes are ended by the kernel. */
-function downOnSignals(lab: NamespaceLab): void {
+function downOnSignals(lab: Lab): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => {
       progress("lab: interrupted, taking it down");

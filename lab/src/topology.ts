@@ -58,7 +58,9 @@ interface Reader {
 }
 type Mapping = Readonly<Record<string, unknown>>;
 
-const NODE_KEYS = new Set(["kind", "image", "labels", "cmd", "binds", "exec", "sysctls", "network-mode"]);
+/** What is for the image alone. */
+const IMAGE_KEYS = ["image", "env", "entrypoint"];
+const NODE_KEYS = new Set([...IMAGE_KEYS, "kind", "labels", "cmd", "binds", "exec", "sysctls", "network-mode"]);
 
 function node(name: string, value: Mapping, defaults: Mapping, at: Reader): TopologyNode {
   for (const key of Object.keys(value)) if (!NODE_KEYS.has(key)) throw problem(at, `the lab does not know "${key}"`);

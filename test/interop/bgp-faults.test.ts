@@ -6,11 +6,13 @@ import { missingRouters } from "./bgp/routers-here.ts";
 
 // One cell of each fault with the two routers that forward; every cell with every router is in test/long.
 
+const ci = process.env["CI"] !== undefined;
+// In CI nothing is skipped: there a missing peer fails.
 const missing = await missingRouters();
 const timings: Timing[] = [];
 
 for (const name of ["frr", "bird"] as const) {
-  const reason = missing.get(name);
+  const reason = ci ? undefined : missing.get(name);
   describe.skipIf(reason !== undefined)(`our speaker and ${name}${reason === undefined ? "" : ` (${reason})`}`, () => {
     faultCells(name, seconds(3), timings);
     protectionCells(name, timings, 1);

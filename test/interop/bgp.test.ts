@@ -30,10 +30,12 @@ function prefix(text: string): Prefix {
   return parsed;
 }
 
+const ci = process.env["CI"] !== undefined;
+// In CI nothing is skipped: there a missing peer fails.
 const missing = await missingRouters();
 
 for (const name of ROUTERS) {
-  const reason = missing.get(name);
+  const reason = ci ? undefined : missing.get(name);
   describe.skipIf(reason !== undefined)(`our speaker and ${name}${reason === undefined ? "" : ` (${reason})`}`, () => {
     let wire: Wire;
     let router: Router;

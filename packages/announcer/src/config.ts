@@ -4,7 +4,7 @@ import {
   asNumber,
   ConfigError,
   duration,
-  parsed,
+  hostPort,
   prefix,
   routerId,
   section,
@@ -14,30 +14,35 @@ import {
 import { DRAIN_LIMIT } from "@stitch/health";
 import { z } from "zod";
 import { peerContradictions, peerSection } from "./config/peer.ts";
+import { leasesIn } from "./check/describe.ts";
+import { checkSection } from "./config/checks.ts";
+import { dampingSection } from "./config/damping.ts";
+import { siblingsSetting, trafficSection } from "./config/evidence.ts";
+import { hostOf } from "./config/targets.ts";
 
 export type { PeerConfig } from "./config/peer.ts";
 
 /** A stopping service serves until DRAIN_LIMIT; the withdrawal must have left before, the guard's rounds included. */
 const LONGEST_DRAIN: Duration = milliseconds(DRAIN_LIMIT - 5_000);
 
-const checkSection = section({
-  /** Where the service streams its lease. */
-  lease: parsed("the service's health address, such as http://127.0.0.1:8153 (no names: DNS may be down)", leaseUrl),
-  /** Silence after which the lease is lost. */
-  timeout: duration({ min: milliseconds(200), max: seconds(60) }).default(milliseconds(500)),
-});
-
 const vipSection = section({
   prefix: prefix(),
   /** Name for people and for `stitch drain`. */
   service: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "a short lower-case name such as dns"),
-  check: checkSection,
+  check: checkSection(),
   /** Good checks in a row before the route is announced. */
   rise: z.number().int().min(1).max(1_000).default(3),
   /** Failed polls in a row before the route is withdrawn; a lost lease withdraws at once. */
   fall: z.number().int().min(1).max(1_000).default(3),
   /** Least time between a withdrawal for cause and the next announcement. */
   holdDown: duration().default(seconds(3)),
+  /** Repeated falls lengthen the hold-down. */
+  damping: dampingSection.prefault({}),
+  /** The service's own packet counter: whether clients have left. */
+  traffic: trafficSection.optional(),
+  siblings: siblingsSetting,
+  /** How the service is asked through the VIP after each change; it proves, and decides nothing. */
+  proof: checkSection(0).optional(),
 });
 
 const drainSection = section({
@@ -64,6 +69,8 @@ export const announcerSection = section({
   control: z.string().min(1).default("/run/stitch/announcer.sock"),
   /** Path of the journal; default: beside the control socket. */
   journal: z.string().min(1).optional(),
+  /** Where siblings may ask whether this site announces a VIP; nowhere without it. */
+  health: hostPort().optional(),
   drain: drainSection.prefault({}),
   peers: z.array(peerSection).max(16).default([]),
   /** Announces by routes in the kernel, for FRR or BIRD on this machine, besides or instead of `peers`. */
@@ -93,6 +100,8 @@ function crossCheck(document: SiteDocument, config: AnnouncerConfig): Problem[] 
   if (config.peers.length === 0 && config.kernel === undefined) {
     at(["peers"], "names no router, and there is no kernel speaker (announcer.kernel) either; announce by one of them");
   }
+  if (config.health !== undefined && isVip(config.vips, config.health.address))
+    at(["health"], `${config.health.address} is a VIP; siblings must reach this very site`);
   const { time, max } = config.drain;
   if (time > max) at(["drain", "max"], "is shorter than drain.time");
   if (max > LONGEST_DRAIN) {
@@ -109,11 +118,17 @@ function checkVip({ routerId: id, vips }: AnnouncerConfig, i: number, at: Compla
   const vip = vips[i];
   if (vip === undefined) return;
   const { prefix: block, service, check } = vip;
-  const host = hostOf(check.lease);
   if (block.address === id) at(["routerId"], `"${id}" is a VIP; every site has it, so routers would reject it`);
-  if (isVip(vips, host)) {
-    at(["vips", i, "check", "lease"], `${host} is a VIP; without its address here, the answer would be another site's`);
+  for (const host of leasesIn(check).map(hostOf)) {
+    if (!isVip(vips, host)) continue;
+    const where = check.kind === "lease" ? ["vips", i, "check", "lease"] : ["vips", i, "check"];
+    at(where, `${host} is a VIP; without its address here, the answer would be another site's`);
   }
+  for (const [j, url] of vip.siblings.entries()) {
+    if (isVip(vips, hostOf(url))) at(["vips", i, "siblings", j], `${hostOf(url)} is a VIP, which may be answered here`);
+  }
+  if (vip.proof?.kind === "lease")
+    at(["vips", i, "proof"], "a lease does not come through the VIP; name dns, ntp, http, tcp, syslog or exec");
   if (service === "all") at(["vips", i, "service"], '"all" means every VIP; choose another name');
   if (vips.findIndex(sameVip(vip)) < i) at(["vips", i, "prefix"], "this VIP is listed twice");
   if (vips.findIndex((other) => other.service === service && other.prefix.family === block.family) < i) {
@@ -161,16 +176,4 @@ function isVip(vips: AnnouncerConfig["vips"], address: string): boolean {
 
 function sameVip({ prefix: vip }: VipConfig): (other: VipConfig) => boolean {
   return ({ prefix: other }) => other.address === vip.address && other.length === vip.length;
-}
-
-function leaseUrl(text: string): URL | undefined {
-  const url = URL.parse(text);
-  if (url === null || url.protocol !== "http:" || url.search !== "" || url.hash !== "") return undefined;
-  if (isIP(hostOf(url)) === 0) return undefined;
-  return url.pathname === "/" ? new URL("/health/lease", url) : url;
-}
-
-/** The address in a URL, without the brackets of IPv6. */
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, "$1");
 }

@@ -31,6 +31,7 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
   "drain-expired": "the drain's time was over",
   "announcer-stopping": "the announcer is stopping",
   "other-origin-seen": "another origin of the VIP has been seen, so it could leave",
+  "sibling-announces": "another site says that it announces the VIP, so it could leave",
   "nobody-listens": "no router listens, so nothing was lost by leaving",
   "drain-deadline": "the drain's deadline came",
   "drain-forced": "an operator forced it",
@@ -39,7 +40,8 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
 /** Why a VIP is, or is not, announced: the present first, then the chain of causes, newest first. */
 export function explain(vip: VipStatus, status: AnnouncerStatus, journal: readonly JournalEntry[]): string[] {
   const peers = status.peers.map((peer) => peerLine(vip, peer));
-  return [headline(vip), ...present(vip), ...peers, ...kernelLines(vip, status.kernel), ...history(vip, journal)];
+  const kernel = kernelLines(vip, status.kernel);
+  return [headline(vip), ...present(vip), ...peers, ...kernel, ...alarmLines(vip, status), ...history(vip, journal)];
 }
 
 function headline({ prefix, service, wish, state, verdict, age }: VipStatus): string {
@@ -54,10 +56,8 @@ function present(vip: VipStatus): string[] {
     const [address = ""] = vip.prefix.split("/");
     lines.push(`${address} is not an address of this machine: the deployment must add it.`);
   }
-  if (vip.report === undefined) {
-    const why = vip.lastLoss === "" ? "the service has not been heard yet" : vip.lastLoss;
-    lines.push(`Its lease is not held (${vip.lease}): ${why}.`);
-  }
+  if (!vip.heard) lines.push(`Its check has not come to a result yet (${vip.check}).`);
+  else if (vip.lastLoss !== "") lines.push(`Its check fails (${vip.check}): ${vip.lastLoss}.`);
   if (vip.report?.phase === "starting") lines.push("The service is still starting (warming up).");
   if (vip.holdDownLeft > 0)
     lines.push(`It may not be announced again for ${seconds(vip.holdDownLeft)}: hold-down after the fall.`);
@@ -103,6 +103,14 @@ function kernelLines({ prefix }: VipStatus, kernel: KernelStatus | undefined): s
     lines.push("It is an address of an interface: routing daemons announce that always, or never, whatever we say.");
   if (!watched) lines.push("No watchdog runs: were the announcer killed now, its routes would stay.");
   return lines;
+}
+
+/** Those of this VIP and of the peers; not those of other VIPs. */
+function alarmLines({ prefix }: VipStatus, { alarms, vips }: AnnouncerStatus): string[] {
+  const others = vips.map((vip) => vip.prefix).filter((other) => other !== prefix);
+  return alarms
+    .filter(({ subject }) => !others.some((other) => subject === other || subject.startsWith(`${other} `)))
+    .map(({ code, subject, since, detail }) => `Alarm ${code} (${subject}) since ${since}: ${detail}.`);
 }
 
 function history(vip: VipStatus, journal: readonly JournalEntry[]): string[] {

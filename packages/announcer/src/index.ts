@@ -1,7 +1,15 @@
-export { Announcer, type AnnouncerOptions, type RouteCheck } from "./announcer.ts";
+export { Announcer } from "./announcer.ts";
+export type { AnnouncerOptions } from "./options.ts";
+export { leasesIn, namesLoad } from "./check/describe.ts";
+export type { CheckObserver, RouteCheck } from "./check/observer.ts";
+export { CHECK_KINDS, type CheckConfig } from "./config/checks.ts";
 export { announcerConfig, announcerSection, type AnnouncerConfig } from "./config.ts";
 export { REASONS, type Reason } from "./decision/reasons.ts";
 export type { StateName, Verdict, Wish } from "./decision/machine.ts";
+export { LOAD_STEPS } from "./decision/load.ts";
 export { Journal, type JournalEntry } from "./journal.ts";
+export { ALARMS, type AlarmCode } from "./loop/reasons.ts";
 export type { RouteSession } from "./peer.ts";
+export type { Change } from "./reload/changes.ts";
+export { LOAD_MARK } from "./route/advertisement.ts";
 export type { AnnouncerStatus, KernelStatus, PeerStatus, VipStatus } from "./status.ts";

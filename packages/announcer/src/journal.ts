@@ -2,6 +2,7 @@ import { formatWall, type Clock } from "@stitch/clock";
 import type { StateName, Verdict, Wish } from "./decision/machine.ts";
 import type { Reason } from "./decision/reasons.ts";
 import { JournalFile } from "./journal-file.ts";
+import type { AlarmCode } from "./loop/reasons.ts";
 
 /** Entries kept in memory for `explain`: so many for each VIP, and for each other kind. */
 const MOST_REMEMBERED = 200;
@@ -59,10 +60,84 @@ export interface HeldEntry {
   readonly detail: string;
 }
 
-export type JournalFact = DecisionEntry | UpdateEntry | SessionEntry | OperatorEntry | HeldEntry;
+/** What routers hear of a VIP's load has changed. */
+export interface LoadEntry {
+  readonly kind: "load";
+  readonly vip: string;
+  readonly service: string;
+  readonly load: number;
+  readonly step: number;
+  readonly prepend: number;
+}
+
+/** What the self-query through the VIP came to, after the change `cause` (0: a later attempt). `took` in milliseconds. */
+export interface ProofEntry {
+  readonly kind: "proof";
+  readonly vip: string;
+  readonly cause: number;
+  readonly verdict: Exclude<Verdict, "unknown">;
+  readonly detail: string;
+  readonly took: number;
+}
+
+/** The peer's TCP has acknowledged the UPDATE `update`; `took` milliseconds. */
+export interface AcknowledgedEntry {
+  readonly kind: "acknowledged";
+  readonly peer: string;
+  readonly update: number;
+  readonly cause: number | undefined;
+  readonly took: number;
+}
+
+/** An alarm begins or ends. */
+export interface AlarmEntry {
+  readonly kind: "alarm";
+  readonly alarm: AlarmCode;
+  readonly subject: string;
+  readonly ringing: boolean;
+  readonly detail: string;
+}
+
+/** Something of the announcer's own that an operator should know. */
+export interface NoteEntry {
+  readonly kind: "note";
+  readonly detail: string;
+}
+
+/** The file was read again. `detail`: what has changed, or why nothing has. */
+export interface ReloadEntry {
+  readonly kind: "reload";
+  readonly accepted: boolean;
+  readonly detail: readonly string[];
+}
+
+export type JournalFact =
+  | DecisionEntry
+  | UpdateEntry
+  | SessionEntry
+  | OperatorEntry
+  | HeldEntry
+  | LoadEntry
+  | ProofEntry
+  | AcknowledgedEntry
+  | AlarmEntry
+  | NoteEntry
+  | ReloadEntry;
 export type JournalEntry = JournalFact & Stamp;
 
-const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>(["decision", "update", "session", "operator", "held"]);
+const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
+  "decision",
+  "update",
+  "session",
+  "operator",
+  "held",
+  "load",
+  "proof",
+  "acknowledged",
+  "alarm",
+  "note",
+  "reload",
+]);
 
 /**
  * Every decision with its causes, one JSON line each. The file is written behind the decisions and in their order: a

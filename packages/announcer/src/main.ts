@@ -1,19 +1,28 @@
 import { dirname, join } from "node:path";
 import { BfdMonitor } from "@stitch/bfd";
-import { BgpSession, TcpTransport, UnsettableOptionError, type Family, type SessionOptions } from "@stitch/bgp-speaker";
+import { BgpSession, formatPrefix, TcpTransport, type Family, type SessionOptions } from "@stitch/bgp-speaker";
 import { seconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
-import type { SiteDocument } from "@stitch/config";
-import { canConnectTcp } from "@stitch/linux-io";
+import { ConfigError, type SiteDocument } from "@stitch/config";
 import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
-import { Announcer, type AnnouncerOptions } from "./announcer.ts";
+import { Announcer } from "./announcer.ts";
+import type { AnnouncerOptions } from "./options.ts";
 import { addressIsLocal } from "./check/address.ts";
-import { LeaseCheck } from "./check/lease.ts";
-import { peerPasswords } from "./config/password.ts";
-import { announcerConfig, type AnnouncerConfig, type PeerConfig } from "./config.ts";
-import { ControlError, ControlSocket } from "./control.ts";
+import { openCheck } from "./check/open.ts";
+import { resolvedConfig } from "./config/password.ts";
+import type { AnnouncerConfig, PeerConfig } from "./config.ts";
+import { ControlSocket } from "./control.ts";
 import { dialer } from "./dialer.ts";
+import { Evidence } from "./evidence/evidence.ts";
+import { pageOver } from "./evidence/page.ts";
+import { FlapMemory } from "./flap-memory.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
+import { Connections } from "./loop/connections.ts";
+import { registerAlarmMetrics } from "./loop/metrics.ts";
+import { closedLoop } from "./loop/open.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
+import { RouteHealthEndpoint } from "./route-health.ts";
+import type { Change } from "./reload/changes.ts";
+import { readAgain } from "./reload/read.ts";
 import { SavedDrains } from "./saved-drains.ts";
 import { IpCommand } from "./speaker/ip-command.ts";
 import { KernelSpeaker } from "./speaker/kernel.ts";
@@ -27,74 +36,124 @@ const LAST_WRITE: Duration = seconds(1);
 export async function main(document: SiteDocument): Promise<number> {
   const identity = { service: "announcer", site: document.site, instance: document.instance };
   const log = createLogger(identity);
-  const config = announcerConfig(document);
   const clock = new SystemClock();
   const stop = stopWished(clock);
+  let opened: Opened;
+  try {
+    opened = await open(document, identity, clock, log);
+  } catch (failure) {
+    if (failure instanceof ConfigError) throw failure;
+    log.fatal((failure as Error).message);
+    return UNUSABLE.has((failure as Error).name) ? EXIT.unusable : EXIT.failed;
+  }
+  opened.announcer.start();
+  log.info(opened.places, "started");
+  await stop;
+  await opened.announcer.stop();
+  await opened.close();
+  log.info("stopped");
+  return EXIT.stopped;
+}
+
+/** What a person must mend: an address or a socket that cannot be had, an option that this machine cannot set. */
+const UNUSABLE: ReadonlySet<string> = new Set(["ControlError", "BindError", "UnsettableOptionError"]);
+
+interface Opened {
+  readonly announcer: Announcer;
+  readonly places: { readonly control: string; readonly journal: string };
+  close(): Promise<void>;
+}
+
+/** Everything but the first word to a router. Rejects, with nothing left open, when something cannot be had. */
+async function open(
+  document: SiteDocument,
+  identity: HealthIdentity,
+  clock: SystemClock,
+  log: Logger,
+): Promise<Opened> {
+  const config = resolvedConfig(document);
   const path = config.journal ?? join(dirname(config.control), "journal.jsonl");
   const journal = new Journal(path, clock, (failure) => log.error(`the journal cannot be written: ${failure.message}`));
   journal.onEntry((entry) => logEntry(log, entry));
   const savedDrains = new SavedDrains(join(dirname(path), "drains.json"), (failure) =>
     log.error(`the operators' drains cannot be kept: ${failure.message}`),
   );
+  const flaps = flapMemory(join(dirname(path), "flaps.json"), config, clock, journal);
   const kernel = kernelSpeaker(config, clock, journal);
-  const passwords = peerPasswords(document, config);
-  const options = { ...announcerOptions(identity, config, passwords, clock, log), ...kernel, journal, savedDrains };
-  let announcer: Announcer;
-  try {
-    announcer = new Announcer(options);
-  } catch (failure) {
-    if (!(failure instanceof UnsettableOptionError)) throw failure;
-    log.fatal(`${failure.message}: ${String(canConnectTcp())}`);
-    return EXIT.unusable;
-  }
+  const connections = new Connections(() => announcer.config.peers);
+  const wiring = announcerOptions(identity, config, clock, log, connections);
+  const announcer = new Announcer({ ...wiring, ...kernel, journal, savedDrains, flaps });
+  const reload = (): Change => reloadFrom(document, announcer);
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
-  let control: ControlSocket;
+  registerAlarmMetrics(registry, announcer.alarms);
+  const control = await ControlSocket.open({
+    path: config.control,
+    announcer,
+    journal,
+    status: () => statusOf(announcer, identity, clock, config.routerId),
+    reload,
+    metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+  });
+  const health = await routeHealth(config, identity, announcer, control);
+  const loop = closedLoop(announcer, wiring.evidence, journal, clock, connections.acknowledged);
+  loop.start();
+  process.on("SIGHUP", reload);
+  return {
+    announcer,
+    places: { control: config.control, journal: path },
+    close: async () => {
+      process.off("SIGHUP", reload);
+      loop.stop();
+      await health?.close();
+      await control.close();
+      const written = Promise.all([journal.written(), savedDrains.written(), flaps.written()]);
+      await Promise.race([written, new Promise<void>((late) => void clock.after("last-write", LAST_WRITE, late))]);
+    },
+  };
+}
+
+async function routeHealth(
+  { health }: AnnouncerConfig,
+  identity: HealthIdentity,
+  announcer: Announcer,
+  control: ControlSocket,
+): Promise<RouteHealthEndpoint | undefined> {
+  if (health === undefined) return undefined;
   try {
-    control = await ControlSocket.open({
-      path: config.control,
-      announcer,
-      journal,
-      status: () => statusOf(announcer, identity, clock, config.routerId),
-      metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
-    });
+    return await RouteHealthEndpoint.open(health, identity, announcer);
   } catch (failure) {
-    log.fatal((failure as Error).message);
-    return failure instanceof ControlError ? EXIT.unusable : EXIT.failed;
+    await control.close();
+    throw Object.assign(failure as Error, { name: "BindError" });
   }
-  announcer.start();
-  log.info({ control: config.control, journal: path }, "started");
-  await stop;
-  await announcer.stop();
-  await control.close();
-  const written = Promise.all([journal.written(), savedDrains.written()]);
-  await Promise.race([written, new Promise<void>((late) => void clock.after("last-write", LAST_WRITE, late))]);
-  log.info("stopped");
-  return EXIT.stopped;
 }
 
 function announcerOptions(
   identity: HealthIdentity,
   config: AnnouncerConfig,
-  passwords: readonly (string | undefined)[],
   clock: SystemClock,
   log: Logger,
-): Omit<AnnouncerOptions, "journal" | "savedDrains" | "kernel"> {
+  connections: Connections,
+): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps" | "kernel"> {
   return {
     identity,
     config,
     clock,
     addressIsLocal,
-    openCheck: (vip, observer) => new LeaseCheck({ url: vip.check.lease, timeout: vip.check.timeout, clock, observer }),
+    evidence: new Evidence(config.vips, clock, pageOver(clock)),
+    openCheck: ({ check, fall }, observer, { vips }) => {
+      const addresses = new Set(vips.map(({ prefix }) => prefix.address));
+      return openCheck(check, observer, { clock, random: Math.random, fall, vips: addresses });
+    },
     openBfd: (onChange) =>
       new BfdMonitor({ clock, onChange, onFailure: (failure) => log.error({ err: failure }, "the BFD thread died") }),
     openSession: (peer, watch, onEvent) =>
       new BgpSession({
-        peer: sessionPeer(peer, passwords[config.peers.indexOf(peer)]),
+        peer: sessionPeer(peer),
         local: { asn: config.asn, routerId: config.routerId },
         families: familiesOf(config),
         clock,
-        transport: new TcpTransport(dialer(clock)),
+        transport: new TcpTransport(dialer(clock, (address, socket) => connections.opened(address, socket))),
         random: Math.random,
         watch,
         onEvent,
@@ -102,8 +161,8 @@ function announcerOptions(
   };
 }
 
-function sessionPeer(peer: PeerConfig, password: string | undefined): SessionOptions["peer"] {
-  const { address, port, asn, holdTime, localAddress, ttlSecurity, multihop: ttl } = peer;
+function sessionPeer(peer: PeerConfig): SessionOptions["peer"] {
+  const { address, port, asn, holdTime, localAddress, password, ttlSecurity, multihop: ttl } = peer;
   return {
     address,
     port,
@@ -128,6 +187,19 @@ function kernelSpeaker(
   const openWatchdog = (onEvent: (event: WatchdogEvent) => void): WatchdogProcess =>
     new WatchdogProcess({ protocol, bound, prefixes, clock, onEvent });
   return { kernel: new KernelSpeaker({ prefixes, table, openWatchdog, clock, journal }) };
+}
+
+function flapMemory(path: string, { vips }: AnnouncerConfig, clock: Clock, journal: Journal): FlapMemory {
+  const note = ({ message }: Error): void =>
+    void journal.append({ kind: "note", detail: `the memory of past falls is not kept: ${message}` });
+  const flaps = new FlapMemory(path, clock, note);
+  flaps.keepOnly(vips.map(({ prefix }) => formatPrefix(prefix)));
+  return flaps;
+}
+
+function reloadFrom({ file, site, instance }: SiteDocument, announcer: Announcer): Change {
+  const read = readAgain(file, site, instance);
+  return read.ok ? announcer.reload(read.config) : announcer.refuseReload(read.problems);
 }
 
 /** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */

@@ -2,7 +2,10 @@ import type { SessionStatus } from "@stitch/bgp-speaker";
 import { elapsed, type Clock } from "@stitch/clock";
 import type { HealthIdentity, HealthReport } from "@stitch/health";
 import type { Announcer } from "./announcer.ts";
+import { describeCheck } from "./check/describe.ts";
+import type { LoadMark } from "./decision/load.ts";
 import { holdDownLeft, type StateName, type Verdict, type Wish } from "./decision/machine.ts";
+import type { Alarm } from "./loop/alarms.ts";
 import type { Vip } from "./vip.ts";
 
 /** Everything `stitch status` shows; the JSON of GET /status. Ages are in milliseconds. */
@@ -11,6 +14,8 @@ export interface AnnouncerStatus extends HealthIdentity {
   readonly routerId: string;
   readonly vips: readonly VipStatus[];
   readonly peers: readonly PeerStatus[];
+  /** What is wrong with the effect of what is announced. */
+  readonly alarms: readonly Alarm[];
   readonly kernel: KernelStatus | undefined;
 }
 
@@ -36,11 +41,17 @@ export interface VipStatus {
   readonly age: number;
   readonly load: number;
   readonly holdDownLeft: number;
+  /** What routers hear of the load; undefined where it moves nobody. */
+  readonly loadMark: LoadMark | undefined;
+  /** What is left of the penalty for past falls; from 2000 on it lengthens the hold-down. */
+  readonly penalty: number;
   /** The VIP is not an address of this machine. */
   readonly addressMissing: boolean;
-  /** Where its service streams the lease. */
-  readonly lease: string;
-  /** Why the lease is lost; empty while it is held. */
+  /** The check, in words. */
+  readonly check: string;
+  /** The check has come to a result at least once. */
+  readonly heard: boolean;
+  /** Why the check fails; empty while it passes. */
   readonly lastLoss: string;
   readonly report: HealthReport | undefined;
   readonly drain:
@@ -88,6 +99,7 @@ export function statusOf(
       session: status,
       bfd: bfdStatus(announcer, address),
     })),
+    alarms: announcer.alarms.ringing,
     kernel: kernelStatus(announcer),
   };
 }
@@ -117,8 +129,11 @@ function vipStatus(announcer: Announcer, vip: Vip, clock: Clock): VipStatus {
     age: Math.round(elapsed(vip.since, now)),
     load: vip.load,
     holdDownLeft: Math.round(holdDownLeft(state, now)),
+    loadMark: vip.loadMark,
+    penalty: Math.round(vip.penalty),
     addressMissing: vip.addressMissing,
-    lease: vip.config.check.lease.href,
+    check: describeCheck(vip.config.check),
+    heard: vip.heard,
     lastLoss: vip.lastLoss,
     report: vip.lastReport,
     drain: drain && {

@@ -1,10 +1,26 @@
 import { formatPrefix, type Prefix } from "@stitch/bgp-speaker";
-import type { Clock, Instant } from "@stitch/clock";
+import {
+  elapsed,
+  formatDuration,
+  later,
+  milliseconds,
+  seconds,
+  type Clock,
+  type Duration,
+  type Instant,
+} from "@stitch/clock";
 import type { HealthReport } from "@stitch/health";
-import type { LeaseLoss, LeaseObserver } from "./check/lease.ts";
+import { namesLoad } from "./check/describe.ts";
+import type { LeaseLoss } from "./check/lease.ts";
+import type { CheckObserver, Judgement, PollResult } from "./check/observer.ts";
 import type { VipConfig } from "./config.ts";
+import { markOf, nextMark, type LoadMark } from "./decision/load.ts";
 import { INITIAL, step, wish, type MachineEvent, type Situation, type Verdict, type Wish } from "./decision/machine.ts";
+import type { FlapMemory } from "./flap-memory.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
+
+/** A change of load is an UPDATE at every router on the way: no more often than this. */
+const LOAD_PACE: Duration = seconds(10);
 
 export interface VipOptions {
   readonly config: VipConfig;
@@ -14,11 +30,13 @@ export interface VipOptions {
   readonly onDecision: (vip: Vip, entry: JournalEntry) => void;
   /** The service says that it is on its way out; called after the machine has heard of it. */
   readonly onServiceDraining: (vip: Vip) => void;
+  /** What is remembered of its falls. */
+  readonly flaps: FlapMemory;
 }
 
 /** One VIP: what its service says of itself, the state that follows, and what the router should hear. */
-export class Vip implements LeaseObserver {
-  readonly config: VipConfig;
+export class Vip implements CheckObserver {
+  #config: VipConfig;
   readonly name: string;
   readonly #options: VipOptions;
   #situation: Situation = INITIAL;
@@ -26,13 +44,30 @@ export class Vip implements LeaseObserver {
   #load = 0;
   #since: Instant;
   #lastLoss = "";
+  #heard = false;
+  #movesByLoad: boolean;
+  #loadMark: LoadMark = markOf(0);
+  #loadMoved: Instant | undefined;
   #addressMissing = false;
 
   constructor(options: VipOptions) {
     this.#options = options;
-    this.config = options.config;
+    this.#config = options.config;
     this.name = formatPrefix(options.config.prefix);
     this.#since = options.clock.now();
+    this.#movesByLoad = namesLoad(options.config.check);
+    const wait = options.flaps.waitLeft(this.name, options.config.damping);
+    if (wait > 0) this.#situation = { state: { name: "DOWN", until: later(this.#since, wait) }, verdict: "unknown" };
+  }
+
+  get config(): VipConfig {
+    return this.#config;
+  }
+
+  /** Another policy for the same prefix: the state stays, and what happens next is judged by the new one. */
+  configure(config: VipConfig): void {
+    this.#config = config;
+    this.#movesByLoad = namesLoad(config.check);
   }
 
   get prefix(): Prefix {
@@ -47,12 +82,17 @@ export class Vip implements LeaseObserver {
     return wish(this.#situation.state, this.#situation.verdict);
   }
 
-  /** The last report of the service; undefined while its lease is lost. */
+  /** The check has come to a result at least once. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
+  /** The last report of the service; undefined while its lease is lost, and where no lease is the check. */
   get lastReport(): HealthReport | undefined {
     return this.#report;
   }
 
-  /** Why the lease was last lost, in words; empty while it is held. */
+  /** Why the check fails, in words; empty while it passes. */
   get lastLoss(): string {
     return this.#lastLoss;
   }
@@ -66,6 +106,16 @@ export class Vip implements LeaseObserver {
     return this.#load;
   }
 
+  /** What routers hear of the load; undefined where it moves nobody. */
+  get loadMark(): LoadMark | undefined {
+    return this.#movesByLoad ? this.#loadMark : undefined;
+  }
+
+  /** What is left of the penalty for past falls. */
+  get penalty(): number {
+    return this.#options.flaps.penalty(this.name, this.config.damping);
+  }
+
   /** Since when the state is what it is. */
   get since(): Instant {
     return this.#since;
@@ -73,12 +123,9 @@ export class Vip implements LeaseObserver {
 
   report(report: HealthReport): void {
     this.#report = report;
-    this.#load = report.load;
-    this.#lastLoss = "";
+    this.#found(false, "", report.load);
     if (!this.#addressMissing) this.apply({ kind: "verdict", verdict: report.verdict }, describe(report));
-    if (report.phase !== "draining") return;
-    this.apply({ kind: "drain", by: "service" }, "the service was told to stop");
-    this.#options.onServiceDraining(this);
+    this.#serviceMayStop(report);
   }
 
   renewed(load: number): void {
@@ -88,8 +135,58 @@ export class Vip implements LeaseObserver {
 
   lost(reason: LeaseLoss, detail: string): void {
     this.#report = undefined;
-    this.#lastLoss = detail;
+    this.#found(true, detail, undefined);
     this.apply({ kind: "lost", reason }, detail);
+  }
+
+  get unsettled(): boolean {
+    const { name } = this.#situation.state;
+    return name === "RISING" || name === "FALLING";
+  }
+
+  polled({ verdict, detail, load }: PollResult): void {
+    this.#found(verdict === "fail", detail, load);
+    if (!this.#addressMissing) this.apply({ kind: "polled", verdict }, detail);
+  }
+
+  judged({ verdict, reason, detail, load, good }: Judgement): void {
+    this.#found(verdict === "fail", detail, load);
+    if (this.#addressMissing) return;
+    this.apply({ kind: "judged", verdict, reason }, detail);
+    if (good) this.apply({ kind: "renewed" }, detail);
+  }
+
+  /** A part of a combination: its verdict has been weighed already, but a stop is planned for whoever it concerns. */
+  heardOf(report: HealthReport | undefined): void {
+    this.#report = report;
+    if (report !== undefined) this.#serviceMayStop(report);
+  }
+
+  #found(failed: boolean, detail: string, load: number | undefined): void {
+    this.#lastLoss = failed ? detail : "";
+    this.#heard = true;
+    if (load !== undefined) this.#load = load;
+    if (load !== undefined && this.#movesByLoad) this.#weighLoad(load);
+  }
+
+  /** While announced, the mark moves past its hysteresis only, and no more often than LOAD_PACE. */
+  #weighLoad(load: number): void {
+    const { clock, journal, onDecision } = this.#options;
+    if (this.wish !== "normal") return void (this.#loadMark = markOf(load));
+    const now = clock.now();
+    const mark = nextMark(this.#loadMark, load);
+    if (mark === this.#loadMark) return;
+    if (this.#loadMoved !== undefined && elapsed(this.#loadMoved, now) < LOAD_PACE) return;
+    this.#loadMark = mark;
+    this.#loadMoved = now;
+    const { service } = this.config;
+    onDecision(this, journal.append({ kind: "load", vip: this.name, service, load, ...mark }));
+  }
+
+  #serviceMayStop({ phase }: HealthReport): void {
+    if (phase !== "draining") return;
+    this.apply({ kind: "drain", by: "service" }, "the service was told to stop");
+    this.#options.onServiceDraining(this);
   }
 
   /**
@@ -107,8 +204,10 @@ export class Vip implements LeaseObserver {
   /** Steps the machine; journals and tells of what changed. Counting checks while RISING is not news. */
   apply(event: MachineEvent, detail: string): boolean {
     const before = this.#situation;
-    const { clock, journal, onDecision } = this.#options;
-    const result = step(before, event, this.config, clock.now());
+    const { clock, journal, onDecision, flaps } = this.#options;
+    const wait = this.#waitAfterFall(before);
+    const holdDown = Math.max(wait, this.config.holdDown) as Duration;
+    const result = step(before, event, { ...this.config, holdDown }, clock.now());
     if (result === undefined) return false;
     const wishBefore = this.wish;
     this.#situation = result.situation;
@@ -116,6 +215,9 @@ export class Vip implements LeaseObserver {
     const news = state.name !== before.state.name || verdict !== before.verdict;
     if (!news) return false;
     if (state.name !== before.state.name) this.#since = clock.now();
+    const fallen = state.name === "DOWN" && isAnnounced(before);
+    if (fallen) flaps.fell(this.name, this.config.damping);
+    const damped = fallen && wait > 0 ? `; it has fallen too often and waits ${formatDuration(rounded(wait))}` : "";
     const entry = journal.append({
       kind: "decision",
       vip: this.name,
@@ -125,15 +227,28 @@ export class Vip implements LeaseObserver {
       verdict,
       wish: { from: wishBefore, to: this.wish },
       reason: result.reason,
-      detail,
+      detail: `${detail}${damped}`,
     });
     onDecision(this, entry);
     return true;
   }
 
+  #waitAfterFall(before: Situation): Duration {
+    return isAnnounced(before) ? this.#options.flaps.waitIfItFell(this.name, this.config.damping) : milliseconds(0);
+  }
+
   get verdict(): Verdict {
     return this.#situation.verdict;
   }
+}
+
+/** A fall from here is a fall for cause: a drain takes another way. */
+function isAnnounced({ state }: Situation): boolean {
+  return state.name === "UP" || state.name === "FALLING";
+}
+
+function rounded(duration: Duration): Duration {
+  return (Math.ceil(duration / 1_000) * 1_000) as Duration;
 }
 
 function describe({ phase, reasons }: HealthReport): string {

@@ -29,7 +29,7 @@ describe("the announcer's section", () => {
       peers: [{ port: 179, holdTime: 9_000 }],
       vips: [{ rise: 3, fall: 3, holdDown: 3_000, check: { timeout: 500 } }],
     });
-    expect(config.vips[0]?.check.lease.href).toBe("http://127.0.0.1:8153/health/lease");
+    expect(config.vips[0]?.check).toMatchObject({ lease: { href: "http://127.0.0.1:8153/health/lease" } });
     expect(Object.isFrozen(config.peers[0])).toBe(true);
   });
 

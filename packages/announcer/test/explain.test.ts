@@ -29,9 +29,9 @@ describe("explain tells the cause", () => {
     [
       "of a service that never answered",
       ["lost dns lease-refused"],
-      /^Its lease is not held \(http:\/\/127\.0\.0\.1:8153\/health\/lease\): scenario\.$/,
+      /^Its check fails \(lease http:\/\/127\.0\.0\.1:8153\/health\/lease\): scenario\.$/,
     ],
-    ["of a service that never spoke", [], /^Its lease is not held \(http:.*\): the service has not been heard yet\.$/],
+    ["of a service that never spoke", [], /^Its check has not come to a result yet \(lease http:.*\)\.$/],
     [
       "of a service that is still starting",
       ["report dns starting pass"],
@@ -98,7 +98,7 @@ describe("explain tells the cause", () => {
       addressMissing: false,
     });
     expect(status.vips[0]?.drain).toBeUndefined();
-    expect(lines.filter((line) => /lease is not held|Drained|hold-down after/.test(line))).toEqual([]);
+    expect(lines.filter((line) => /check fails|Drained|hold-down after/.test(line))).toEqual([]);
   });
 });
 

@@ -5,8 +5,10 @@ import { SiteDocument } from "@stitch/config";
 import { createLogger, Service, type ProbeResult } from "@stitch/health";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Announcer } from "../src/announcer.ts";
-import { LeaseCheck } from "../src/check/lease.ts";
+import { openCheck } from "../src/check/open.ts";
 import { announcerConfig } from "../src/config.ts";
+import { Evidence } from "../src/evidence/evidence.ts";
+import { FlapMemory } from "../src/flap-memory.ts";
 import { Journal } from "../src/journal.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
 import { FakeBfd } from "./fake-bfd.ts";
@@ -54,8 +56,11 @@ announcer:
     clock,
     journal,
     savedDrains: new SavedDrains(undefined, (failure) => expect.fail(failure.message)),
+    flaps: new FlapMemory(undefined, clock, (failure) => expect.fail(failure.message)),
+    evidence: new Evidence([], clock, () => Promise.resolve(undefined)),
     addressIsLocal: () => Promise.resolve(true),
-    openCheck: ({ check }, observer) => new LeaseCheck({ url: check.lease, timeout: check.timeout, clock, observer }),
+    openCheck: ({ check, fall }, observer) =>
+      openCheck(check, observer, { clock, random: Math.random, fall, vips: new Set() }),
     openBfd: (onChange) => new FakeBfd(onChange),
     openSession: (_peer, _watch, onEvent) => {
       const up = { kind: "state", from: "OpenConfirm", to: "Established", reason: "peer-closed", detail: "" };
@@ -63,6 +68,7 @@ announcer:
       return {
         start: () => established?.(),
         set: (all) => void (heard = named(all)),
+        watch: () => undefined,
         stop: () => Promise.resolve(),
         bfdDown: () => undefined,
         status: {} as never,

@@ -1,18 +1,22 @@
 import { GRACEFUL_SHUTDOWN, pathOrigin, type Advertisement, type SessionEvent } from "@stitch/bgp-speaker";
-import { milliseconds, seconds, type Duration } from "@stitch/clock";
+import { elapsed, milliseconds, seconds, type Duration, type Instant } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { SiteDocument } from "@stitch/config";
 import type { HealthReport, Phase, ReasonClass, Verdict } from "@stitch/health";
 import { expect } from "vitest";
 import { Announcer } from "../src/announcer.ts";
-import type { LeaseLoss, LeaseObserver } from "../src/check/lease.ts";
+import type { LeaseLoss } from "../src/check/lease.ts";
+import type { CheckObserver } from "../src/check/observer.ts";
 import { announcerConfig } from "../src/config.ts";
+import { Evidence } from "../src/evidence/evidence.ts";
+import { FlapMemory } from "../src/flap-memory.ts";
 import { Journal } from "../src/journal.ts";
 import type { RouteSession } from "../src/peer.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
 import { FakeBfd } from "./fake-bfd.ts";
 
-const SITE = `site: nyc
+/** The site of the scenarios; tests of reload change it. */
+export const SITE = `site: nyc
 instance: nyc-1
 announcer:
   asn: 65101
@@ -22,8 +26,13 @@ announcer:
     - { address: 192.0.2.101, asn: 65001 }
     - { address: 192.0.2.102, asn: 65002 }
   vips:
-    - { prefix: 10.10.10.53/32, service: dns, check: { lease: "http://127.0.0.1:8153" } }
+    - prefix: 10.10.10.53/32
+      service: dns
+      check: { lease: "http://127.0.0.1:8153" }
+      traffic: { metrics: "http://127.0.0.1:8153/metrics", counter: served_total }
+      siblings: [ "http://192.0.2.201:8179/route/dns" ]
     - { prefix: 10.10.5.14/32, service: syslog, check: { lease: "http://127.0.0.1:8514" } }
+    - { prefix: 10.10.20.1/32, service: web, check: { http: "http://127.0.0.1:9000/health", load: /load } }
 `;
 
 const NO_LAG = { last: 0, worst: 0 };
@@ -41,7 +50,7 @@ export class Scenario {
   readonly clock = new FakeClock();
   readonly #journal = new Journal(undefined, this.clock, (failure) => expect.fail(failure.message));
   readonly #config = announcerConfig(SiteDocument.parse(SITE, "scenario"));
-  readonly #observers = new Map<string, LeaseObserver>();
+  readonly #observers = new Map<string, CheckObserver>();
   readonly #released = new Set<string>();
   readonly #events: ((event: SessionEvent) => void)[] = [];
   readonly #heard: (readonly Advertisement[])[] = [];
@@ -50,11 +59,20 @@ export class Scenario {
   /** What the machine says of an address; true for those not named here. */
   readonly #addresses = new Map<string, boolean | undefined>();
   readonly #savedDrains: SavedDrains;
+  readonly #flapFile: string | undefined;
+  #flaps: FlapMemory;
+  /** Packets a second that dns serves, and how many it has served; undefined: its metrics cannot be read. */
+  #traffic: { rate: number; total: number; since: Instant } | undefined;
+  #sibling: string | undefined;
   #announcer: Announcer;
   #stopped = false;
+  /** What sessions and checks were told to do, in order. */
+  readonly doings: string[] = [];
 
-  /** `drains` is the file that keeps the operators' drains; without it none survives a restart. */
-  constructor(drains?: string) {
+  /** Files that keep the operators' drains and the memory of falls; without them none survives a restart. */
+  constructor(drains?: string, flaps?: string) {
+    this.#flapFile = flaps;
+    this.#flaps = this.#flapMemory();
     this.#savedDrains = new SavedDrains(drains, (failure) => expect.fail(failure.message));
     this.#announcer = this.#started();
   }
@@ -66,17 +84,19 @@ export class Scenario {
       clock: this.clock,
       journal: this.#journal,
       savedDrains: this.#savedDrains,
+      flaps: this.#flaps,
+      evidence: new Evidence(this.#config.vips, this.clock, (url) => Promise.resolve(this.#page(url))),
       addressIsLocal: (address) => Promise.resolve(this.#addresses.has(address) ? this.#addresses.get(address) : true),
       openCheck: ({ service }, observer) => {
         this.#observers.set(service, observer);
         return {
-          start: () => undefined,
+          start: () => void this.doings.push(`check ${service} starts`),
           release: () => void this.#released.add(service),
-          stop: () => undefined,
+          stop: () => void this.doings.push(`check ${service} stops`),
         };
       },
       openBfd: (onChange) => new FakeBfd(onChange),
-      openSession: (_peer, _watch, onEvent) => this.#fakeSession(onEvent),
+      openSession: ({ address }, _watch, onEvent) => this.#fakeSession(address, onEvent),
     });
     announcer.start();
     return announcer;
@@ -91,8 +111,24 @@ export class Scenario {
   }
 
   /** Resolves when nothing is left to be written. */
-  ended(): Promise<void> {
-    return this.#savedDrains.written();
+  async ended(): Promise<void> {
+    await this.#savedDrains.written();
+    await this.#flaps.written();
+  }
+
+  #flapMemory(): FlapMemory {
+    return new FlapMemory(this.#flapFile, this.clock, (failure) => expect.fail(failure.message));
+  }
+
+  #page(url: URL): { status: number; body: string } | undefined {
+    if (url.pathname === "/route/dns")
+      return this.#sibling === undefined ? undefined : { status: 503, body: this.#sibling };
+    if (this.#traffic === undefined) return undefined;
+    return { status: 200, body: `served_total ${Math.round(this.#served(this.#traffic))}` };
+  }
+
+  #served({ rate, total, since }: { rate: number; total: number; since: Instant }): number {
+    return total + (rate * elapsed(since, this.clock.now())) / 1_000;
   }
 
   /** Runs one line; throws, through expect, when the line states something that is not so. */
@@ -117,6 +153,26 @@ export class Scenario {
         this.#observer(service).renewed(0);
       }
     },
+    /** A polled check, every 100 ms. */
+    poll: async (service = "", verdict = "", count = "1") => {
+      for (let i = 0; i < Number(count); i += 1) {
+        await this.clock.run(milliseconds(100));
+        this.#observer(service).polled({ verdict: verdict as Verdict, detail: "scenario" });
+      }
+    },
+    /** Load of a polled check, in hundredths. */
+    load: (service = "", hundredths = "") =>
+      this.#observer(service).polled({ verdict: "pass", detail: "scenario", load: Number(hundredths) / 100 }),
+    /** The service's own counter, for dns: packets a second, or `unreadable`. */
+    traffic: (rate = "") => {
+      const total = this.#traffic === undefined ? 1_000 : this.#served(this.#traffic);
+      this.#traffic = rate === "unreadable" ? undefined : { rate: Number(rate), total, since: this.clock.now() };
+    },
+    /** What the announcer of another site says of dns: a wish and whether a router hears it, or `gone`. */
+    sibling: (wish = "", heard = "") => {
+      const route = { prefix: this.#vip("dns").name, wish, heard: heard === "heard" };
+      this.#sibling = wish === "gone" ? undefined : JSON.stringify({ routes: [route] });
+    },
     lost: (service = "", reason = "") => this.#observer(service).lost(reason as LeaseLoss, "scenario"),
     wait: (time = "") => this.clock.run(parseTime(time)),
     drain: (target = "", ...options: string[]) => {
@@ -135,7 +191,8 @@ export class Scenario {
     },
     /** kill -9 of the announcer, and its successor. */
     restart: async () => {
-      await this.#savedDrains.written();
+      await this.ended();
+      this.#flaps = this.#flapMemory();
       this.#observers.clear();
       this.#events.length = 0;
       this.#announcer = this.#started();
@@ -147,6 +204,11 @@ export class Scenario {
     },
     reason: (service = "", reason = "") => expect(this.#lastReason(service)).toBe(reason),
     heard: (n = "", ...routes: string[]) => expect(this.#routes(Number(n))).toEqual(routes.toSorted()),
+    /** What routers hear of the load: step and prepend. */
+    burden: (n = "", service = "", step = "", prepend = "") =>
+      expect(this.#loadHeard(Number(n), service)).toEqual(
+        [step, prepend].map((word) => (word === "none" ? undefined : Number(word))),
+      ),
     held: (service = "") => expect(this.#heldEntries(service)).toBeGreaterThan(0),
     released: (service = "", what = "") => expect(this.#released.has(service)).toBe(what === "yes"),
     mark: () => void this.#told.forEach((sets) => sets.splice(0)),
@@ -158,7 +220,7 @@ export class Scenario {
     stopped: (what = "") => expect(this.#stopped).toBe(what === "yes"),
   };
 
-  #observer(service: string): LeaseObserver {
+  #observer(service: string): CheckObserver {
     const observer = this.#observers.get(service);
     if (observer === undefined) throw new Error(`no such service: ${service}`);
     return observer;
@@ -170,17 +232,21 @@ export class Scenario {
     return vip;
   }
 
-  #fakeSession(onEvent: (event: SessionEvent) => void): RouteSession {
+  #fakeSession(address: string, onEvent: (event: SessionEvent) => void): RouteSession {
     const n = this.#events.push(onEvent) - 1;
     this.#heard[n] = [];
     this.#told[n] = [];
     return {
-      start: () => undefined,
+      start: () => void this.doings.push(`session ${address} starts`),
       set: (advertisements) => {
         this.#heard[n] = advertisements;
         this.#told[n]?.push(advertisements);
       },
-      stop: () => Promise.resolve(),
+      watch: (prefixes) => void this.doings.push(`session ${address} watches ${prefixes.length}`),
+      stop: () => {
+        this.doings.push(`session ${address} stops`);
+        return Promise.resolve();
+      },
       bfdDown: () => undefined,
       status: SESSION_STATUS as unknown as RouteSession["status"],
     };
@@ -222,6 +288,11 @@ export class Scenario {
         return communities?.includes(GRACEFUL_SHUTDOWN) === true ? `${service}:last-resort` : `${service}:normal`;
       })
       .toSorted();
+  }
+
+  #loadHeard(n: number, service: string): unknown {
+    const heard = this.#heard[n - 1]?.find(({ prefix }) => prefix.address === this.#vip(service).prefix.address);
+    return [heard?.largeCommunities?.find(({ local1 }) => local1 === 2)?.local2, heard?.prepend];
   }
 
   #lastReason(service: string): string | undefined {

@@ -12,18 +12,18 @@ const files = readdirSync(directory).filter((name) => name.endsWith(".scn"));
 
 describe("scenarios of the decision", () => {
   test("every scenario file is read", () => {
-    expect(files).toHaveLength(28);
+    expect(files).toHaveLength(39);
   });
 
   test.each(files)("%s", async (name) => {
     const lines = readFileSync(join(directory, name), "utf8").split("\n");
     expect(lines[0], "a scenario opens with a sentence of intent").toMatch(/^# .+\.$/);
-    const scenario = new Scenario(join(temporary, `${name}.drains.json`));
+    const scenario = new Scenario(join(temporary, `${name}.drains.json`), join(temporary, `${name}.flaps.json`));
     let statements = 0;
     for (const [i, line] of lines.entries()) {
       const text = line.replace(/#.*/, "").trim();
       if (text === "") continue;
-      if (/^(expect|reason|heard|held|never|drained|released|stopped)\b/.test(text)) statements += 1;
+      if (/^(expect|reason|heard|held|never|drained|released|stopped|burden)\b/.test(text)) statements += 1;
       try {
         await scenario.run(text);
       } catch (failure) {

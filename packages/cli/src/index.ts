@@ -1,1 +1,2 @@
+export { routerConfig } from "./command/router-config.ts";
 export { LOOPBACK } from "./loopback/site.ts";

@@ -11,8 +11,11 @@ const WELL: VipStatus = {
   age: 1_000,
   load: 0,
   holdDownLeft: 0,
+  loadMark: undefined,
+  penalty: 0,
   addressMissing: false,
-  lease: "http://127.0.0.1:8153/health/lease",
+  check: "lease http://127.0.0.1:8153/health/lease",
+  heard: true,
   lastLoss: "",
   report: { service: "dns", site: "nyc", instance: "nyc-1", phase: "serving", verdict: "pass", load: 0, reasons: [] },
   drain: undefined,
@@ -23,11 +26,11 @@ const DEAD = { code: "unresponsive", class: "dead", since: "2026-01-01T00:00:00.
 test.each<[string, Partial<VipStatus>, string]>([
   ["nothing of a VIP that is well", {}, ""],
   ["the missing address", { addressMissing: true }, "10.10.10.53/32 is not an address of this machine"],
-  ["that nobody has been heard", { report: undefined }, "the service has not been heard yet"],
+  ["that nobody has been heard", { report: undefined, heard: false }, "the check has not come to a result yet"],
   [
     "the lost lease and the hold-down",
     { report: undefined, lastLoss: "ECONNREFUSED at 127.0.0.1:8153", holdDownLeft: 2_000 },
-    "no lease: ECONNREFUSED at 127.0.0.1:8153; hold-down for 2s",
+    "the check fails: ECONNREFUSED at 127.0.0.1:8153; hold-down for 2s",
   ],
   [
     "the drain and the dead service behind it",

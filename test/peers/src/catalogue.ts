@@ -22,6 +22,10 @@ export interface PeerFacts {
   readonly libraries?: readonly string[];
   /** Programs find their plugins by a compiled-in path: run them with the tree laid over /usr (`inPrivateEtc`). */
   readonly overUsr?: true;
+  /** Environment variable -> folder in the tree, for a program that would look for its parts in /usr/share. */
+  readonly folders?: Readonly<Record<string, string>>;
+  /** Fetched by `npm run test:containers` alone: `npm test` starts no container engine. */
+  readonly onlyFor?: "containers";
 }
 
 const PYTHON_MODULES = "usr/lib/python3/dist-packages";
@@ -150,10 +154,42 @@ export const CATALOGUE = {
     programs: { nft: "usr/sbin/nft" },
     prove: { program: "nft", args: ["--version"], expect: /nftables v(\S+)/ },
   },
+  docker: {
+    packages: ["docker.io", "containerd", "runc", "tini", "iptables"],
+    tested: "20.10.24",
+    programs: {
+      docker: "usr/bin/docker",
+      dockerd: "usr/sbin/dockerd",
+      containerd: "usr/bin/containerd",
+      runc: "usr/sbin/runc",
+      tini: "usr/bin/tini",
+      iptables: "usr/sbin/xtables-nft-multi",
+    },
+    prove: { program: "dockerd", args: ["--version"], expect: /Docker version (\S+)\+/ },
+    onlyFor: "containers",
+  },
+  compose: {
+    packages: ["docker-compose"],
+    tested: "1.29.2",
+    programs: { "docker-compose": "usr/bin/docker-compose" },
+    prove: { program: "docker-compose", args: ["--version"], expect: /version (\S+),/ },
+    onlyFor: "containers",
+  },
+  debootstrap: {
+    packages: ["debootstrap"],
+    tested: "1.0.128",
+    programs: { debootstrap: "usr/sbin/debootstrap" },
+    prove: { program: "debootstrap", args: ["--version"], expect: /debootstrap (\S+)/ },
+    folders: { DEBOOTSTRAP_DIR: "usr/share/debootstrap" },
+    onlyFor: "containers",
+  },
 } as const satisfies Readonly<Record<string, PeerFacts>>;
 
 export type PeerName = keyof typeof CATALOGUE;
-export const peerNames: readonly PeerName[] = Object.keys(CATALOGUE).filter(isPeerName);
+/** What `npm test` speaks to; the others are fetched by name. */
+export const peerNames: readonly PeerName[] = Object.keys(CATALOGUE)
+  .filter(isPeerName)
+  .filter((name) => factsOf(name).onlyFor === undefined);
 
 export function isPeerName(name: string): name is PeerName {
   return Object.hasOwn(CATALOGUE, name);

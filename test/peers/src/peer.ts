@@ -15,7 +15,7 @@ export interface Peer {
   /** The unpacked tree. */
   readonly root: string;
   readonly facts: PeerFacts;
-  /** LD_LIBRARY_PATH and PYTHONPATH, to be added to the environment of its programs. */
+  /** LD_LIBRARY_PATH, PYTHONPATH and the like, to be added to the environment of its programs. */
   readonly env: Readonly<Record<string, string>>;
   /** `usr/lib/frr/bgpd` -> absolute path in the tree. */
   path(relative: string): string;
@@ -173,5 +173,6 @@ function environment(root: string, facts: PeerFacts): Record<string, string> {
   return {
     ...(libraries.length === 0 ? {} : { LD_LIBRARY_PATH: libraries.join(":") }),
     ...(existsSync(modules) ? { PYTHONPATH: modules, PYTHONDONTWRITEBYTECODE: "1" } : {}),
+    ...Object.fromEntries(Object.entries(facts.folders ?? {}).map(([name, folder]) => [name, join(root, folder)])),
   };
 }

@@ -19,7 +19,8 @@ export type State =
   | { readonly name: "UP" }
   | { readonly name: "FALLING"; readonly failed: number }
   | { readonly name: "DOWN"; readonly until: Instant }
-  | { readonly name: "DRAINING"; readonly by: DrainedBy }
+  /** `failed` polls in a row: a drain is no reason to believe a single one. */
+  | { readonly name: "DRAINING"; readonly by: DrainedBy; readonly failed?: number }
   | { readonly name: "DRAINED"; readonly by: DrainedBy };
 
 export type StateName = State["name"];
@@ -42,6 +43,8 @@ export type MachineEvent =
   | { readonly kind: "renewed" }
   | { readonly kind: "lost"; readonly reason: LossReason }
   | { readonly kind: "polled"; readonly verdict: "pass" | "degraded" | "fail" }
+  /** A combination of checks has failed, or one of its parts is degraded or well again; misses have been counted. */
+  | { readonly kind: "judged"; readonly verdict: "pass" | "degraded" | "fail"; readonly reason: Reason }
   | { readonly kind: "drain"; readonly by: DrainedBy }
   | { readonly kind: "withdraw"; readonly reason: WithdrawReason }
   /** `stopping`: the service itself is on its way out, so its own drain goes on where the operator's ends. */
@@ -49,7 +52,12 @@ export type MachineEvent =
 
 export type UndrainReason = "operator-undrain" | "drain-expired";
 
-export type WithdrawReason = "other-origin-seen" | "nobody-listens" | "drain-deadline" | "drain-forced";
+export type WithdrawReason =
+  | "other-origin-seen"
+  | "sibling-announces"
+  | "nobody-listens"
+  | "drain-deadline"
+  | "drain-forced";
 
 export interface Rules {
   readonly rise: number;
@@ -103,6 +111,8 @@ export function step(now: Situation, event: MachineEvent, rules: Rules, at: Inst
       return lost(now, event.reason, rules, at);
     case "polled":
       return polled(now, event.verdict, rules, at);
+    case "judged":
+      return event.verdict === "fail" ? failed(now, event.reason, rules, at) : spoken(now, event.verdict, rules, at);
     case "drain":
       return drained(now, event.by);
     case "withdraw":
@@ -179,13 +189,22 @@ function afterFall(state: State, { holdDown }: Rules, at: Instant): State {
 function polled(now: Situation, verdict: "pass" | "degraded" | "fail", rules: Rules, at: Instant): Step | undefined {
   if (verdict !== "fail") {
     const after = spoken(now, verdict, rules, at);
-    return renewed(after?.situation ?? now, rules, at) ?? after;
+    return renewed(after?.situation ?? now, rules, at) ?? forgiven(now, verdict) ?? after;
   }
   const { state } = now;
-  if (state.name !== "UP" && state.name !== "FALLING") return failed(now, "check-failed", rules, at);
-  const count = state.name === "FALLING" ? state.failed + 1 : 1;
+  if (state.name !== "UP" && state.name !== "FALLING" && state.name !== "DRAINING")
+    return failed(now, "check-failed", rules, at);
+  const count = state.name === "UP" ? 1 : (state.failed ?? 0) + 1;
   if (count >= rules.fall) return fallen(now, "fail", "fallen", rules, at);
-  return { situation: { state: { name: "FALLING", failed: count }, verdict: now.verdict }, reason: "check-failed" };
+  const next: State = state.name === "DRAINING" ? { ...state, failed: count } : { name: "FALLING", failed: count };
+  return { situation: { state: next, verdict: now.verdict }, reason: "check-failed" };
+}
+
+/** A drain whose poll passes again. */
+function forgiven({ state }: Situation, verdict: Verdict): Step | undefined {
+  if (state.name !== "DRAINING" || state.failed === undefined) return undefined;
+  const reason = verdict === "degraded" ? "verdict-degraded" : "check-passed";
+  return { situation: { state: { name: "DRAINING", by: state.by }, verdict }, reason };
 }
 
 const DRAIN_REASON = {

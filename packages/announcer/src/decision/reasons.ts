@@ -17,6 +17,7 @@ export const REASONS = [
   "drain-expired",
   "announcer-stopping",
   "other-origin-seen",
+  "sibling-announces",
   "nobody-listens",
   "drain-deadline",
   "drain-forced",

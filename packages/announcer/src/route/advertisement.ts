@@ -5,10 +5,13 @@ import {
   type Prefix,
   type ReceivedPath,
 } from "@stitch/bgp-speaker";
+import type { LoadMark } from "../decision/load.ts";
 import type { Wish } from "../decision/machine.ts";
 
 /** Large community ASN:1:INSTANCE marks every path of ours, so that our echo is known when a peer sends it back. */
 const INSTANCE_MARK = 1;
+/** Large community ASN:2:STEP says how busy we are; the router's configuration maps it to LOCAL_PREF. */
+export const LOAD_MARK = 2;
 /** Last resort: own AS this many times more. Works where a router ignores the community and the MED. */
 const LAST_RESORT_PREPEND = 3;
 /** Highest usable MED; some routers treat 4294967295 as missing. */
@@ -24,12 +27,20 @@ export function originOf(asn: number, site: string, instance: string): Origin {
   return { asn, instance: { global: asn, local1: INSTANCE_MARK, local2: fnv1a(`${site}/${instance}`) } };
 }
 
-/** The advertisement for a wish; undefined for `none`. */
-export function advertisementFor(prefix: Prefix, wish: Wish, origin: Origin): Advertisement | undefined {
+/**
+ * The advertisement for a wish; undefined for `none`. `load` where the VIP moves clients by it; MED would not cross an AS,
+ * and would break ECMP within a site.
+ */
+export function advertisementFor(
+  prefix: Prefix,
+  wish: Wish,
+  origin: Origin,
+  load?: LoadMark,
+): Advertisement | undefined {
   const largeCommunities = [origin.instance];
   switch (wish) {
     case "normal":
-      return { prefix, largeCommunities };
+      return load === undefined ? { prefix, largeCommunities } : loaded(prefix, origin, load);
     case "last-resort":
       return {
         prefix,
@@ -41,6 +52,10 @@ export function advertisementFor(prefix: Prefix, wish: Wish, origin: Origin): Ad
     case "none":
       return undefined;
   }
+}
+
+function loaded(prefix: Prefix, { asn, instance }: Origin, { step, prepend }: LoadMark): Advertisement {
+  return { prefix, largeCommunities: [instance, { global: asn, local1: LOAD_MARK, local2: step }], prepend };
 }
 
 type SeenPath = Pick<ReceivedPath, "asPath" | "communities" | "largeCommunities">;

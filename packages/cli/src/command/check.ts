@@ -1,4 +1,4 @@
-import { announcerConfig, type AnnouncerConfig } from "@stitch/announcer";
+import { announcerConfig, type AnnouncerConfig, leasesIn } from "@stitch/announcer";
 import { formatDuration, seconds, type Duration } from "@stitch/clock";
 import type { SiteDocument } from "@stitch/config";
 import { dnsConfig } from "@stitch/dns-resolver";
@@ -52,7 +52,7 @@ const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const SERVICES = { dns: dnsConfig, syslog: syslogConfig, ntp: ntpConfig } as const;
 
 /** What is announced should be what this file's service listens on, by the word of that service and of no other. */
-function vipWarnings(document: SiteDocument, { service, prefix, check: { lease } }: Announced): string[] {
+function vipWarnings(document: SiteDocument, { service, prefix, check: asked }: Announced): string[] {
   const name = Object.keys(SERVICES).find((known) => known === service) as keyof typeof SERVICES | undefined;
   if (name === undefined) return [];
   if (!document.has(name)) {
@@ -61,8 +61,10 @@ function vipWarnings(document: SiteDocument, { service, prefix, check: { lease }
   const { listen, health } = SERVICES[name](document);
   const warnings: string[] = [];
   const own = formatEndpoint(health);
-  if (lease.host !== own && !(EVERY_ADDRESS.has(health.address) && Number(lease.port) === health.port)) {
-    warnings.push(`announcer.vips: "${name}" takes its lease from ${lease.host}, but ${name}.health is ${own}`);
+  for (const lease of leasesIn(asked)) {
+    if (lease.host !== own && !(EVERY_ADDRESS.has(health.address) && Number(lease.port) === health.port)) {
+      warnings.push(`announcer.vips: "${name}" takes its lease from ${lease.host}, but ${name}.health is ${own}`);
+    }
   }
   if (!listen.some(({ address }) => address === prefix.address || EVERY_ADDRESS.has(address))) {
     warnings.push(`announcer.vips: ${prefix.address} is announced for ${name}, but ${name}.listen has no such address`);

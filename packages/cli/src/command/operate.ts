@@ -1,4 +1,4 @@
-import type { AnnouncerStatus, JournalEntry, KernelStatus, PeerStatus, VipStatus } from "@stitch/announcer";
+import type { AnnouncerStatus, Change, JournalEntry, KernelStatus, PeerStatus, VipStatus } from "@stitch/announcer";
 import { announcerConfig } from "@stitch/announcer";
 import { formatDuration, type Duration } from "@stitch/clock";
 import { SiteDocument } from "@stitch/config";
@@ -48,6 +48,14 @@ export async function undrain(context: OperateContext, target: string, reason: s
   return printVips(context, await ask<VipStatus[]>(controlOf(context.file), "POST", "/undrain", { target, reason }));
 }
 
+/** The running announcer reads its own file again, which -c must name: there its control socket is found. */
+export async function reload({ file, json, print }: OperateContext): Promise<number> {
+  const change = await ask<Extract<Change, { kind: "accepted" }>>(controlOf(file), "POST", "/reload", {});
+  const { changes } = change;
+  print(json ? JSON.stringify(change) : changes.length === 0 ? "nothing has changed" : changes.join("\n"));
+  return 0;
+}
+
 function printVips({ json, print }: OperateContext, vips: readonly VipStatus[]): number {
   print(json ? JSON.stringify(vips) : vipTable(vips));
   return 0;
@@ -57,12 +65,13 @@ function controlOf(file: string): string {
   return announcerConfig(SiteDocument.load(file)).control;
 }
 
-function statusText({ site, instance, asn, vips, peers, kernel }: AnnouncerStatus): string {
+function statusText({ site, instance, asn, vips, peers, kernel, alarms }: AnnouncerStatus): string {
   const speakers = [
     ...(peers.length > 0 ? [peerTable(peers)] : []),
     ...(kernel === undefined ? [] : [kernelText(kernel)]),
   ];
-  return [`${site}/${instance}  AS ${asn}`, vipTable(vips), ...speakers].join("\n\n");
+  const ringing = alarms.map(({ code, subject, detail }) => `ALARM ${code} (${subject}): ${detail}`);
+  return [`${site}/${instance}  AS ${asn}`, vipTable(vips), ...speakers, ...ringing].join("\n\n");
 }
 
 function kernelText({ protocol, announced, failure, watched }: KernelStatus): string {
@@ -88,14 +97,14 @@ function vipTable(vips: readonly VipStatus[]): string {
 
 /** Every cause that holds now: a drain does not hide that the service behind it is dead, nor the reverse. */
 export function note(vip: VipStatus): string {
-  const { drain: drained, report, lastLoss, holdDownLeft, addressMissing, prefix } = vip;
+  const { drain: drained, report, heard, lastLoss, holdDownLeft, addressMissing, prefix } = vip;
   const causes: string[] = [];
   if (addressMissing) causes.push(`${prefix} is not an address of this machine`);
   if (drained !== undefined) causes.push(drainText(drained));
   for (const { code, detail } of report?.reasons ?? []) causes.push(detail === "" ? code : `${code}: ${detail}`);
   if (report?.phase === "starting") causes.push("the service is starting");
-  if (report === undefined)
-    causes.push(lastLoss === "" ? "the service has not been heard yet" : `no lease: ${lastLoss}`);
+  if (!heard) causes.push("the check has not come to a result yet");
+  else if (lastLoss !== "") causes.push(`the check fails: ${lastLoss}`);
   if (holdDownLeft > 0) causes.push(`hold-down for ${age(holdDownLeft)}`);
   return causes.join("; ");
 }

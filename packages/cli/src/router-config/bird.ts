@@ -1,0 +1,67 @@
+import { internal, type FamilyPlan, type RouterPlan } from "./plan.ts";
+import type { ImportRule } from "./policy.ts";
+import { description, preface } from "./stanza.ts";
+
+/**
+ * For bird.conf of BIRD 2. After any error BIRD refuses its neighbour for 60 s, doubling to 300 s, which would keep a site
+ * away long after it is well: `error wait time`.
+ */
+export function birdStanza(plan: RouterPlan): string[] {
+  const { router, speaker, holdTime, keepalive, families, rules } = plan;
+  return [
+    ...preface(plan, "#"),
+    ...families.flatMap((family) => importFilter(plan, family, rules)),
+    `protocol bgp ${protocolName(plan)} {`,
+    `  description "${description(plan)}";`,
+    `  local ${router.address} as ${router.asn};`,
+    `  neighbor ${speaker.address} as ${speaker.asn};`,
+    ...(internal(plan) ? ["  rr client;"] : []),
+    "  passive on;",
+    `  hold time ${holdTime};`,
+    `  keepalive time ${keepalive};`,
+    "  error wait time 1, 30;",
+    "  error forget time 30;",
+    ...families.flatMap((family) => channel(plan, family)),
+    "}",
+  ];
+}
+
+function importFilter(plan: RouterPlan, family: FamilyPlan, rules: readonly ImportRule[]): string[] {
+  return [
+    `define ${vipSet(plan, family)} = [ ${family.vips.join(", ")} ];`,
+    `filter ${filterName(plan, family)} {`,
+    `  if net !~ ${vipSet(plan, family)} then reject;`,
+    ...rules.flatMap(({ community, largeCommunity, preference }) => {
+      if (preference === undefined) return [];
+      const set = community === undefined ? "bgp_large_community" : "bgp_community";
+      const value = (community ?? largeCommunity ?? "").replaceAll(":", ", ");
+      return [`  if (${value}) ~ ${set} then { bgp_local_pref = ${preference}; accept; }`];
+    }),
+    "  accept;",
+    "}",
+  ];
+}
+
+function channel(plan: RouterPlan, family: FamilyPlan): string[] {
+  return [
+    `  ${family.family} {`,
+    `    import filter ${filterName(plan, family)};`,
+    `    import limit ${family.limit} action restart;`,
+    `    export where net ~ ${vipSet(plan, family)};`,
+    "  };",
+  ];
+}
+
+/** BIRD defines a name once: with two announcers at one router, each has names of its own. */
+function vipSet(plan: RouterPlan, { tag }: FamilyPlan): string {
+  return `${protocolName(plan)}_${tag}`;
+}
+
+function filterName(plan: RouterPlan, family: FamilyPlan): string {
+  return `${vipSet(plan, family)}_in`;
+}
+
+/** BIRD's symbols are letters, digits and underscores. */
+function protocolName({ name }: RouterPlan): string {
+  return `stitch_${name.replaceAll(/[^A-Za-z0-9]/g, "_")}`;
+}

@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Peer, peer, privateEtcScript } from "@stitch/peers";
+import { execa } from "execa";
+
+export const ROOT: string = join(import.meta.dirname, "../..");
+export const CACHE: string = join(ROOT, ".cache/containers");
+
+/** Debian's Docker Engine, unpacked and running in namespaces of its own. */
+export interface Engine {
+  /** For programs that speak to the engine: DOCKER_HOST and what they need. */
+  readonly env: Readonly<Record<string, string>>;
+  /** A process where the engine is, to be entered. */
+  readonly pid: number;
+  docker(args: readonly string[], timeoutMs?: number): Promise<string>;
+  down(): Promise<void>;
+}
+
+/**
+ * `own`: a network namespace in which containers reach each other and nothing else; images run there.
+ * `machine`: the machine's network for `docker build --network host`, and no bridge, rule or sysctl of the engine's own.
+ */
+export type EngineNetwork = "own" | "machine";
+
+const NETWORK: Readonly<Record<EngineNetwork, readonly string[]>> = {
+  own: ["--bip=172.31.255.1/24", "--iptables=true"],
+  machine: ["--bridge=none", "--iptables=false", "--ip-forward=false"],
+};
+const CGROUP = "stitch-containers";
+const START_LIMIT_MS = 60_000;
+const COMMAND_LIMIT_MS = 60_000;
+const POLL_MS = 100;
+
+/** One at a time, where the folder of images is the same. Ends with this process, however that ends. */
+export async function startEngine(network: EngineNetwork, data: string = join(CACHE, "data")): Promise<Engine> {
+  const files = await peer("docker");
+  const folder = mkdtempSync(join(tmpdir(), "stitch-engine-"));
+  const socket = join(folder, "docker.sock");
+  mkdirSync(data, { recursive: true });
+  const env = environment(files, folder, socket);
+  const holder = hold(network, files, flags(network, socket, data), env);
+  let complaints = "";
+  holder.stderr?.on("data", (chunk: Buffer) => void (complaints = (complaints + chunk.toString()).slice(-4_096)));
+  const engine = engineOf(holder, files, folder, env);
+  try {
+    await answering(engine, holder, () => complaints);
+  } catch (error) {
+    await engine.down();
+    throw error;
+  }
+  return engine;
+}
+
+function environment(files: Peer, folder: string, socket: string): Record<string, string> {
+  const path = ["usr/bin", "usr/sbin"].map((directory) => files.path(directory)).join(":");
+  return {
+    ...files.env,
+    PATH: `${path}:${process.env["PATH"] ?? ""}`,
+    DOCKER_HOST: `unix://${socket}`,
+    DOCKER_CONFIG: folder,
+    DOCKER_BUILDKIT: "0",
+    COMPOSE_DOCKER_CLI_BUILD: "0",
+  };
+}
+
+/**
+ * The kernel ends the whole tree of processes when this one ends (pdeathsig, and the process namespace's first process).
+ * Not `ip netns exec`: it would remount /sys, and the engine would find no cgroups.
+ */
+function hold(
+  network: EngineNetwork,
+  files: Peer,
+  settings: readonly string[],
+  env: Record<string, string>,
+): ChildProcess {
+  const namespaces = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  const own = network === "own" ? ["--net"] : [];
+  const argv = ["--pdeathsig", "KILL", "unshare", ...own, ...namespaces, "sh", "-c", privateEtcScript({}), "sh"];
+  const engine = ["sh", "-c", script(network, files), "sh", ...settings];
+  return spawn("setpriv", [...argv, ...engine], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+}
+
+function script(network: EngineNetwork, files: Peer): string {
+  const tables = files.program("iptables");
+  return [
+    "set -e",
+    // iptables finds itself by its name, and its extensions by this path.
+    `mkdir -p /run/bin; ${RUNC.replaceAll("RUNC", files.program("runc"))}`,
+    `ln -s ${tables} /run/bin/iptables; ln -s ${tables} /run/bin/ip6tables`,
+    `export PATH=/run/bin:$PATH XTABLES_LIBDIR=$(dirname "$(find ${files.root}/usr/lib -name 'libxt_standard.so')")`,
+    ...(network === "own" ? ["ip link set lo up", "echo 1 > /proc/sys/net/ipv4/ip_forward"] : []),
+    'exec dockerd "$@"',
+  ].join("\n");
+}
+
+// containerlab's nodes are privileged: they ask for every capability, and a machine that is itself a guest may lack one.
+const RUNC = `grep -q '^CapBnd:.*[13579bdf]......$' /proc/self/status || {
+  cat > /run/bin/runc <<'END'
+#!/bin/sh
+previous=
+for word in "$@"; do
+  case $previous in --bundle) file=$word/config.json ;; --process) file=$word ;; *) file= ;; esac
+  [ -z "$file" ] || sed -i 's/"CAP_SYS_RESOURCE",//g; s/,"CAP_SYS_RESOURCE"//g' "$file"
+  previous=$word
+done
+exec RUNC "$@"
+END
+chmod +x /run/bin/runc; }`;
+
+function flags(network: EngineNetwork, socket: string, data: string): string[] {
+  const places = [`--host=unix://${socket}`, `--data-root=${data}`, "--exec-root=/run/docker"];
+  const quiet = ["--pidfile=/run/docker.pid", "--log-level=warn", `--cgroup-parent=/${CGROUP}`];
+  const wiring = [...NETWORK[network], "--ip-masq=false", "--ip6tables=false", "--userland-proxy=false"];
+  return [...places, ...quiet, ...wiring, "--storage-driver=overlay2"];
+}
+
+function engineOf(holder: ChildProcess, files: Peer, folder: string, env: Record<string, string>): Engine {
+  const ended = new Promise<void>((resolve) => void holder.on("exit", () => resolve()));
+  return {
+    env,
+    get pid() {
+      return firstChild(holder.pid ?? 0);
+    },
+    async docker(args, timeoutMs = COMMAND_LIMIT_MS) {
+      const options = { env, stdin: "ignore", timeout: timeoutMs, forceKillAfterDelay: 1_000 } as const;
+      return (await execa(files.program("docker"), args, options)).stdout;
+    },
+    async down() {
+      holder.kill("SIGKILL");
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+      await removeCgroups();
+    },
+  };
+}
+
+/** The command line that runs `argv` in an engine's network, mounts and processes. */
+export function inEngine(pid: number, argv: readonly string[]): string[] {
+  return ["nsenter", "--target", String(pid), "--net", "--mount", "--pid", "--", ...argv];
+}
+
+async function answering(engine: Engine, holder: ChildProcess, complaints: () => string): Promise<void> {
+  for (let waited = 0; waited < START_LIMIT_MS; waited += POLL_MS) {
+    if (holder.exitCode !== null) break;
+    const answer = await engine.docker(["version", "--format", "{{.Server.Version}}"]).catch(() => "");
+    if (answer !== "") return;
+    await delay(POLL_MS);
+  }
+  throw new Error(`Docker Engine did not start: ${complaints()}`);
+}
+
+function firstChild(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0]);
+}
+
+/** What the engine's end leaves of it in the machine: empty control groups, once the last process has gone. */
+async function removeCgroups(): Promise<void> {
+  const roots = readdirSync("/sys/fs/cgroup").map((controller) => join("/sys/fs/cgroup", controller, CGROUP));
+  for (const folder of [...roots, join("/sys/fs/cgroup", CGROUP)])
+    for (let waited = 0; waited < START_LIMIT_MS && !removed(folder); waited += POLL_MS) await delay(POLL_MS);
+}
+
+function removed(folder: string): boolean {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true }))
+      if (entry.isDirectory()) removed(join(folder, entry.name));
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "EBUSY";
+  }
+}
