@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { access, rm, writeFile } from "node:fs/promises";
 
 import { inPrivateEtc, type Peer } from "@stitch/peers";
 import { execa } from "execa";
@@ -36,11 +36,21 @@ ${limit}
   await writeFile(wire.file("bgpd.conf"), config);
   await writeFile(wire.file("zebra.conf"), "hostname router\n");
   await writeFile(wire.file("vtysh.conf"), "");
-  const outputs = ["zebra", "bgpd"].map((daemon) => {
+  const start = (daemon: string): (() => string) => {
     const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`)];
     const argv = inPrivateEtc([found.program(daemon), ...own, ...sockets], { peers: [found] });
     return transcript(wire.start(wire.router, argv, found.env));
-  });
+  };
+  // bgpd that finds no zebra tries again ten seconds later, and until then believes no next hop.
+  await rm(wire.file("zserv.api"), { force: true });
+  const zebra = start("zebra");
+  await eventually("zebra listens", 20_000, () =>
+    access(wire.file("zserv.api")).then(
+      () => true,
+      () => undefined,
+    ),
+  );
+  const outputs = [zebra, start("bgpd")];
   const vtysh = async (...commands: string[]): Promise<string> => {
     const argv = [found.program("vtysh"), "--vty_socket", directory, "--config_dir", directory];
     const [file = "", ...args] = wire.router.enter(
