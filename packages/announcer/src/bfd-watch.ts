@@ -14,7 +14,7 @@ export interface BfdSessions {
 /** Asks for BFD where a peer wants it, and ends a BGP session the moment its path is lost. */
 export class BfdWatch {
   readonly #sessions: BfdSessions;
-  readonly #peers: readonly PeerConfig[];
+  #peers: readonly PeerConfig[];
 
   constructor(
     open: (onChange: (change: BfdChange) => void) => BfdSessions,
@@ -22,7 +22,7 @@ export class BfdWatch {
     journal: Journal,
     onLost: (address: string) => void,
   ) {
-    this.#peers = peers.filter(({ bfd }) => bfd !== undefined);
+    this.#peers = wanting(peers);
     this.#sessions = open((change) => {
       const { address: peer, from, to, reason, lost } = change;
       if (lost) onLost(peer);
@@ -49,6 +49,12 @@ export class BfdWatch {
     return this.#sessions.sessions.find((session) => session.address === address);
   }
 
+  /** Sessions of peers that are the same in both go on. */
+  reload(peers: readonly PeerConfig[]): void {
+    this.#peers = wanting(peers);
+    this.start();
+  }
+
   start(): void {
     this.#sessions.set(
       this.#peers.map(({ address, localAddress, bfd }) => ({
@@ -63,4 +69,8 @@ export class BfdWatch {
   stop(): Promise<void> {
     return this.#sessions.stop();
   }
+}
+
+function wanting(peers: readonly PeerConfig[]): PeerConfig[] {
+  return peers.filter(({ bfd }) => bfd !== undefined);
 }

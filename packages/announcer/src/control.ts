@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { Announcer } from "./announcer.ts";
 import { explain } from "./explain.ts";
 import type { Journal } from "./journal.ts";
+import type { Change } from "./reload/changes.ts";
 import type { AnnouncerStatus } from "./status.ts";
 import type { Vip } from "./vip.ts";
 
@@ -35,6 +36,8 @@ export interface ControlOptions {
   readonly announcer: Announcer;
   readonly journal: Journal;
   readonly status: () => AnnouncerStatus;
+  /** Reads the file again. */
+  readonly reload: () => Change;
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
 }
 
@@ -88,7 +91,7 @@ export class ControlSocket {
   }
 }
 
-function routes({ announcer, journal, status, metrics }: ControlOptions): FastifyInstance {
+function routes({ announcer, journal, status, metrics, reload }: ControlOptions): FastifyInstance {
   const app = fastify({
     bodyLimit: LARGEST_BODY,
     requestTimeout: REQUEST_TIMEOUT,
@@ -124,6 +127,11 @@ function routes({ announcer, journal, status, metrics }: ControlOptions): Fastif
     if (!body.success) return reply.code(400).send({ error: z.prettifyError(body.error) });
     const { target, reason } = body.data;
     return act(reply, announcer, target, status, (vips) => announcer.undrain(vips, reason));
+  });
+  app.post("/reload", (_request, reply) => {
+    const change = reload();
+    if (change.kind === "accepted") return reply.send(change);
+    return reply.code(409).send({ error: `nothing has been changed: ${change.problems.join("\n")}` });
   });
   return app;
 }

@@ -10,5 +10,6 @@ export { LOAD_STEPS } from "./decision/load.ts";
 export { Journal, type JournalEntry } from "./journal.ts";
 export { ALARMS, type AlarmCode } from "./loop/reasons.ts";
 export type { RouteSession } from "./peer.ts";
+export type { Change } from "./reload/changes.ts";
 export { LOAD_MARK } from "./route/advertisement.ts";
 export type { AnnouncerStatus, KernelStatus, PeerStatus, VipStatus } from "./status.ts";

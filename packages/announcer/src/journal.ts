@@ -104,6 +104,13 @@ export interface NoteEntry {
   readonly detail: string;
 }
 
+/** The file was read again. `detail`: what has changed, or why nothing has. */
+export interface ReloadEntry {
+  readonly kind: "reload";
+  readonly accepted: boolean;
+  readonly detail: readonly string[];
+}
+
 export type JournalFact =
   | DecisionEntry
   | UpdateEntry
@@ -114,7 +121,8 @@ export type JournalFact =
   | ProofEntry
   | AcknowledgedEntry
   | AlarmEntry
-  | NoteEntry;
+  | NoteEntry
+  | ReloadEntry;
 export type JournalEntry = JournalFact & Stamp;
 
 const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
@@ -128,6 +136,7 @@ const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
   "acknowledged",
   "alarm",
   "note",
+  "reload",
 ]);
 
 /**

@@ -8,8 +8,8 @@ import { Announcer } from "./announcer.ts";
 import type { AnnouncerOptions } from "./options.ts";
 import { addressIsLocal } from "./check/address.ts";
 import { openCheck } from "./check/open.ts";
-import { peerPasswords } from "./config/password.ts";
-import { announcerConfig, type AnnouncerConfig, type PeerConfig } from "./config.ts";
+import { resolvedConfig } from "./config/password.ts";
+import type { AnnouncerConfig, PeerConfig } from "./config.ts";
 import { ControlSocket } from "./control.ts";
 import { dialer } from "./dialer.ts";
 import { Evidence } from "./evidence/evidence.ts";
@@ -21,6 +21,8 @@ import { registerAlarmMetrics } from "./loop/metrics.ts";
 import { closedLoop } from "./loop/open.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
 import { RouteHealthEndpoint } from "./route-health.ts";
+import type { Change } from "./reload/changes.ts";
+import { readAgain } from "./reload/read.ts";
 import { SavedDrains } from "./saved-drains.ts";
 import { IpCommand } from "./speaker/ip-command.ts";
 import { KernelSpeaker } from "./speaker/kernel.ts";
@@ -69,7 +71,7 @@ async function open(
   clock: SystemClock,
   log: Logger,
 ): Promise<Opened> {
-  const config = announcerConfig(document);
+  const config = resolvedConfig(document);
   const path = config.journal ?? join(dirname(config.control), "journal.jsonl");
   const journal = new Journal(path, clock, (failure) => log.error(`the journal cannot be written: ${failure.message}`));
   journal.onEntry((entry) => logEntry(log, entry));
@@ -78,9 +80,10 @@ async function open(
   );
   const flaps = flapMemory(join(dirname(path), "flaps.json"), config, clock, journal);
   const kernel = kernelSpeaker(config, clock, journal);
-  const connections = new Connections(config.peers);
-  const wiring = announcerOptions(identity, config, peerPasswords(document, config), clock, log, connections);
+  const connections = new Connections(() => announcer.config.peers);
+  const wiring = announcerOptions(identity, config, clock, log, connections);
   const announcer = new Announcer({ ...wiring, ...kernel, journal, savedDrains, flaps });
+  const reload = (): Change => reloadFrom(document, announcer);
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   registerAlarmMetrics(registry, announcer.alarms);
@@ -89,15 +92,18 @@ async function open(
     announcer,
     journal,
     status: () => statusOf(announcer, identity, clock, config.routerId),
+    reload,
     metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   });
   const health = await routeHealth(config, identity, announcer, control);
-  const loop = closedLoop(announcer, wiring, journal, clock, connections.acknowledged);
+  const loop = closedLoop(announcer, wiring.evidence, journal, clock, connections.acknowledged);
   loop.start();
+  process.on("SIGHUP", reload);
   return {
     announcer,
     places: { control: config.control, journal: path },
     close: async () => {
+      process.off("SIGHUP", reload);
       loop.stop();
       await health?.close();
       await control.close();
@@ -125,24 +131,25 @@ async function routeHealth(
 function announcerOptions(
   identity: HealthIdentity,
   config: AnnouncerConfig,
-  passwords: readonly (string | undefined)[],
   clock: SystemClock,
   log: Logger,
   connections: Connections,
 ): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps" | "kernel"> {
-  const vips = new Set(config.vips.map(({ prefix }) => prefix.address));
   return {
     identity,
     config,
     clock,
     addressIsLocal,
     evidence: new Evidence(config.vips, clock, pageOver(clock)),
-    openCheck: ({ check, fall }, observer) => openCheck(check, observer, { clock, random: Math.random, fall, vips }),
+    openCheck: ({ check, fall }, observer, { vips }) => {
+      const addresses = new Set(vips.map(({ prefix }) => prefix.address));
+      return openCheck(check, observer, { clock, random: Math.random, fall, vips: addresses });
+    },
     openBfd: (onChange) =>
       new BfdMonitor({ clock, onChange, onFailure: (failure) => log.error({ err: failure }, "the BFD thread died") }),
     openSession: (peer, watch, onEvent) =>
       new BgpSession({
-        peer: sessionPeer(peer, passwords[config.peers.indexOf(peer)]),
+        peer: sessionPeer(peer),
         local: { asn: config.asn, routerId: config.routerId },
         families: familiesOf(config),
         clock,
@@ -154,8 +161,8 @@ function announcerOptions(
   };
 }
 
-function sessionPeer(peer: PeerConfig, password: string | undefined): SessionOptions["peer"] {
-  const { address, port, asn, holdTime, localAddress, ttlSecurity, multihop: ttl } = peer;
+function sessionPeer(peer: PeerConfig): SessionOptions["peer"] {
+  const { address, port, asn, holdTime, localAddress, password, ttlSecurity, multihop: ttl } = peer;
   return {
     address,
     port,
@@ -188,6 +195,11 @@ function flapMemory(path: string, { vips }: AnnouncerConfig, clock: Clock, journ
   const flaps = new FlapMemory(path, clock, note);
   flaps.keepOnly(vips.map(({ prefix }) => formatPrefix(prefix)));
   return flaps;
+}
+
+function reloadFrom({ file, site, instance }: SiteDocument, announcer: Announcer): Change {
+  const read = readAgain(file, site, instance);
+  return read.ok ? announcer.reload(read.config) : announcer.refuseReload(read.problems);
 }
 
 /** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */

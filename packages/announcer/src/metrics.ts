@@ -15,6 +15,7 @@ export function registerAnnouncerMetrics(registry: Registry, announcer: Announce
       labelNames: ["vip"],
       registers: [],
       collect(this: Gauge) {
+        this.reset(); // a reload takes VIPs out
         for (const vip of announcer.vips) this.set({ vip: vip.name }, WISH_VALUE[vip.wish]);
       },
     }),
@@ -26,6 +27,7 @@ export function registerAnnouncerMetrics(registry: Registry, announcer: Announce
       labelNames: ["peer"],
       registers: [],
       collect(this: Gauge) {
+        this.reset();
         for (const { config, status } of announcer.peers) {
           this.set({ peer: config.address }, status.state === "Established" ? 1 : 0);
         }

@@ -1,19 +1,17 @@
 import type { BfdChange } from "@stitch/bfd";
-import type { SessionEvent } from "@stitch/bgp-speaker";
 import type { Clock, Duration, Instant } from "@stitch/clock";
 import type { HealthIdentity } from "@stitch/health";
 import type { BfdSessions } from "./bfd-watch.ts";
 import type { CheckObserver, RouteCheck } from "./check/observer.ts";
-import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
+import type { AnnouncerConfig, VipConfig } from "./config.ts";
 import type { DrainRuling } from "./decision/drain.ts";
 import type { DrainedBy } from "./decision/machine.ts";
 import type { Evidence } from "./evidence/evidence.ts";
 import type { FlapMemory } from "./flap-memory.ts";
 import type { Journal } from "./journal.ts";
-import type { RouteSession } from "./peer.ts";
 import type { SavedDrains } from "./saved-drains.ts";
 import type { KernelSpeaker } from "./speaker/kernel.ts";
-import type { Vip } from "./vip.ts";
+import type { OpenSession } from "./speakers.ts";
 
 /** The announcer's collaborators. */
 export interface AnnouncerOptions {
@@ -22,15 +20,11 @@ export interface AnnouncerOptions {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly savedDrains: SavedDrains;
-  readonly openSession: (
-    peer: PeerConfig,
-    watch: readonly Vip["prefix"][],
-    onEvent: (event: SessionEvent) => void,
-  ) => RouteSession;
+  readonly openSession: OpenSession;
   readonly openBfd: (onChange: (change: BfdChange) => void) => BfdSessions;
   /** Where the configuration asks for one. */
   readonly kernel?: KernelSpeaker;
-  readonly openCheck: (vip: VipConfig, observer: CheckObserver) => RouteCheck;
+  readonly openCheck: (vip: VipConfig, observer: CheckObserver, config: AnnouncerConfig) => RouteCheck;
   readonly addressIsLocal: (address: string) => Promise<boolean | undefined>;
   readonly flaps: FlapMemory;
   readonly evidence: Evidence;

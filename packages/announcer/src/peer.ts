@@ -1,6 +1,7 @@
 import {
   formatPrefix,
   type Advertisement,
+  type Prefix,
   type ReceivedPath,
   type SessionEvent,
   type SessionStatus,
@@ -8,6 +9,7 @@ import {
 import { formatDuration, milliseconds } from "@stitch/clock";
 import type { PeerConfig } from "./config.ts";
 import type { Journal } from "./journal.ts";
+import { sameSession } from "./reload/changes.ts";
 import { isOurs, type Origin } from "./route/advertisement.ts";
 import type { Speaker } from "./speaker/speaker.ts";
 
@@ -15,6 +17,8 @@ import type { Speaker } from "./speaker/speaker.ts";
 export interface RouteSession {
   start(): void;
   set(advertisements: readonly Advertisement[]): void;
+  /** Reports the peer's paths for these prefixes from now on. */
+  watch(prefixes: readonly Prefix[]): void;
   stop(text?: string): Promise<void>;
   /** BFD says that the path is gone: Cease/10 at once. */
   bfdDown(): void;
@@ -31,7 +35,7 @@ export interface PeerOptions {
 
 /** One router: its session, what it has told of other origins, and the journal's record of both. */
 export class Peer implements Speaker {
-  readonly config: PeerConfig;
+  #config: PeerConfig;
   readonly #options: PeerOptions;
   readonly #session: RouteSession;
   /** Paths for our VIPs that are not our own, by prefix text. */
@@ -42,8 +46,12 @@ export class Peer implements Speaker {
 
   constructor(options: PeerOptions, open: (onEvent: (event: SessionEvent) => void) => RouteSession) {
     this.#options = options;
-    this.config = options.config;
+    this.#config = options.config;
     this.#session = open((event) => this.#heard(event));
+  }
+
+  get config(): PeerConfig {
+    return this.#config;
   }
 
   get status(): SessionStatus {
@@ -60,6 +68,23 @@ export class Peer implements Speaker {
 
   start(): void {
     this.#session.start();
+  }
+
+  /** True where the session can live on with `config`. */
+  mayBecome(config: PeerConfig): boolean {
+    return sameSession(this.#config, config);
+  }
+
+  /** Takes effect with the next wish. */
+  become(config: PeerConfig): void {
+    this.#config = config;
+  }
+
+  /** Paths of prefixes that are not watched any more are forgotten. */
+  watch(prefixes: readonly Prefix[]): void {
+    const watched = new Set(prefixes.map(formatPrefix));
+    for (const prefix of this.#others.keys()) if (!watched.has(prefix)) this.#others.delete(prefix);
+    this.#session.watch(prefixes);
   }
 
   stop(text: string): Promise<void> {

@@ -36,7 +36,7 @@ export interface VipOptions {
 
 /** One VIP: what its service says of itself, the state that follows, and what the router should hear. */
 export class Vip implements CheckObserver {
-  readonly config: VipConfig;
+  #config: VipConfig;
   readonly name: string;
   readonly #options: VipOptions;
   #situation: Situation = INITIAL;
@@ -45,19 +45,29 @@ export class Vip implements CheckObserver {
   #since: Instant;
   #lastLoss = "";
   #heard = false;
-  readonly #movesByLoad: boolean;
+  #movesByLoad: boolean;
   #loadMark: LoadMark = markOf(0);
   #loadMoved: Instant | undefined;
   #addressMissing = false;
 
   constructor(options: VipOptions) {
     this.#options = options;
-    this.config = options.config;
+    this.#config = options.config;
     this.name = formatPrefix(options.config.prefix);
     this.#since = options.clock.now();
     this.#movesByLoad = namesLoad(options.config.check);
     const wait = options.flaps.waitLeft(this.name, options.config.damping);
     if (wait > 0) this.#situation = { state: { name: "DOWN", until: later(this.#since, wait) }, verdict: "unknown" };
+  }
+
+  get config(): VipConfig {
+    return this.#config;
+  }
+
+  /** Another policy for the same prefix: the state stays, and what happens next is judged by the new one. */
+  configure(config: VipConfig): void {
+    this.#config = config;
+    this.#movesByLoad = namesLoad(config.check);
   }
 
   get prefix(): Prefix {

@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Change } from "../src/reload/changes.ts";
 import { ControlSocket } from "../src/control.ts";
 import { statusOf } from "../src/status.ts";
 import { Scenario } from "./scenario.ts";
@@ -13,6 +14,7 @@ let directory: string;
 let path: string;
 let scenario: Scenario;
 let control: ControlSocket;
+let change: Change = { kind: "accepted", changes: [] };
 
 function open(at: string): Promise<ControlSocket> {
   const { announcer, journal, clock } = scenario;
@@ -21,6 +23,7 @@ function open(at: string): Promise<ControlSocket> {
     announcer,
     journal,
     status: () => statusOf(announcer, { service: "announcer", site: "nyc", instance: "nyc-1" }, clock, "192.0.2.1"),
+    reload: () => change,
     metrics: () => Promise.resolve({ type: "text/plain", text: "up 1\n" }),
   });
 }
@@ -124,6 +127,17 @@ describe("the control socket", () => {
     const answer = await call(method, url, body);
     expect(answer.status).toBe(status);
     expect(JSON.stringify(answer.value).replaceAll("\\", "")).toMatch(text);
+  });
+
+  test("reads the file again, and says why where nothing was changed", async () => {
+    change = { kind: "accepted", changes: ["with 10.10.20.1/32 (gpu)"] };
+    expect(await call("POST", "/reload", {})).toEqual({ status: 200, value: change });
+    change = { kind: "refused", problems: ["site.yaml:3: asm is no setting", "and another"] };
+    const { status, value } = await call("POST", "/reload", {});
+    expect([status, JSON.stringify(value)]).toEqual([
+      409,
+      expect.stringMatching(/nothing has been changed: site\.yaml:3/),
+    ]);
   });
 
   test("refuses to take the socket of a living announcer", async () => {

@@ -163,6 +163,7 @@ announcer:
       },
       stop: () => Promise.resolve(),
       bfdDown: () => undefined,
+      watch: () => undefined,
       status: {} as RouteSession["status"],
     };
   }

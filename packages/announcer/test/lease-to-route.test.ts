@@ -68,6 +68,7 @@ announcer:
       return {
         start: () => established?.(),
         set: (all) => void (heard = named(all)),
+        watch: () => undefined,
         stop: () => Promise.resolve(),
         bfdDown: () => undefined,
         status: {} as never,

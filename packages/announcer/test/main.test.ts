@@ -61,6 +61,23 @@ describe("the announcer as a process", () => {
     expect(readFileSync(join(directory, "journal.jsonl"), "utf8")).toContain("announcer-stopping");
   });
 
+  test("reads its file again on SIGHUP; a bad one changes nothing, and the journal says why", async () => {
+    const exit = start();
+    await started();
+    const site = join(directory, "site.yaml");
+    const good = readFileSync(site, "utf8");
+    writeFileSync(site, good.replace("asn: 65100", "asm: 65100"));
+    announcer?.kill("SIGHUP");
+    await vi.waitFor(() => expect(output).toMatch(/unknown setting \\"asm\\"; did you mean \\"asn\\"/), 10_000);
+    writeFileSync(site, good.replace("service: dns", "rise: 5, service: dns"));
+    announcer?.kill("SIGHUP");
+    await vi.waitFor(() => expect(output).toContain("127.30.0.53/32 (dns) by another policy"), 10_000);
+    announcer?.kill("SIGTERM");
+    expect(await exit).toBe(0);
+    const journal = readFileSync(join(directory, "journal.jsonl"), "utf8");
+    expect(journal.match(/"accepted":(true|false)/g)).toEqual(['"accepted":false', '"accepted":true']);
+  });
+
   test("ends with 2 and a sentence when another announcer holds the control socket", async () => {
     void start();
     await started();

@@ -15,7 +15,8 @@ import type { RouteSession } from "../src/peer.ts";
 import { SavedDrains } from "../src/saved-drains.ts";
 import { FakeBfd } from "./fake-bfd.ts";
 
-const SITE = `site: nyc
+/** The site of the scenarios; tests of reload change it. */
+export const SITE = `site: nyc
 instance: nyc-1
 announcer:
   asn: 65101
@@ -65,6 +66,8 @@ export class Scenario {
   #sibling: string | undefined;
   #announcer: Announcer;
   #stopped = false;
+  /** What sessions and checks were told to do, in order. */
+  readonly doings: string[] = [];
 
   /** Files that keep the operators' drains and the memory of falls; without them none survives a restart. */
   constructor(drains?: string, flaps?: string) {
@@ -87,13 +90,13 @@ export class Scenario {
       openCheck: ({ service }, observer) => {
         this.#observers.set(service, observer);
         return {
-          start: () => undefined,
+          start: () => void this.doings.push(`check ${service} starts`),
           release: () => void this.#released.add(service),
-          stop: () => undefined,
+          stop: () => void this.doings.push(`check ${service} stops`),
         };
       },
       openBfd: (onChange) => new FakeBfd(onChange),
-      openSession: (_peer, _watch, onEvent) => this.#fakeSession(onEvent),
+      openSession: ({ address }, _watch, onEvent) => this.#fakeSession(address, onEvent),
     });
     announcer.start();
     return announcer;
@@ -229,17 +232,21 @@ export class Scenario {
     return vip;
   }
 
-  #fakeSession(onEvent: (event: SessionEvent) => void): RouteSession {
+  #fakeSession(address: string, onEvent: (event: SessionEvent) => void): RouteSession {
     const n = this.#events.push(onEvent) - 1;
     this.#heard[n] = [];
     this.#told[n] = [];
     return {
-      start: () => undefined,
+      start: () => void this.doings.push(`session ${address} starts`),
       set: (advertisements) => {
         this.#heard[n] = advertisements;
         this.#told[n]?.push(advertisements);
       },
-      stop: () => Promise.resolve(),
+      watch: (prefixes) => void this.doings.push(`session ${address} watches ${prefixes.length}`),
+      stop: () => {
+        this.doings.push(`session ${address} stops`);
+        return Promise.resolve();
+      },
       bfdDown: () => undefined,
       status: SESSION_STATUS as unknown as RouteSession["status"],
     };

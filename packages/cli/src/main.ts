@@ -4,7 +4,7 @@ import { ConfigError } from "@stitch/config";
 import { EXIT } from "@stitch/health";
 import { check } from "./command/check.ts";
 import { logs } from "./command/logs.ts";
-import { drain, explain, status, undrain, watch, type OperateContext } from "./command/operate.ts";
+import { drain, explain, reload, status, undrain, watch, type OperateContext } from "./command/operate.ts";
 import { routerConfig } from "./command/router-config.ts";
 import { run } from "./command/run.ts";
 import { tryOut } from "./command/try.ts";
@@ -43,6 +43,7 @@ const TAKES: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
   drain: ["for", "reason", "force"],
   undrain: ["reason"],
   logs: ["follow", "since", "until", "sender", "host", "severity"],
+  reload: [],
   "router-config": ["vendor", "peer"],
 };
 
@@ -113,6 +114,9 @@ async function perform(command: string, words: readonly string[], values: Values
       });
     case "undrain":
       return undrain(context, oneWord(command, words, "a VIP, a service or all"), values.reason);
+    case "reload":
+      requireWords(command, words, 0);
+      return reload(context);
     case "router-config":
       requireWords(command, words, 0);
       return routerConfig(context, { vendor: values.vendor, peer: values.peer });

@@ -2,9 +2,16 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ConfigError, type SiteDocument } from "@stitch/config";
 import { LONGEST_MD5_PASSWORD } from "@stitch/linux-io";
-import type { AnnouncerConfig } from "../config.ts";
+import { announcerConfig, type AnnouncerConfig } from "../config.ts";
 
 const FROM_FILE = "file:";
+
+/** The announcer's settings, with each peer's password itself where the file names the file that holds it. */
+export function resolvedConfig(document: SiteDocument): AnnouncerConfig {
+  const config = announcerConfig(document);
+  const passwords = peerPasswords(document, config);
+  return { ...config, peers: config.peers.map((peer, i) => ({ ...peer, password: passwords[i] })) };
+}
 
 /**
  * The TCP-MD5 password of each peer, in their order; undefined for those without. Files are relative to site.yaml, and

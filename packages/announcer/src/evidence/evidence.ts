@@ -10,12 +10,23 @@ import { Traffic } from "./traffic.ts";
 export class Evidence {
   readonly #traffic = new Map<string, Traffic>();
   readonly #siblings = new Map<string, Siblings>();
+  readonly #clock: Clock;
+  readonly #page: Page;
 
   constructor(vips: readonly VipConfig[], clock: Clock, page: Page) {
+    this.#clock = clock;
+    this.#page = page;
+    this.configure(vips);
+  }
+
+  /** Other VIPs, or other places to ask; what was measured is measured again. */
+  configure(vips: readonly VipConfig[]): void {
+    this.#traffic.clear();
+    this.#siblings.clear();
     for (const { prefix, traffic, siblings } of vips) {
       const vip = formatPrefix(prefix);
-      if (traffic !== undefined) this.#traffic.set(vip, new Traffic(traffic, clock, page));
-      if (siblings.length > 0) this.#siblings.set(vip, new Siblings(vip, siblings, clock, page));
+      if (traffic !== undefined) this.#traffic.set(vip, new Traffic(traffic, this.#clock, this.#page));
+      if (siblings.length > 0) this.#siblings.set(vip, new Siblings(vip, siblings, this.#clock, this.#page));
     }
   }
 

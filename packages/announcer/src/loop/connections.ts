@@ -7,12 +7,10 @@ export type Acknowledged = (peer: string) => boolean | undefined;
 /** The open connection of each peer, to ask the kernel what became of the bytes. */
 export class Connections {
   readonly #sockets = new Map<string, Socket>();
-  readonly #ambiguous: ReadonlySet<string>;
+  readonly #peers: () => readonly { readonly address: string }[];
 
-  /** Two peers at one address (two ports) cannot be told apart in the journal: nothing is said of them. */
-  constructor(peers: readonly { readonly address: string }[]) {
-    const addresses = peers.map(({ address }) => address);
-    this.#ambiguous = new Set(addresses.filter((address, i) => addresses.indexOf(address) < i));
+  constructor(peers: () => readonly { readonly address: string }[]) {
+    this.#peers = peers;
   }
 
   opened(peer: string, socket: Socket): void {
@@ -25,7 +23,12 @@ export class Connections {
   /** By TCP_INFO: nothing waits to be sent, nothing waits for its acknowledgement. */
   readonly acknowledged: Acknowledged = (peer) => {
     const socket = this.#sockets.get(peer);
-    const state = socket === undefined || this.#ambiguous.has(peer) ? undefined : tcpState(socket);
+    const state = socket === undefined || this.#isAmbiguous(peer) ? undefined : tcpState(socket);
     return state && state.unacknowledged === 0 && state.notSentBytes === 0;
   };
+
+  /** Two peers at one address (two ports) cannot be told apart in the journal: nothing is said of them. */
+  #isAmbiguous(peer: string): boolean {
+    return this.#peers().filter(({ address }) => address === peer).length > 1;
+  }
 }

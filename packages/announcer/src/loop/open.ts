@@ -2,7 +2,7 @@ import type { Clock } from "@stitch/clock";
 import type { Announcer } from "../announcer.ts";
 import type { PollResult } from "../check/observer.ts";
 import { probeOf } from "../check/open.ts";
-import type { AnnouncerConfig, VipConfig } from "../config.ts";
+import type { VipConfig } from "../config.ts";
 import type { Evidence } from "../evidence/evidence.ts";
 import type { Journal } from "../journal.ts";
 import type { Acknowledged } from "./connections.ts";
@@ -12,14 +12,14 @@ import { selfQuery } from "./self-query.ts";
 /** The closed loop of an announcer, with the self-queries that its configuration names. */
 export function closedLoop(
   announcer: Announcer,
-  { config, evidence }: { readonly config: AnnouncerConfig; readonly evidence: Evidence },
+  evidence: Evidence,
   journal: Journal,
   clock: Clock,
   acknowledged: Acknowledged,
 ): ClosedLoop {
-  const vips = new Set(config.vips.map(({ prefix }) => prefix.address));
   const query = ({ proof }: VipConfig): Promise<PollResult> | undefined => {
     if (proof === undefined || !("pace" in proof)) return undefined;
+    const vips = new Set(announcer.config.vips.map(({ prefix }) => prefix.address));
     return selfQuery(probeOf(proof, { vips, clock }), proof.pace.timeout, clock);
   };
   return new ClosedLoop({

@@ -29,6 +29,8 @@ export function decisionText(entry: JournalEntry): string {
       return `${at} alarm ${entry.alarm} (${entry.subject}) ${entry.ringing ? `rings: ${entry.detail}` : "is over"}`;
     case "note":
       return `${at} ${entry.detail}`;
+    case "reload":
+      return `${at} reload ${entry.accepted ? "done" : "refused"}: ${entry.detail.length === 0 ? "nothing has changed" : entry.detail.join("; ")}`;
   }
 }
 
@@ -55,7 +57,7 @@ export function logText(role: string, line: string): string {
   return `${role.padEnd(9)} ${String(time).slice(11, 23)} ${mark}${String(msg)} ${fields.join(" ")}`.trimEnd();
 }
 
-const JOURNAL_KINDS = new Set(["decision", "update", "session", "operator", "held"]);
+const JOURNAL_KINDS = new Set(["decision", "update", "session", "operator", "held", "load", "note", "reload"]);
 
 function isJournal(entry: Record<string, unknown>): boolean {
   return typeof entry["kind"] === "string" && JOURNAL_KINDS.has(entry["kind"]);
