@@ -21,7 +21,7 @@ log stdout informational
 router bgp ${router.asn}
  bgp log-neighbor-changes
  bgp router-id ${ROUTER.routerId}
- no bgp ebgp-requires-policy
+ ${settings.requiresPolicy === true ? "" : "no "}bgp ebgp-requires-policy
  neighbor ${speaker.address} remote-as ${speaker.asn}
  neighbor ${speaker.address} passive
  neighbor ${speaker.address} timers connect 1
