@@ -126,15 +126,15 @@ export class Announcer {
   }
 
   drain(targets: readonly Vip[], request: DrainRequest): void {
-    this.#journalOperator("drain", targets, request.reason, request.forced);
-    for (const guarded of this.#guarded(targets)) this.#drains.begin(guarded, "operator", request);
+    const cause = this.#journalOperator("drain", targets, request.reason, request.forced);
+    for (const guarded of this.#guarded(targets)) this.#drains.begin(guarded, "operator", request, cause);
     this.#drains.save();
     this.#ruleDrains();
   }
 
   undrain(targets: readonly Vip[], reason: string): void {
-    this.#journalOperator("undrain", targets, reason, false);
-    for (const guarded of this.#guarded(targets)) this.#drains.end(guarded, "operator-undrain", reason);
+    const cause = this.#journalOperator("undrain", targets, reason, false);
+    for (const guarded of this.#guarded(targets)) this.#drains.end(guarded, "operator-undrain", reason, cause);
   }
 
   /** Takes another configuration, or says why not and changes nothing. What is the same in both is left alone. */
@@ -260,8 +260,8 @@ export class Announcer {
     return this.#vips.filter(({ vip }) => targets.includes(vip));
   }
 
-  #journalOperator(action: "drain" | "undrain", targets: readonly Vip[], reason: string, forced: boolean): void {
+  #journalOperator(action: "drain" | "undrain", targets: readonly Vip[], reason: string, forced: boolean): number {
     const vips = targets.map(({ name }) => name);
-    this.#options.journal.append({ kind: "operator", action, vips, reason, forced });
+    return this.#options.journal.append({ kind: "operator", action, vips, reason, forced }).id;
   }
 }

@@ -7,9 +7,12 @@ export { announcerConfig, announcerSection, type AnnouncerConfig } from "./confi
 export { REASONS, type Reason } from "./decision/reasons.ts";
 export type { StateName, Verdict, Wish } from "./decision/machine.ts";
 export { LOAD_STEPS } from "./decision/load.ts";
+export { healthText } from "./explain.ts";
 export { Journal, type JournalEntry } from "./journal.ts";
 export { ALARMS, type AlarmCode } from "./loop/reasons.ts";
 export type { RouteSession } from "./peer.ts";
+export { replay, type Replay, type ReplayedVip } from "./replay/replay.ts";
+export { readRecording } from "./replay/recording.ts";
 export type { Change } from "./reload/changes.ts";
 export { LOAD_MARK } from "./route/advertisement.ts";
 export type { AnnouncerStatus, KernelStatus, PeerStatus, VipStatus } from "./status.ts";

@@ -19,6 +19,7 @@ const FELL: JournalFact = {
   to: "DOWN",
   verdict: "unknown",
   wish: { from: "normal", to: "none" },
+  cause: undefined,
   reason: "lease-closed",
   detail: "",
 };

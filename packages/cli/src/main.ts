@@ -5,6 +5,7 @@ import { EXIT } from "@stitch/health";
 import { check } from "./command/check.ts";
 import { logs } from "./command/logs.ts";
 import { drain, explain, reload, status, undrain, watch, type OperateContext } from "./command/operate.ts";
+import { replayJournal } from "./command/replay.ts";
 import { routerConfig } from "./command/router-config.ts";
 import { run } from "./command/run.ts";
 import { tryOut } from "./command/try.ts";
@@ -44,6 +45,7 @@ const TAKES: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
   undrain: ["reason"],
   logs: ["follow", "since", "until", "sender", "host", "severity"],
   reload: [],
+  replay: [],
   "router-config": ["vendor", "peer"],
 };
 
@@ -117,6 +119,8 @@ async function perform(command: string, words: readonly string[], values: Values
     case "reload":
       requireWords(command, words, 0);
       return reload(context);
+    case "replay":
+      return replayJournal(context, oneWord(command, words, "the path of a journal"));
     case "router-config":
       requireWords(command, words, 0);
       return routerConfig(context, { vendor: values.vendor, peer: values.peer });

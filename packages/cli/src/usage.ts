@@ -20,11 +20,12 @@ export const USAGE = `stitch: DNS, syslog and NTP behind anycast addresses, and 
   stitch drain VIP|all [--for 30m] [--reason TEXT] [--force]
   stitch undrain VIP|all [--reason TEXT]
   stitch reload [-c FILE]                           the announcer reads its file again
+  stitch replay JOURNAL [-c FILE]                   what the policy of FILE would have made of a recorded journal
   stitch router-config --vendor frr|bird|eos|ios-xe|nx-os|junos [--peer ADDRESS]
                                                     what the routers need on their side
   stitch logs [-f] [--since 1h] [--sender A] [--host H] [--severity S] [TEXT]
 
   -c FILE   site.yaml; without it, the built-in site on loopback
-  --json    machine-readable output of check, try, status, watch, explain, drain, undrain, reload, router-config and logs
+  --json    machine-readable output of check, try, status, watch, explain, drain, undrain, reload, replay, router-config and logs
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 `;
