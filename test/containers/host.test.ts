@@ -24,7 +24,8 @@ const fact = (service: string, field: string): Promise<string> =>
 
 async function routes(): Promise<readonly string[]> {
   const text = await run(["exec", containerOf("router"), "vtysh", "-c", "show bgp ipv4 unicast json"]);
-  const { routes: known = {} } = JSON.parse(text) as { routes?: Record<string, unknown> };
+  // Without any route FRR says so in words.
+  const { routes: known = {} } = JSON.parse(text.startsWith("{") ? text : "{}") as { routes?: Record<string, unknown> };
   return Object.keys(known).toSorted();
 }
 

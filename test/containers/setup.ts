@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { withLock } from "@stitch/peers";
 import type { TestProject } from "vitest/node";
+import { containerlab, CONTAINERLAB_VERSION, go } from "./containerlab.ts";
 import { CACHE, startEngine } from "./engine.ts";
 import { buildImages } from "./images.ts";
 
@@ -42,12 +43,21 @@ async function imagesAndEngine(): ReturnType<typeof startEngine> {
   const builder = await startEngine("machine");
   try {
     await clean(builder);
-    await buildImages(builder, progress);
+    // One waits for mirrors, the other for the processors.
+    await Promise.all([buildImages(builder, progress), buildContainerlab()]);
     await builder.docker(["image", "prune", "--force", "--filter", "until=24h"]);
   } finally {
     await builder.down();
   }
   return startEngine("own");
+}
+
+/** Ahead of the lab's own tests, which try again and fail by themselves: the other tests do without. */
+async function buildContainerlab(): Promise<void> {
+  const compiler = await go();
+  if (compiler === undefined) return;
+  progress(`containers: containerlab ${CONTAINERLAB_VERSION} from source, minutes the first time`);
+  await containerlab(compiler).catch((error: Error) => progress(`containers: no containerlab: ${error.message}`));
 }
 
 /** Containers, networks and volumes that a killed run left in the folder of images. */

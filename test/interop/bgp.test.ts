@@ -168,8 +168,9 @@ for (const name of ROUTERS) {
         await speaker.established();
         await router.originate(VIP);
         await eventually("the path is reported", 15_000, () => speaker.find("path", ({ path }) => path !== undefined));
+        speaker.order({ watch: [prefix(VIP)] });
         await eventually("both marks have come", 15_000, () => {
-          speaker.order({ watch: [prefix(VIP)] });
+          speaker.order({ count: true });
           return speaker.refreshes >= 2 ? true : undefined;
         });
         expect(speaker.find("path", ({ path }) => path === undefined)).toBeUndefined();

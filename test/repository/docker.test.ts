@@ -36,6 +36,7 @@ interface Service {
   readonly image: string;
   readonly user: string;
   readonly read_only: boolean;
+  readonly init?: boolean;
   readonly cap_drop: readonly string[];
   readonly cap_add?: readonly string[];
   readonly security_opt: readonly string[];
@@ -68,6 +69,11 @@ describe.each(["compose.yaml", "compose.host.yaml"])("docker/%s", (file) => {
     });
   });
 
+  test("an init is the first process only where it has the account of the process that it signals", () => {
+    const withInit = ROLES.filter((role) => services[role]?.init === true);
+    expect(withInit).toEqual(onHost ? [] : ROLES);
+  });
+
   test("only the addresses have NET_ADMIN", () => {
     const able = Object.entries(services).filter(([, { cap_add = [] }]) => cap_add.includes("NET_ADMIN"));
     expect(able.map(([name]) => name)).toEqual(["addresses"]);
@@ -90,6 +96,7 @@ describe("docker/quadlet", () => {
     const text = read(`docker/quadlet/stitch-${role}.container`);
     expect(setting(text, "Image")).toEqual([`localhost/stitch-${role}:${VERSION}`]);
     expect(setting(text, "ReadOnly")).toEqual(["true"]);
+    expect(setting(text, "RunInit")).toEqual([]);
     expect(setting(text, "DropCapability")).toEqual(["all"]);
     expect(setting(text, "AddCapability")).toEqual([LEAVES_ROOT.map((name) => `CAP_${name}`).join(" ")]);
     const patience = Number(/--stop-timeout=(\d+)/.exec(text)?.[1]);

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { access, rm, writeFile } from "node:fs/promises";
 
 import { inPrivateEtc, type Peer } from "@stitch/peers";
 import { execa } from "execa";
@@ -21,7 +21,7 @@ log stdout informational
 router bgp ${router.asn}
  bgp log-neighbor-changes
  bgp router-id ${ROUTER.routerId}
- no bgp ebgp-requires-policy
+ ${settings.requiresPolicy === true ? "" : "no "}bgp ebgp-requires-policy
  neighbor ${speaker.address} remote-as ${speaker.asn}
  neighbor ${speaker.address} passive
  neighbor ${speaker.address} timers connect 1
@@ -36,11 +36,21 @@ ${limit}
   await writeFile(wire.file("bgpd.conf"), config);
   await writeFile(wire.file("zebra.conf"), "hostname router\n");
   await writeFile(wire.file("vtysh.conf"), "");
-  const outputs = ["zebra", "bgpd"].map((daemon) => {
+  const start = (daemon: string): (() => string) => {
     const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`)];
     const argv = inPrivateEtc([found.program(daemon), ...own, ...sockets], { peers: [found] });
     return transcript(wire.start(wire.router, argv, found.env));
-  });
+  };
+  // bgpd that finds no zebra tries again ten seconds later, and until then believes no next hop.
+  await rm(wire.file("zserv.api"), { force: true });
+  const zebra = start("zebra");
+  await eventually("zebra listens", 20_000, () =>
+    access(wire.file("zserv.api")).then(
+      () => true,
+      () => undefined,
+    ),
+  );
+  const outputs = [zebra, start("bgpd")];
   const vtysh = async (...commands: string[]): Promise<string> => {
     const argv = [found.program("vtysh"), "--vty_socket", directory, "--config_dir", directory];
     const [file = "", ...args] = wire.router.enter(

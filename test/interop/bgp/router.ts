@@ -8,6 +8,8 @@ export interface RouterSettings {
   readonly ttlSecurity?: boolean;
   /** More IPv4 prefixes than this end the session. */
   readonly maxPrefixes?: number;
+  /** FRR only: takes and tells nothing without a policy (RFC 8212), and none is configured. */
+  readonly requiresPolicy?: boolean;
 }
 
 /** A route as a router shows it, in one form for all of them. */

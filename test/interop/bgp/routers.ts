@@ -12,8 +12,8 @@ export const ROUTERS = ["frr", "bird", "gobgp", "exabgp"] as const satisfies rea
 export const ASKS_AGAIN: readonly RouterName[] = ["frr", "bird"];
 /** ExaBGP is no router: it sends what it is told and chooses nothing. */
 export const CHOOSES_PATHS: readonly RouterName[] = ["frr", "bird", "gobgp"];
-/** RFC 7313: marks the begin and the end of what it sends again. */
-export const MARKS_A_REFRESH: readonly RouterName[] = ["frr", "bird"];
+/** RFC 7313: marks the begin and the end of what it sends again. FRR 8.4 offers that too, and sends no mark. */
+export const MARKS_A_REFRESH: readonly RouterName[] = ["bird"];
 export const SETS_A_FLOOR: readonly RouterName[] = ["frr"];
 export type RouterName = (typeof ROUTERS)[number];
 

@@ -13,7 +13,7 @@ const WATCHED = parsePrefix("10.10.10.53/32") ?? { family: "ipv4", address: "10.
 export class Speaker {
   readonly events: SessionEvent[] = [];
   report: Report | undefined;
-  /** Route refresh messages that the peer had sent at the last `watch`. */
+  /** Route refresh messages that the peer had sent at the last `count`. */
   refreshes = 0;
   readonly #child: ChildProcess;
   readonly #exit: Promise<void>;

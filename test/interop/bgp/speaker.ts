@@ -20,11 +20,14 @@ import { NATIVE_DIALER } from "./native-dialer.ts";
 export type Order =
   | { readonly set: readonly Advertisement[] }
   | { readonly stop: string }
-  /** Asks the peer for its routes again; answers with the count of route refresh messages from the peer so far. */
+  /** Asks the peer for its routes again. */
   | { readonly watch: readonly Prefix[] }
+  /** Answers with a Count. */
+  | { readonly count: true }
   /** Sets the first for a tenth of a second, then the second, and so on until it is over; answers with a Report. */
   | { readonly flap: readonly [readonly Advertisement[], readonly Advertisement[]]; readonly milliseconds: number };
 
+/** Route refresh messages that the peer has sent. */
 export interface Count {
   readonly kind: "count";
   readonly refreshes: number;
@@ -59,8 +62,8 @@ session.start();
 for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line) as Order;
   if ("set" in order) session.set(order.set);
-  else if ("watch" in order) {
-    session.watch(order.watch);
+  else if ("watch" in order) session.watch(order.watch);
+  else if ("count" in order) {
     const count: Count = { kind: "count", refreshes: session.status.received.messages["route-refresh"] };
     process.stdout.write(`${JSON.stringify(count)}\n`);
   } else if ("flap" in order) await flap(order.flap, order.milliseconds);
