@@ -7,6 +7,7 @@ export { announcerConfig, announcerSection, type AnnouncerConfig } from "./confi
 export { REASONS, type Reason } from "./decision/reasons.ts";
 export type { StateName, Verdict, Wish } from "./decision/machine.ts";
 export { LOAD_STEPS } from "./decision/load.ts";
+export { controlOfDryRun } from "./dry-run.ts";
 export { healthText } from "./explain.ts";
 export { Journal, type JournalEntry } from "./journal.ts";
 export { ALARMS, type AlarmCode } from "./loop/reasons.ts";

@@ -30,17 +30,18 @@ const OPTIONS = {
   severity: { type: "string" },
   vendor: { type: "string" },
   peer: { type: "string" },
+  "dry-run": { type: "boolean", default: false },
 } as const satisfies ParseArgsOptionsConfig;
 
 /** Options that a command takes besides -c, --json and -h. */
 const TAKES: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
   up: ["forward"],
-  run: [],
+  run: ["dry-run"],
   check: [],
   try: [],
-  status: [],
-  watch: [],
-  explain: [],
+  status: ["dry-run"],
+  watch: ["dry-run"],
+  explain: ["dry-run"],
   drain: ["for", "reason", "force"],
   undrain: ["reason"],
   logs: ["follow", "since", "until", "sender", "host", "severity"],
@@ -89,10 +90,11 @@ async function perform(command: string, words: readonly string[], values: Values
     return supervise(values);
   }
   const file = siteFile(values.config, process.env, command === "run" || command === "check");
-  const context: OperateContext = { file, json, print };
+  const dryRun = values["dry-run"];
+  const context: OperateContext = { file, json, print, dryRun };
   switch (command) {
     case "run":
-      return run(oneWord(command, words, "a role: dns, syslog, ntp or announcer"), loadChecked(file));
+      return run(oneWord(command, words, "a role: dns, syslog, ntp or announcer"), loadChecked(file), dryRun);
     case "check":
       requireWords(command, words, 0);
       return check(context);
