@@ -1,6 +1,6 @@
-import { formatPrefix, type ReceivedPath, type SessionStatus } from "@stitch/bgp-speaker";
+import { formatPrefix, type ReceivedPath } from "@stitch/bgp-speaker";
 import { milliseconds, seconds, type Duration, type Timer } from "@stitch/clock";
-import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
+import type { AnnouncerConfig, VipConfig } from "./config.ts";
 import { BfdWatch } from "./bfd-watch.ts";
 import { wish } from "./decision/machine.ts";
 import { Drains, SERVICE_STOPS, type Guarded } from "./drains.ts";
@@ -10,7 +10,7 @@ import type { AnnouncerOptions, Drain, DrainRequest } from "./options.ts";
 import { changeTo, sameCheck, type Change } from "./reload/changes.ts";
 import { advertisementFor, originOf, type Origin } from "./route/advertisement.ts";
 import type { KernelSpeaker } from "./speaker/kernel.ts";
-import { Speakers } from "./speakers.ts";
+import { Speakers, type PeerView } from "./speakers.ts";
 import { Vip } from "./vip.ts";
 
 /** How often a waiting drain asks the guard again; paths from peers ask at once. */
@@ -87,7 +87,7 @@ export class Announcer {
     return this.#vips.map(({ vip }) => vip);
   }
 
-  get peers(): readonly { readonly config: PeerConfig; readonly status: SessionStatus }[] {
+  get peers(): readonly PeerView[] {
     return this.#speakers.peers;
   }
 

@@ -81,7 +81,11 @@ function bfdText(bfd: PeerStatus["bfd"]): string {
   return ` BFD is ${bfd.state}${within}.`;
 }
 
-function peerLine(vip: VipStatus, { address, asn, announced, session, bfd }: PeerStatus): string {
+function peerLine(vip: VipStatus, peer: PeerStatus): string {
+  return peer.advice === "" ? peerState(vip, peer) : `${peerState(vip, peer)} Look at this: ${peer.advice}.`;
+}
+
+function peerState(vip: VipStatus, { address, asn, announced, session, bfd }: PeerStatus): string {
   const { state, reason, detail, unsendable } = session;
   const peer = `Peer ${address} (AS ${asn})`;
   if (state !== "Established") {

@@ -1,6 +1,6 @@
 export { Announcer } from "./announcer.ts";
 export type { AnnouncerOptions } from "./options.ts";
-export { leasesIn, namesLoad } from "./check/describe.ts";
+export { leasesIn, namesLoad, targetsOf } from "./check/describe.ts";
 export type { CheckObserver, RouteCheck } from "./check/observer.ts";
 export { CHECK_KINDS, type CheckConfig } from "./config/checks.ts";
 export { announcerConfig, announcerSection, type AnnouncerConfig } from "./config.ts";

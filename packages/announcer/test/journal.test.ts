@@ -19,7 +19,7 @@ const FELL: JournalFact = {
   to: "DOWN",
   verdict: "unknown",
   wish: { from: "normal", to: "none" },
-  cause: undefined,
+  cause: 7,
   reason: "lease-closed",
   detail: "",
 };

@@ -95,6 +95,8 @@ describe("the announcer as a process", () => {
     await started();
     const real = announcer;
     await vi.waitFor(() => expect(connections).toBeGreaterThan(0), 10_000);
+    const own = join(directory, "journal.jsonl");
+    await vi.waitFor(() => expect(readFileSync(own, "utf8")).toContain("lease-refused"), 10_000);
     real?.kill("SIGSTOP"); // so that every further connection is the dry run's
     output = "";
     connections = 0;
@@ -108,7 +110,7 @@ describe("the announcer as a process", () => {
     const journal = readFileSync(join(directory, "journal.jsonl.dry-run"), "utf8");
     expect(journal).toContain("announcer-stopping");
     expect(journal).not.toContain('"kind":"update"');
-    expect(readFileSync(join(directory, "journal.jsonl"), "utf8")).not.toContain("announcer-stopping");
+    expect(readFileSync(own, "utf8")).not.toContain("announcer-stopping");
     real?.kill("SIGKILL");
   });
 
