@@ -26,7 +26,7 @@ announcer:
   asn: ${SPEAKER.asn}
   routerId: ${SPEAKER.routerId}
   peers:
-    - { address: ${ROUTER.address}, asn: ${ROUTER.asn}, localAddress: ${SPEAKER.address}, nextHop: "${twinOf(SPEAKER.address)}" }
+    - { address: ${ROUTER.address}, asn: ${ROUTER.asn}, localAddress: ${SPEAKER.address}, nextHop: "${twinOf(SPEAKER.address)}", bfd: { interval: 100ms } }
   vips:
     - { prefix: ${DNS}, service: dns, check: { lease: "http://127.0.0.1:8153" } }
     - { prefix: "${TWIN}", service: dns, check: { lease: "http://127.0.0.1:8153" } }

@@ -1,6 +1,6 @@
-import { formatPrefix, type ReceivedPath, type SessionStatus } from "@stitch/bgp-speaker";
+import { formatPrefix, type ReceivedPath } from "@stitch/bgp-speaker";
 import { milliseconds, seconds, type Duration, type Timer } from "@stitch/clock";
-import type { AnnouncerConfig, PeerConfig, VipConfig } from "./config.ts";
+import type { AnnouncerConfig, VipConfig } from "./config.ts";
 import { BfdWatch } from "./bfd-watch.ts";
 import { wish } from "./decision/machine.ts";
 import { Drains, SERVICE_STOPS, type Guarded } from "./drains.ts";
@@ -10,7 +10,7 @@ import type { AnnouncerOptions, Drain, DrainRequest } from "./options.ts";
 import { changeTo, sameCheck, type Change } from "./reload/changes.ts";
 import { advertisementFor, originOf, type Origin } from "./route/advertisement.ts";
 import type { KernelSpeaker } from "./speaker/kernel.ts";
-import { Speakers } from "./speakers.ts";
+import { Speakers, type PeerView } from "./speakers.ts";
 import { Vip } from "./vip.ts";
 
 /** How often a waiting drain asks the guard again; paths from peers ask at once. */
@@ -87,7 +87,7 @@ export class Announcer {
     return this.#vips.map(({ vip }) => vip);
   }
 
-  get peers(): readonly { readonly config: PeerConfig; readonly status: SessionStatus }[] {
+  get peers(): readonly PeerView[] {
     return this.#speakers.peers;
   }
 
@@ -126,15 +126,15 @@ export class Announcer {
   }
 
   drain(targets: readonly Vip[], request: DrainRequest): void {
-    this.#journalOperator("drain", targets, request.reason, request.forced);
-    for (const guarded of this.#guarded(targets)) this.#drains.begin(guarded, "operator", request);
+    const cause = this.#journalOperator("drain", targets, request.reason, request.forced);
+    for (const guarded of this.#guarded(targets)) this.#drains.begin(guarded, "operator", request, cause);
     this.#drains.save();
     this.#ruleDrains();
   }
 
   undrain(targets: readonly Vip[], reason: string): void {
-    this.#journalOperator("undrain", targets, reason, false);
-    for (const guarded of this.#guarded(targets)) this.#drains.end(guarded, "operator-undrain", reason);
+    const cause = this.#journalOperator("undrain", targets, reason, false);
+    for (const guarded of this.#guarded(targets)) this.#drains.end(guarded, "operator-undrain", reason, cause);
   }
 
   /** Takes another configuration, or says why not and changes nothing. What is the same in both is left alone. */
@@ -260,8 +260,8 @@ export class Announcer {
     return this.#vips.filter(({ vip }) => targets.includes(vip));
   }
 
-  #journalOperator(action: "drain" | "undrain", targets: readonly Vip[], reason: string, forced: boolean): void {
+  #journalOperator(action: "drain" | "undrain", targets: readonly Vip[], reason: string, forced: boolean): number {
     const vips = targets.map(({ name }) => name);
-    this.#options.journal.append({ kind: "operator", action, vips, reason, forced });
+    return this.#options.journal.append({ kind: "operator", action, vips, reason, forced }).id;
   }
 }

@@ -41,10 +41,10 @@ export class Drains {
   }
 
   /** Nobody takes over a drain of the stopping announcer: its end could then be put off for ever. */
-  begin(guarded: Guarded, by: DrainedBy, request: DrainRequest): void {
+  begin(guarded: Guarded, by: DrainedBy, request: DrainRequest, cause?: number): void {
     if (guarded.drain?.by === "announcer") return;
     this.#record(guarded, by, request);
-    guarded.vip.apply({ kind: "drain", by }, request.reason);
+    guarded.vip.apply({ kind: "drain", by }, request.reason, cause);
   }
 
   #record(guarded: Guarded, by: DrainedBy, request: DrainRequest): void {
@@ -59,14 +59,14 @@ export class Drains {
   }
 
   /** The service may be stopping meanwhile: then its own drain goes on where the operator's ends, deadline included. */
-  end(guarded: Guarded, reason: "operator-undrain" | "drain-expired", detail: string): void {
+  end(guarded: Guarded, reason: "operator-undrain" | "drain-expired", detail: string, cause?: number): void {
     const { drain, vip } = guarded;
     if (drain?.by !== "operator") return;
     guarded.returns?.cancel();
     const stopping = vip.lastReport?.phase === "draining";
     const goesOn = stopping && vip.situation.state.name === "DRAINING";
     guarded.drain = goesOn ? { ...drain, ...SERVICE_STOPS, by: "service", until: undefined } : undefined;
-    vip.apply({ kind: "undrain", reason, stopping }, detail);
+    vip.apply({ kind: "undrain", reason, stopping }, detail, cause);
     this.save();
   }
 

@@ -1,6 +1,6 @@
 import type { Wish } from "./decision/machine.ts";
 import type { Reason } from "./decision/reasons.ts";
-import type { DecisionEntry, JournalEntry } from "./journal.ts";
+import type { DecisionEntry, HealthEntry, JournalEntry } from "./journal.ts";
 import type { AnnouncerStatus, KernelStatus, PeerStatus, VipStatus } from "./status.ts";
 
 /** Decisions that `explain` looks back on. */
@@ -81,7 +81,11 @@ function bfdText(bfd: PeerStatus["bfd"]): string {
   return ` BFD is ${bfd.state}${within}.`;
 }
 
-function peerLine(vip: VipStatus, { address, asn, announced, session, bfd }: PeerStatus): string {
+function peerLine(vip: VipStatus, peer: PeerStatus): string {
+  return peer.advice === "" ? peerState(vip, peer) : `${peerState(vip, peer)} Look at this: ${peer.advice}.`;
+}
+
+function peerState(vip: VipStatus, { address, asn, announced, session, bfd }: PeerStatus): string {
   const { state, reason, detail, unsendable } = session;
   const peer = `Peer ${address} (AS ${asn})`;
   if (state !== "Established") {
@@ -129,7 +133,43 @@ function decisionLine(decision: JournalEntry & DecisionEntry, journal: readonly 
   const effect = wish.from === wish.to ? "" : `; now ${WISH_IN_WORDS[wish.to]}`;
   const told = journal.flatMap((entry) => (entry.kind === "update" && entry.cause === decision.id ? [entry.peer] : []));
   const sent = told.length === 0 ? "" : `, told ${told.join(", ")}`;
-  return `${at} ${moved}: ${REASON_IN_WORDS[reason]} (${detail})${effect}${sent}.`;
+  const because = causeText(decision, journal);
+  return `${at} ${moved}: ${REASON_IN_WORDS[reason]} (${detail})${effect}${sent}${because}.`;
+}
+
+/** The entry behind a decision, where it says more than the decision itself. */
+function causeText({ id, cause }: JournalEntry & DecisionEntry, journal: readonly JournalEntry[]): string {
+  const entry = journal.find((each) => each.id === cause);
+  const said = entry === undefined ? "" : causeInWords(entry);
+  return said === "" || cause === undefined ? "" : ` [#${id} because of #${cause}, ${entry?.at ?? ""}: ${said}]`;
+}
+
+function causeInWords(entry: JournalEntry): string {
+  switch (entry.kind) {
+    case "health":
+      return `the check said ${healthText(entry)}`;
+    case "operator":
+      return `an operator asked for a${entry.action === "drain" ? " drain" : "n undrain"}${entry.reason === "" ? "" : ` (${entry.reason})`}`;
+    case "decision":
+      return `${entry.from} -> ${entry.to}`;
+    default:
+      return "";
+  }
+}
+
+/** What a check said, in few words. */
+export function healthText(entry: HealthEntry): string {
+  switch (entry.said) {
+    case "lost":
+      return entry.reason;
+    case "address":
+      return entry.present ? "that the address is here again" : "vip-not-local";
+    case "report":
+      return `${entry.phase}, ${entry.verdict}`;
+    case "poll":
+    case "judged":
+      return entry.verdict;
+  }
 }
 
 function seconds(ms: number): string {

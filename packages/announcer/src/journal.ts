@@ -1,4 +1,6 @@
 import { formatWall, type Clock } from "@stitch/clock";
+import type { Phase, Verdict as HealthVerdict } from "@stitch/health";
+import type { LeaseLoss } from "./check/lease.ts";
 import type { StateName, Verdict, Wish } from "./decision/machine.ts";
 import type { Reason } from "./decision/reasons.ts";
 import { JournalFile } from "./journal-file.ts";
@@ -24,7 +26,26 @@ export interface DecisionEntry {
   readonly wish: { readonly from: Wish; readonly to: Wish };
   readonly reason: Reason;
   readonly detail: string;
+  /** What a check said, what an operator or a reload asked for, or the decision that this one follows from. */
+  readonly cause: number | undefined;
 }
+
+/** What a check has come to. */
+export type HealthSaid =
+  | { readonly said: "report"; readonly phase: Phase; readonly verdict: HealthVerdict }
+  | { readonly said: "lost"; readonly reason: LeaseLoss }
+  /** Whether the VIP is an address of this machine; the first thing said of it is that it is not. */
+  | { readonly said: "address"; readonly present: boolean }
+  | { readonly said: "poll"; readonly verdict: HealthVerdict }
+  | { readonly said: "judged"; readonly verdict: HealthVerdict; readonly reason: Reason; readonly good: boolean };
+
+/** The check of a VIP says something else than before. */
+export type HealthEntry = HealthSaid & {
+  readonly kind: "health";
+  readonly vip: string;
+  readonly service: string;
+  readonly detail: string;
+};
 
 /** An UPDATE with VIPs of ours was handed to the kernel. `cause` is the decision or the session entry behind it. */
 export interface UpdateEntry {
@@ -112,6 +133,7 @@ export interface ReloadEntry {
 }
 
 export type JournalFact =
+  | HealthEntry
   | DecisionEntry
   | UpdateEntry
   | SessionEntry
@@ -126,6 +148,7 @@ export type JournalFact =
 export type JournalEntry = JournalFact & Stamp;
 
 const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
+  "health",
   "decision",
   "update",
   "session",
@@ -146,7 +169,7 @@ const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
 export class Journal {
   readonly #clock: Clock;
   readonly #file: JournalFile | undefined;
-  /** By VIP for decisions, by kind for the rest: a peer that flaps all night must not push out why a VIP fell. */
+  /** By VIP for decisions and health, by kind for the rest: a peer that flaps all night must not push out why a VIP fell. */
   readonly #remembered = new Map<string, JournalEntry[]>();
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
   #nextId = 1;
@@ -185,7 +208,7 @@ export class Journal {
   }
 
   #remember(entry: JournalEntry): void {
-    const key = entry.kind === "decision" ? entry.vip : entry.kind;
+    const key = entry.kind === "decision" || entry.kind === "health" ? `${entry.kind} ${entry.vip}` : entry.kind;
     const entries = this.#remembered.get(key) ?? [];
     entries.push(entry);
     if (entries.length > MOST_REMEMBERED) entries.shift();
@@ -193,8 +216,8 @@ export class Journal {
   }
 }
 
-/** A line of an earlier announcer; nothing when it is not one, as when that was killed in the middle of writing it. */
-function entryOf(line: string): JournalEntry[] {
+/** An entry of a journal file; nothing when it is not one, as when that was killed in the middle of writing it. */
+export function entryOf(line: string): JournalEntry[] {
   try {
     const entry = JSON.parse(line) as Partial<JournalEntry> | null;
     const { id, at, kind } = entry ?? {};

@@ -12,6 +12,7 @@ import { resolvedConfig } from "./config/password.ts";
 import type { AnnouncerConfig, PeerConfig } from "./config.ts";
 import { ControlSocket } from "./control.ts";
 import { dialer } from "./dialer.ts";
+import { DRY_RUN, mute, quiet } from "./dry-run.ts";
 import { Evidence } from "./evidence/evidence.ts";
 import { pageOver } from "./evidence/page.ts";
 import { FlapMemory } from "./flap-memory.ts";
@@ -32,15 +33,20 @@ import { statusOf } from "./status.ts";
 /** A disk that hangs does not keep the announcer from ending. */
 const LAST_WRITE: Duration = seconds(1);
 
+export interface MainOptions {
+  /** Checks, decides and journals, beside an announcer that runs for real; speaks to no router. */
+  readonly dryRun: boolean;
+}
+
 /** Runs the announcer of a site until SIGTERM or SIGINT; resolves with the exit code. */
-export async function main(document: SiteDocument): Promise<number> {
+export async function main(document: SiteDocument, { dryRun }: MainOptions = { dryRun: false }): Promise<number> {
   const identity = { service: "announcer", site: document.site, instance: document.instance };
   const log = createLogger(identity);
   const clock = new SystemClock();
   const stop = stopWished(clock);
   let opened: Opened;
   try {
-    opened = await open(document, identity, clock, log);
+    opened = await open(document, identity, clock, log, dryRun);
   } catch (failure) {
     if (failure instanceof ConfigError) throw failure;
     log.fatal((failure as Error).message);
@@ -70,20 +76,25 @@ async function open(
   identity: HealthIdentity,
   clock: SystemClock,
   log: Logger,
+  dryRun: boolean,
 ): Promise<Opened> {
-  const config = resolvedConfig(document);
-  const path = config.journal ?? join(dirname(config.control), "journal.jsonl");
+  const asRun = (given: AnnouncerConfig): AnnouncerConfig => (dryRun ? quiet(given, journalOf(given)) : given);
+  const config = asRun(resolvedConfig(document));
+  const path = journalOf(config);
   const journal = new Journal(path, clock, (failure) => log.error(`the journal cannot be written: ${failure.message}`));
   journal.onEntry((entry) => logEntry(log, entry));
-  const savedDrains = new SavedDrains(join(dirname(path), "drains.json"), (failure) =>
+  if (dryRun) journal.append({ kind: "note", detail: DRY_RUN });
+  // What a dry run remembers ends with it: the files are those of the announcer that runs for real.
+  const beside = (name: string): string | undefined => (dryRun ? undefined : join(dirname(path), name));
+  const savedDrains = new SavedDrains(beside("drains.json"), (failure) =>
     log.error(`the operators' drains cannot be kept: ${failure.message}`),
   );
-  const flaps = flapMemory(join(dirname(path), "flaps.json"), config, clock, journal);
+  const flaps = flapMemory(beside("flaps.json"), config, clock, journal);
   const kernel = kernelSpeaker(config, clock, journal);
   const connections = new Connections(() => announcer.config.peers);
-  const wiring = announcerOptions(identity, config, clock, log, connections);
+  const wiring = announcerOptions(identity, config, clock, log, connections, dryRun);
   const announcer = new Announcer({ ...wiring, ...kernel, journal, savedDrains, flaps });
-  const reload = (): Change => reloadFrom(document, announcer);
+  const reload = (): Change => reloadFrom(document, announcer, asRun);
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   registerAlarmMetrics(registry, announcer.alarms);
@@ -134,6 +145,7 @@ function announcerOptions(
   clock: SystemClock,
   log: Logger,
   connections: Connections,
+  dryRun: boolean,
 ): Omit<AnnouncerOptions, "journal" | "savedDrains" | "flaps" | "kernel"> {
   return {
     identity,
@@ -147,8 +159,8 @@ function announcerOptions(
     },
     openBfd: (onChange) =>
       new BfdMonitor({ clock, onChange, onFailure: (failure) => log.error({ err: failure }, "the BFD thread died") }),
-    openSession: (peer, watch, onEvent) =>
-      new BgpSession({
+    openSession: (peer, watch, onEvent) => {
+      const session = new BgpSession({
         peer: sessionPeer(peer),
         local: { asn: config.asn, routerId: config.routerId },
         families: familiesOf(config),
@@ -157,7 +169,9 @@ function announcerOptions(
         random: Math.random,
         watch,
         onEvent,
-      }),
+      });
+      return dryRun ? mute(session) : session;
+    },
   };
 }
 
@@ -189,7 +203,7 @@ function kernelSpeaker(
   return { kernel: new KernelSpeaker({ prefixes, table, openWatchdog, clock, journal }) };
 }
 
-function flapMemory(path: string, { vips }: AnnouncerConfig, clock: Clock, journal: Journal): FlapMemory {
+function flapMemory(path: string | undefined, { vips }: AnnouncerConfig, clock: Clock, journal: Journal): FlapMemory {
   const note = ({ message }: Error): void =>
     void journal.append({ kind: "note", detail: `the memory of past falls is not kept: ${message}` });
   const flaps = new FlapMemory(path, clock, note);
@@ -197,9 +211,17 @@ function flapMemory(path: string, { vips }: AnnouncerConfig, clock: Clock, journ
   return flaps;
 }
 
-function reloadFrom({ file, site, instance }: SiteDocument, announcer: Announcer): Change {
+function journalOf({ control, journal }: AnnouncerConfig): string {
+  return journal ?? join(dirname(control), "journal.jsonl");
+}
+
+function reloadFrom(
+  { file, site, instance }: SiteDocument,
+  announcer: Announcer,
+  asRun: (given: AnnouncerConfig) => AnnouncerConfig,
+): Change {
   const read = readAgain(file, site, instance);
-  return read.ok ? announcer.reload(read.config) : announcer.refuseReload(read.problems);
+  return read.ok ? announcer.reload(asRun(read.config)) : announcer.refuseReload(read.problems);
 }
 
 /** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */

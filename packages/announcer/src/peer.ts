@@ -11,6 +11,7 @@ import type { PeerConfig } from "./config.ts";
 import type { Journal } from "./journal.ts";
 import { sameSession } from "./reload/changes.ts";
 import { isOurs, type Origin } from "./route/advertisement.ts";
+import { isFailure, sessionAdvice, type SessionFailure } from "./session-advice.ts";
 import type { Speaker } from "./speaker/speaker.ts";
 
 /** What the announcer needs of a BGP session; bgp-speaker's BgpSession is one. */
@@ -41,6 +42,7 @@ export class Peer implements Speaker {
   /** Paths for our VIPs that are not our own, by prefix text. */
   readonly #others = new Map<string, ReceivedPath>();
   #established = false;
+  #failure: SessionFailure | undefined;
   /** Journal entry behind what the session sends next: a decision, or the session's own beginning. */
   cause: number | undefined;
 
@@ -56,6 +58,11 @@ export class Peer implements Speaker {
 
   get status(): SessionStatus {
     return this.#session.status;
+  }
+
+  /** What to look at where the session is not as it should be; empty otherwise. */
+  get advice(): string {
+    return sessionAdvice(this.#config, this.status, this.#failure);
   }
 
   get established(): boolean {
@@ -134,6 +141,8 @@ export class Peer implements Speaker {
 
   #moved({ from, to, reason, detail }: SessionEvent & { readonly kind: "state" }): void {
     this.#established = to === "Established";
+    if (this.#established) this.#failure = undefined;
+    else if (isFailure(reason)) this.#failure = { reason, detail };
     if (!this.#established) this.#others.clear();
     if (to !== "Established" && from !== "Established") return;
     const { journal } = this.#options;

@@ -13,6 +13,13 @@ export type OpenSession = (
   onEvent: (event: SessionEvent) => void,
 ) => RouteSession;
 
+/** A router as status shows it. */
+export interface PeerView {
+  readonly config: PeerConfig;
+  readonly status: SessionStatus;
+  readonly advice: string;
+}
+
 export interface SpeakersOptions {
   readonly origin: Origin;
   readonly journal: Journal;
@@ -36,8 +43,8 @@ export class Speakers {
     this.#peers = peers.map((peer) => this.#open(peer, watch));
   }
 
-  get peers(): readonly { readonly config: PeerConfig; readonly status: SessionStatus }[] {
-    return this.#peers.map(({ config, status }) => ({ config, status }));
+  get peers(): readonly PeerView[] {
+    return this.#peers.map(({ config, status, advice }) => ({ config, status, advice }));
   }
 
   /** Who hears what is set. */

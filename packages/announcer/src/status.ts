@@ -66,6 +66,8 @@ export interface PeerStatus {
   readonly port: number;
   readonly asn: number;
   readonly announced: readonly string[];
+  /** What to look at where the session is not as it should be; empty otherwise. */
+  readonly advice: string;
   readonly session: SessionStatus;
   /** Where the peer is watched by BFD. */
   readonly bfd: BfdPeerStatus | undefined;
@@ -91,11 +93,12 @@ export function statusOf(
     asn: announcer.origin.asn,
     routerId,
     vips: announcer.vips.map((vip) => vipStatus(announcer, vip, clock)),
-    peers: announcer.peers.map(({ config: { address, port, asn }, status }) => ({
+    peers: announcer.peers.map(({ config: { address, port, asn }, status, advice }) => ({
       address,
       port,
       asn,
       announced: status.announced,
+      advice,
       session: status,
       bfd: bfdStatus(announcer, address),
     })),

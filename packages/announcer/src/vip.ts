@@ -17,6 +17,7 @@ import type { VipConfig } from "./config.ts";
 import { markOf, nextMark, type LoadMark } from "./decision/load.ts";
 import { INITIAL, step, wish, type MachineEvent, type Situation, type Verdict, type Wish } from "./decision/machine.ts";
 import type { FlapMemory } from "./flap-memory.ts";
+import { HealthRecord } from "./health-record.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
 
 /** A change of load is an UPDATE at every router on the way: no more often than this. */
@@ -49,6 +50,8 @@ export class Vip implements CheckObserver {
   #loadMark: LoadMark = markOf(0);
   #loadMoved: Instant | undefined;
   #addressMissing = false;
+  readonly #record: HealthRecord;
+  #lastDecision: number | undefined;
 
   constructor(options: VipOptions) {
     this.#options = options;
@@ -56,6 +59,8 @@ export class Vip implements CheckObserver {
     this.name = formatPrefix(options.config.prefix);
     this.#since = options.clock.now();
     this.#movesByLoad = namesLoad(options.config.check);
+    const { journal } = options;
+    this.#record = new HealthRecord({ vip: this.name, service: () => this.config.service, journal });
     const wait = options.flaps.waitLeft(this.name, options.config.damping);
     if (wait > 0) this.#situation = { state: { name: "DOWN", until: later(this.#since, wait) }, verdict: "unknown" };
   }
@@ -123,6 +128,7 @@ export class Vip implements CheckObserver {
 
   report(report: HealthReport): void {
     this.#report = report;
+    this.#record.report(report, describe(report));
     this.#found(false, "", report.load);
     if (!this.#addressMissing) this.apply({ kind: "verdict", verdict: report.verdict }, describe(report));
     this.#serviceMayStop(report);
@@ -135,6 +141,7 @@ export class Vip implements CheckObserver {
 
   lost(reason: LeaseLoss, detail: string): void {
     this.#report = undefined;
+    this.#record.lost(reason, detail);
     this.#found(true, detail, undefined);
     this.apply({ kind: "lost", reason }, detail);
   }
@@ -144,12 +151,16 @@ export class Vip implements CheckObserver {
     return name === "RISING" || name === "FALLING";
   }
 
-  polled({ verdict, detail, load }: PollResult): void {
+  polled(result: PollResult): void {
+    const { verdict, detail, load } = result;
+    this.#record.polled(result);
     this.#found(verdict === "fail", detail, load);
     if (!this.#addressMissing) this.apply({ kind: "polled", verdict }, detail);
   }
 
-  judged({ verdict, reason, detail, load, good }: Judgement): void {
+  judged(judgement: Judgement): void {
+    const { verdict, reason, detail, load, good } = judgement;
+    this.#record.judged(judgement);
     this.#found(verdict === "fail", detail, load);
     if (this.#addressMissing) return;
     this.apply({ kind: "judged", verdict, reason }, detail);
@@ -185,7 +196,7 @@ export class Vip implements CheckObserver {
 
   #serviceMayStop({ phase }: HealthReport): void {
     if (phase !== "draining") return;
-    this.apply({ kind: "drain", by: "service" }, "the service was told to stop");
+    this.apply({ kind: "drain", by: "service" }, "the service was told to stop", this.#record.id);
     this.#options.onServiceDraining(this);
   }
 
@@ -196,13 +207,17 @@ export class Vip implements CheckObserver {
   addressChecked(present: boolean | undefined): void {
     if (present === undefined || present === !this.#addressMissing) return;
     this.#addressMissing = !present;
-    const { address } = this.config.prefix;
-    if (!present) this.apply({ kind: "lost", reason: "vip-not-local" }, `${address} is not an address of this machine`);
+    const detail = `${this.config.prefix.address} is ${present ? "an" : "not an"} address of this machine`;
+    this.#record.address(present, detail);
+    if (!present) this.apply({ kind: "lost", reason: "vip-not-local" }, detail);
     else if (this.#report !== undefined) this.report(this.#report);
   }
 
-  /** Steps the machine; journals and tells of what changed. Counting checks while RISING is not news. */
-  apply(event: MachineEvent, detail: string): boolean {
+  /**
+   * Steps the machine; journals and tells of what changed. Counting checks while RISING is not news. `cause` is the entry
+   * of who asked for it, where it is neither a check nor what an earlier decision has begun.
+   */
+  apply(event: MachineEvent, detail: string, cause?: number): boolean {
     const before = this.#situation;
     const { clock, journal, onDecision, flaps } = this.#options;
     const wait = this.#waitAfterFall(before);
@@ -228,7 +243,9 @@ export class Vip implements CheckObserver {
       wish: { from: wishBefore, to: this.wish },
       reason: result.reason,
       detail: `${detail}${damped}`,
+      cause: cause ?? (BY_CHECK.has(event.kind) ? this.#record.id : this.#lastDecision),
     });
+    this.#lastDecision = entry.id;
     onDecision(this, entry);
     return true;
   }
@@ -241,6 +258,8 @@ export class Vip implements CheckObserver {
     return this.#situation.verdict;
   }
 }
+
+const BY_CHECK: ReadonlySet<MachineEvent["kind"]> = new Set(["verdict", "renewed", "lost", "polled", "judged"]);
 
 /** A fall from here is a fall for cause: a drain takes another way. */
 function isAnnounced({ state }: Situation): boolean {

@@ -146,6 +146,7 @@ describe("the closed loop", () => {
       verdict: "pass",
       wish: { from: before, to },
       reason: "risen",
+      cause: undefined,
       detail: "",
     });
   }

@@ -19,6 +19,7 @@ const FELL: JournalFact = {
   to: "DOWN",
   verdict: "unknown",
   wish: { from: "normal", to: "none" },
+  cause: 7,
   reason: "lease-closed",
   detail: "",
 };

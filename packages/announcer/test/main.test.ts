@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -8,24 +9,35 @@ const MAIN = new URL("../src/main.ts", import.meta.url).href;
 const RUN = `
 const { SiteDocument } = await import(${JSON.stringify(import.meta.resolve("@stitch/config"))});
 const { main } = await import(${JSON.stringify(MAIN)});
-process.exit(await main(SiteDocument.load(process.argv[1])));
+process.exit(await main(SiteDocument.load(process.argv[1]), { dryRun: process.argv[2] === "dry" }));
 `;
 
 let directory: string;
 let announcer: ChildProcess | undefined;
 let output: string;
+/** The router: it takes connections and says nothing. */
+let router: Server;
+let connections: number;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "stitch-announcer-"));
   output = "";
+  connections = 0;
+  router = createServer((socket) => {
+    connections += 1;
+    socket.on("error", () => socket.destroy());
+    socket.resume();
+  });
+  return new Promise<void>((resolve) => void router.listen(0, "127.30.0.2", resolve));
 });
 
 afterEach(() => {
   announcer?.kill("SIGKILL");
   rmSync(directory, { recursive: true });
+  router.close();
 });
 
-function start(): Promise<number | null> {
+function start(...options: string[]): Promise<number | null> {
   const site = join(directory, "site.yaml");
   writeFileSync(
     site,
@@ -34,11 +46,11 @@ announcer:
   asn: 65101
   routerId: 127.30.0.1
   control: ${JSON.stringify(join(directory, "announcer.sock"))}
-  peers: [ { address: 127.30.0.2, port: 9, asn: 65100 } ]
+  peers: [ { address: 127.30.0.2, port: ${(router.address() as AddressInfo).port}, asn: 65100 } ]
   vips: [ { prefix: 127.30.0.53/32, service: dns, check: { lease: "http://127.30.0.3:9" } } ]
 `,
   );
-  const child = spawn(process.execPath, ["--input-type=module", "-e", RUN, site], {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", RUN, site, ...options], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   announcer = child;
@@ -76,6 +88,30 @@ describe("the announcer as a process", () => {
     expect(await exit).toBe(0);
     const journal = readFileSync(join(directory, "journal.jsonl"), "utf8");
     expect(journal.match(/"accepted":(true|false)/g)).toEqual(['"accepted":false', '"accepted":true']);
+  });
+
+  test("runs dry beside one that runs for real: journals, holds its own socket, and speaks to no router", async () => {
+    void start();
+    await started();
+    const real = announcer;
+    await vi.waitFor(() => expect(connections).toBeGreaterThan(0), 10_000);
+    const own = join(directory, "journal.jsonl");
+    await vi.waitFor(() => expect(readFileSync(own, "utf8")).toContain("lease-refused"), 10_000);
+    real?.kill("SIGSTOP"); // so that every further connection is the dry run's
+    output = "";
+    connections = 0;
+    const exit = start("dry");
+    await started();
+    expect(output).toContain("nothing is announced");
+    await vi.waitFor(() => expect(output).toContain("lease-refused"), 10_000);
+    announcer?.kill("SIGTERM");
+    expect(await exit).toBe(0);
+    expect(connections).toBe(0);
+    const journal = readFileSync(join(directory, "journal.jsonl.dry-run"), "utf8");
+    expect(journal).toContain("announcer-stopping");
+    expect(journal).not.toContain('"kind":"update"');
+    expect(readFileSync(own, "utf8")).not.toContain("announcer-stopping");
+    real?.kill("SIGKILL");
   });
 
   test("ends with 2 and a sentence when another announcer holds the control socket", async () => {

@@ -5,6 +5,7 @@ import { EXIT } from "@stitch/health";
 import { check } from "./command/check.ts";
 import { logs } from "./command/logs.ts";
 import { drain, explain, reload, status, undrain, watch, type OperateContext } from "./command/operate.ts";
+import { replayJournal } from "./command/replay.ts";
 import { routerConfig } from "./command/router-config.ts";
 import { run } from "./command/run.ts";
 import { tryOut } from "./command/try.ts";
@@ -29,21 +30,23 @@ const OPTIONS = {
   severity: { type: "string" },
   vendor: { type: "string" },
   peer: { type: "string" },
+  "dry-run": { type: "boolean", default: false },
 } as const satisfies ParseArgsOptionsConfig;
 
 /** Options that a command takes besides -c, --json and -h. */
 const TAKES: Readonly<Record<string, readonly (keyof typeof OPTIONS)[]>> = {
   up: ["forward"],
-  run: [],
+  run: ["dry-run"],
   check: [],
   try: [],
-  status: [],
-  watch: [],
-  explain: [],
+  status: ["dry-run"],
+  watch: ["dry-run"],
+  explain: ["dry-run"],
   drain: ["for", "reason", "force"],
   undrain: ["reason"],
   logs: ["follow", "since", "until", "sender", "host", "severity"],
   reload: [],
+  replay: [],
   "router-config": ["vendor", "peer"],
 };
 
@@ -87,10 +90,11 @@ async function perform(command: string, words: readonly string[], values: Values
     return supervise(values);
   }
   const file = siteFile(values.config, process.env, command === "run" || command === "check");
-  const context: OperateContext = { file, json, print };
+  const dryRun = values["dry-run"];
+  const context: OperateContext = { file, json, print, dryRun };
   switch (command) {
     case "run":
-      return run(oneWord(command, words, "a role: dns, syslog, ntp or announcer"), loadChecked(file));
+      return run(oneWord(command, words, "a role: dns, syslog, ntp or announcer"), loadChecked(file), dryRun);
     case "check":
       requireWords(command, words, 0);
       return check(context);
@@ -117,6 +121,8 @@ async function perform(command: string, words: readonly string[], values: Values
     case "reload":
       requireWords(command, words, 0);
       return reload(context);
+    case "replay":
+      return replayJournal(context, oneWord(command, words, "the path of a journal"));
     case "router-config":
       requireWords(command, words, 0);
       return routerConfig(context, { vendor: values.vendor, peer: values.peer });

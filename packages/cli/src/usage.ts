@@ -11,7 +11,8 @@ export class CommandError extends Error {
 export const USAGE = `stitch: DNS, syslog and NTP behind anycast addresses, and a route that knows when to quit
 
   stitch up [-c FILE] [--forward system|ADDRESS]    the whole site under one supervisor
-  stitch run dns|syslog|ntp|announcer [-c FILE]     one role: what a container runs
+  stitch run dns|syslog|ntp|announcer [-c FILE] [--dry-run]
+                                                    one role: what a container runs
   stitch check [-c FILE]                            validate the configuration
   stitch try [-c FILE]                              one question through each VIP, answers and timings
   stitch status                                     every VIP and every BGP session
@@ -20,11 +21,13 @@ export const USAGE = `stitch: DNS, syslog and NTP behind anycast addresses, and 
   stitch drain VIP|all [--for 30m] [--reason TEXT] [--force]
   stitch undrain VIP|all [--reason TEXT]
   stitch reload [-c FILE]                           the announcer reads its file again
+  stitch replay JOURNAL [-c FILE]                   what the policy of FILE would have made of a recorded journal
   stitch router-config --vendor frr|bird|eos|ios-xe|nx-os|junos [--peer ADDRESS]
                                                     what the routers need on their side
   stitch logs [-f] [--since 1h] [--sender A] [--host H] [--severity S] [TEXT]
 
   -c FILE   site.yaml; without it, the built-in site on loopback
-  --json    machine-readable output of check, try, status, watch, explain, drain, undrain, reload, router-config and logs
+  --dry-run  of run announcer: decide and journal, announce nothing; of status, watch, explain: speak to that one
+  --json    machine-readable output of check, try, status, watch, explain, drain, undrain, reload, replay, router-config and logs
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 `;

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { check } from "../src/command/check.ts";
 
 const GOOD = `site: nyc
@@ -29,16 +30,16 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function printed(text: string): string {
+async function printed(text: string): Promise<string> {
   const file = join(directory, "site.yaml");
   writeFileSync(file, text);
   const lines: string[] = [];
-  expect(check({ file, json: false, print: (line) => void lines.push(line) })).toBe(0);
+  expect(await check({ file, json: false, print: (line) => void lines.push(line) })).toBe(0);
   return lines.join("\n");
 }
 
-test("a good site has no warning", () => {
-  expect(printed(GOOD)).toMatch(/^[^\n]*site\.yaml: site nyc, instance .*: good$/);
+test("a good site has no warning", async () => {
+  expect(await printed(GOOD)).toMatch(/^[^\n]*site\.yaml: site nyc, instance .*: good$/);
 });
 
 test.each([
@@ -58,8 +59,64 @@ test.each([
     /hold time 90s with 10\.1\.0\.1: a frozen host keeps its route that long/,
   ],
   ["peers:", "drain: { time: 100ms, max: 1s }\n  peers:", /drain\.time: 100ms is less than routers need/],
+  [
+    "asn: 65100 }",
+    "asn: 65100, advertisementInterval: 30s }",
+    /drain\.time: 5s is over before 10\.1\.0\.1 tells its neighbours, which may take 30s/,
+  ],
+  ["asn: 65100 }", "asn: 65100, password: s3cret }", /the password of 10\.1\.0\.1 stands in this file/],
+  [
+    'check: { lease: "http://127.0.0.1:8514" }',
+    'check: { all: [ { lease: "http://127.0.0.1:8514" }, { dns: 10.0.0.2 } ] }',
+    /"syslog" is judged by 10\.0\.0\.2, which is not this machine: .* withdraws the VIP everywhere/,
+  ],
   ["service: dns,", "service: ntp,", /"ntp" is announced, but this file has no section ntp/],
-])("%s -> %s draws a warning", (from, to, text) => {
+])("%s -> %s draws a warning", async (from, to, text) => {
   expect(GOOD).toContain(from);
-  expect(printed(GOOD.replace(from, to))).toMatch(text);
+  expect(await printed(GOOD.replace(from, to))).toMatch(text);
+});
+
+test.each([
+  ["one part of any that stays here", '{ any: [ { tcp: "127.0.0.1:1" }, { dns: 10.0.0.2 } ] }'],
+  ["this machine's own address", "{ dns: 10.1.0.10 }"],
+  ["the VIP itself", "{ dns: 10.10.10.53 }"],
+  ["a command", "{ exec: [/bin/true] }"],
+])("a check of %s shares no fate with other sites", async (_name, how) => {
+  expect(await printed(GOOD.replace('{ lease: "http://127.0.0.1:8153" }', how))).not.toMatch(/is judged by/);
+});
+
+test("a long hold time with BFD draws no warning", async () => {
+  expect(await printed(GOOD.replace("asn: 65100 }", "asn: 65100, holdTime: 90s, bfd: {} }"))).not.toMatch(/frozen/);
+});
+
+describe("where the announcer runs", () => {
+  const SILENT = { state: "Active" };
+
+  test("what it has found is printed too", async () => {
+    const status = {
+      vips: [
+        { prefix: "10.10.10.53/32", service: "dns", addressMissing: true },
+        { prefix: "10.10.5.14/32", service: "syslog", addressMissing: false },
+      ],
+      peers: [
+        { address: "10.1.0.1", session: SILENT, advice: "no answer to the connection request" },
+        { address: "10.1.0.2", session: SILENT, advice: "" },
+        { address: "10.1.0.3", session: { state: "Established" }, advice: "" },
+      ],
+      alarms: [{ code: "no-traffic", subject: "10.10.5.14/32", detail: "no client has come" }],
+    };
+    const control = join(directory, "announcer.sock");
+    const server = createServer((_request, response) => void response.end(JSON.stringify(status)));
+    await new Promise<void>((resolve) => void server.listen(control, resolve));
+    const text = await printed(GOOD.replace("asn: 65101", `asn: 65101\n  control: ${control}`));
+    server.close();
+    expect(text.split("\n").slice(0, -1)).toEqual([
+      expect.stringMatching(
+        /^found: 10\.10\.10\.53 \(dns\) is not an address of this machine.*ip address add 10\.10\.10\.53\/32 dev lo/,
+      ),
+      "found: peer 10.1.0.1 is Active: no answer to the connection request",
+      "found: peer 10.1.0.2 is Active",
+      "found: alarm no-traffic (10.10.5.14/32): no client has come",
+    ]);
+  });
 });

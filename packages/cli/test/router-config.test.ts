@@ -70,6 +70,22 @@ describe("what a router is told", () => {
     expect(printed(vendor, "10.1.0.1")).not.toMatch(/route-reflector-client|rr client;|cluster|assumed/);
   });
 
+  test.each(vendors)(
+    "%s: BFD, a password that is not printed, and GTSM or multihop are asked for where the file has them",
+    (vendor) => {
+      const settings = "asn: 65100, bfd: { interval: 50ms }, password: s3cret, ttlSecurity: 1,";
+      const text = printed(vendor, "10.1.0.1", SITE.replace("asn: 65100,", settings));
+      expect(text).toMatch(/THE-PASSWORD/);
+      expect(text).not.toContain("s3cret");
+      expect(text).toMatch(/bfd/);
+      expect(text).toMatch(/\b50\b/);
+      expect(text).toMatch(/ttl-security hops 1|ttl security on|ttl maximum-hops 1|TTLs below 255/);
+      const far = printed(vendor, "10.1.0.1", SITE.replace("asn: 65100,", "asn: 65100, multihop: 3,"));
+      expect(far).toMatch(/multihop (ttl )?3/);
+      expect(printed(vendor, "10.1.0.1")).not.toMatch(/bfd|THE-PASSWORD|ttl|multihop/i);
+    },
+  );
+
   test("all routers of the file are printed without --peer, and --json keeps them apart", () => {
     expect(printed("frr", undefined).match(/^router bgp/gm)).toHaveLength(2);
     expect(JSON.parse(printed("frr", undefined, SITE, true))).toMatchObject([

@@ -9,7 +9,10 @@ import type { ConfiguredRouter } from "./configured.ts";
 /** The stanza is a part of bird.conf, and BIRD does not start with one that it does not understand. */
 export async function configureBird(wire: Wire, stanza: string): Promise<ConfiguredRouter> {
   const found = await peer("bird");
-  await writeFile(wire.file("bird.conf"), `router id ${ROUTER.routerId};\nprotocol device {}\n${stanza}\n`);
+  await writeFile(
+    wire.file("bird.conf"),
+    `router id ${ROUTER.routerId};\nprotocol device {}\nprotocol bfd {}\n${stanza}\n`,
+  );
   const socket = wire.file("bird.ctl");
   const argv = [found.program("bird"), "-f", "-c", wire.file("bird.conf"), "-s", socket, "-P", wire.file("bird.pid")];
   const output = transcript(wire.start(wire.router, argv, found.env));

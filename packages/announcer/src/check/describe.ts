@@ -1,4 +1,5 @@
 import type { CheckConfig } from "../config/checks.ts";
+import { hostOf } from "../config/targets.ts";
 
 /** A check in words, for status and explain. */
 export function describeCheck(check: CheckConfig): string {
@@ -21,6 +22,23 @@ export function describeCheck(check: CheckConfig): string {
 export function namesLoad(check: CheckConfig): boolean {
   if (check.kind === "all" || check.kind === "any") return check.parts.some(namesLoad);
   return check.kind === "http" && check.load !== undefined;
+}
+
+/** Addresses that a check asks, outermost combination included; none for a command. */
+export function targetsOf(check: CheckConfig): readonly string[] {
+  switch (check.kind) {
+    case "lease":
+      return [hostOf(check.lease)];
+    case "http":
+      return [hostOf(check.url)];
+    case "exec":
+      return [];
+    case "all":
+    case "any":
+      return check.parts.flatMap(targetsOf);
+    default:
+      return [check.target.address];
+  }
 }
 
 /** The leases in a check, combinations included. */

@@ -29,6 +29,8 @@ export const peerSection = section({
   /** TTL of what is sent, for a router that is this many hops away. */
   multihop: z.number().int().min(2).max(255).optional(),
   bfd: bfdSection.optional(),
+  /** How long the router may hold a change back from its own neighbours (RFC 4271 section 9.2.1.1); for `stitch check`. */
+  advertisementInterval: duration({ max: seconds(600) }).default(seconds(0)),
 });
 
 export type PeerConfig = z.infer<typeof peerSection>;

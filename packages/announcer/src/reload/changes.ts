@@ -1,4 +1,5 @@
 import { formatPrefix } from "@stitch/bgp-speaker";
+import { seconds } from "@stitch/clock";
 import type { AnnouncerConfig, PeerConfig, VipConfig } from "../config.ts";
 
 /** What is known of the running announcer when it is given another configuration. */
@@ -60,7 +61,7 @@ export function sameSession(one: PeerConfig, other: PeerConfig): boolean {
 }
 
 function ofSession(peer: PeerConfig): PeerConfig {
-  return { ...peer, nextHop: undefined, bfd: undefined };
+  return { ...peer, nextHop: undefined, bfd: undefined, advertisementInterval: seconds(0) };
 }
 
 function fixedProblems(config: AnnouncerConfig, next: AnnouncerConfig): string[] {

@@ -1,51 +1,58 @@
-import { announcerConfig, type AnnouncerConfig, leasesIn } from "@stitch/announcer";
-import { formatDuration, seconds, type Duration } from "@stitch/clock";
+import { announcerConfig, type AnnouncerConfig, type AnnouncerStatus, leasesIn } from "@stitch/announcer";
+import { seconds, type Duration } from "@stitch/clock";
 import type { SiteDocument } from "@stitch/config";
 import { dnsConfig } from "@stitch/dns-resolver";
 import { formatEndpoint } from "@stitch/linux-io";
 import { ntpConfig } from "@stitch/sntp-responder";
 import { syslogConfig } from "@stitch/syslog-collector";
+import { ask } from "../control-client.ts";
+import { peerWarnings } from "../doctor/peers.ts";
+import { runningFindings } from "../doctor/running.ts";
+import { sharedFate } from "../doctor/shared-fate.ts";
 import { loadChecked, rolesOf } from "../site.ts";
+import { CommandError } from "../usage.ts";
 import type { OperateContext } from "./operate.ts";
 
-/** FRR and BIRD propagate within 100 ms a hop; less drain time than this loses what a planned stop need not lose. */
-const SHORTEST_USEFUL_DRAIN: Duration = seconds(1);
+/** Whether there is an announcer to ask is found out at once, or not at all. */
+const PATIENCE: Duration = seconds(2);
 
-/** Validates the whole file. Errors are thrown (exit code 2); what is merely unwise is printed, and is no failure. */
-export function check({ file, json, print }: OperateContext): number {
+/**
+ * Validates the whole file, and asks the announcer where one runs by it. Errors are thrown (exit code 2); what is merely
+ * unwise is printed, and is no failure.
+ */
+export async function check({ file, json, print }: OperateContext): Promise<number> {
   const document = loadChecked(file);
   const roles = rolesOf(document);
   const warnings = document.has("announcer") ? announcerWarnings(document) : [];
+  const findings = document.has("announcer") ? await running(document) : undefined;
   if (json) {
-    print(JSON.stringify({ file, site: document.site, instance: document.instance, roles, warnings }));
+    print(JSON.stringify({ file, site: document.site, instance: document.instance, roles, warnings, findings }));
     return 0;
   }
   for (const warning of warnings) print(`warning: ${warning}`);
+  for (const finding of findings ?? []) print(`found: ${finding}`);
   print(
     `${file}: site ${document.site}, instance ${document.instance}, ${roles.length === 0 ? "no role" : roles.join(", ")}: good`,
   );
   return 0;
 }
 
+/** What the announcer of this file has found; undefined where none runs, as on the machine where files are written. */
+async function running(document: SiteDocument): Promise<string[] | undefined> {
+  const { control } = announcerConfig(document);
+  try {
+    return runningFindings(await ask<AnnouncerStatus>(control, "GET", "/status", undefined, PATIENCE));
+  } catch (failure) {
+    if (failure instanceof CommandError) return undefined;
+    throw failure;
+  }
+}
+
 type Announced = AnnouncerConfig["vips"][number];
 
 function announcerWarnings(document: SiteDocument): string[] {
-  const { drain, vips, peers } = announcerConfig(document);
-  const warnings: string[] = [];
-  if (drain.time < SHORTEST_USEFUL_DRAIN) {
-    warnings.push(
-      `announcer.drain.time: ${formatDuration(drain.time)} is less than routers need to move clients; 1s or more`,
-    );
-  }
-  warnings.push(...vips.flatMap((vip) => vipWarnings(document, vip)));
-  for (const { address, holdTime } of peers) {
-    if (holdTime > seconds(30)) {
-      warnings.push(
-        `announcer.peers: hold time ${formatDuration(holdTime)} with ${address}: a frozen host keeps its route that long`,
-      );
-    }
-  }
-  return warnings;
+  const config = announcerConfig(document);
+  return [...peerWarnings(config), ...config.vips.flatMap((vip) => vipWarnings(document, vip)), ...sharedFate(config)];
 }
 
 const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);

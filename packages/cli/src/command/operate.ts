@@ -1,5 +1,5 @@
 import type { AnnouncerStatus, Change, JournalEntry, KernelStatus, PeerStatus, VipStatus } from "@stitch/announcer";
-import { announcerConfig } from "@stitch/announcer";
+import { announcerConfig, controlOfDryRun } from "@stitch/announcer";
 import { formatDuration, type Duration } from "@stitch/clock";
 import { SiteDocument } from "@stitch/config";
 import { ask, follow } from "../control-client.ts";
@@ -11,23 +11,28 @@ export interface OperateContext {
   readonly file: string;
   readonly json: boolean;
   readonly print: (text: string) => void;
+  /** Speak to the announcer's dry run. */
+  readonly dryRun?: boolean;
 }
 
-export async function status({ file, json, print }: OperateContext): Promise<number> {
-  const now = await ask<AnnouncerStatus>(controlOf(file), "GET", "/status");
+export async function status(context: OperateContext): Promise<number> {
+  const { json, print } = context;
+  const now = await ask<AnnouncerStatus>(controlOf(context), "GET", "/status");
   print(json ? JSON.stringify(now) : statusText(now));
   return 0;
 }
 
-export async function explain({ file, json, print }: OperateContext, target: string): Promise<number> {
-  const all = await ask<string[][]>(controlOf(file), "GET", `/explain?target=${encodeURIComponent(target)}`);
+export async function explain(context: OperateContext, target: string): Promise<number> {
+  const { json, print } = context;
+  const all = await ask<string[][]>(controlOf(context), "GET", `/explain?target=${encodeURIComponent(target)}`);
   print(json ? JSON.stringify(all) : all.map((lines) => lines.join("\n")).join("\n\n"));
   return 0;
 }
 
 /** Prints decisions until interrupted. */
-export async function watch({ file, json, print }: OperateContext): Promise<number> {
-  for await (const line of follow(controlOf(file))) {
+export async function watch(context: OperateContext): Promise<number> {
+  const { json, print } = context;
+  for await (const line of follow(controlOf(context))) {
     print(json ? line : decisionText(JSON.parse(line) as JournalEntry));
   }
   return 0;
@@ -38,19 +43,19 @@ export async function drain(
   target: string,
   options: { readonly reason: string; readonly forced: boolean; readonly for: string | undefined },
 ): Promise<number> {
-  const { file } = context;
   const { reason, forced } = options;
   const body = { target, reason, forced, ...(options.for === undefined ? {} : { for: options.for }) };
-  return printVips(context, await ask<VipStatus[]>(controlOf(file), "POST", "/drain", body));
+  return printVips(context, await ask<VipStatus[]>(controlOf(context), "POST", "/drain", body));
 }
 
 export async function undrain(context: OperateContext, target: string, reason: string): Promise<number> {
-  return printVips(context, await ask<VipStatus[]>(controlOf(context.file), "POST", "/undrain", { target, reason }));
+  return printVips(context, await ask<VipStatus[]>(controlOf(context), "POST", "/undrain", { target, reason }));
 }
 
 /** The running announcer reads its own file again, which -c must name: there its control socket is found. */
-export async function reload({ file, json, print }: OperateContext): Promise<number> {
-  const change = await ask<Extract<Change, { kind: "accepted" }>>(controlOf(file), "POST", "/reload", {});
+export async function reload(context: OperateContext): Promise<number> {
+  const { json, print } = context;
+  const change = await ask<Extract<Change, { kind: "accepted" }>>(controlOf(context), "POST", "/reload", {});
   const { changes } = change;
   print(json ? JSON.stringify(change) : changes.length === 0 ? "nothing has changed" : changes.join("\n"));
   return 0;
@@ -61,8 +66,9 @@ function printVips({ json, print }: OperateContext, vips: readonly VipStatus[]):
   return 0;
 }
 
-function controlOf(file: string): string {
-  return announcerConfig(SiteDocument.load(file)).control;
+function controlOf({ file, dryRun }: Pick<OperateContext, "file" | "dryRun">): string {
+  const config = announcerConfig(SiteDocument.load(file));
+  return dryRun === true ? controlOfDryRun(config) : config.control;
 }
 
 function statusText({ site, instance, asn, vips, peers, kernel, alarms }: AnnouncerStatus): string {

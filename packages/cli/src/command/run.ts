@@ -10,11 +10,13 @@ const MAINS: Readonly<Record<Role, () => Promise<{ main(document: SiteDocument):
   announcer: () => import("@stitch/announcer/main"),
 };
 
-/** One role in this process, until it is told to stop. */
-export async function run(name: string, document: SiteDocument): Promise<number> {
+/** One role in this process, until it is told to stop. Only the announcer has a dry run. Throws UsageError. */
+export async function run(name: string, document: SiteDocument, dryRun: boolean): Promise<number> {
   const role = ROLES.find((candidate) => candidate === name);
   if (role === undefined) throw new UsageError(`no such role: ${name}; there are ${ROLES.join(", ")}`);
+  if (dryRun && role !== "announcer") throw new UsageError(`stitch run ${role} has no --dry-run; the announcer has`);
   stopWithSupervisor();
+  if (dryRun) return (await import("@stitch/announcer/main")).main(document, { dryRun });
   const { main } = await MAINS[role]();
   return main(document);
 }

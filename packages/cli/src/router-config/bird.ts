@@ -1,22 +1,25 @@
 import { internal, type FamilyPlan, type RouterPlan } from "./plan.ts";
 import type { ImportRule } from "./policy.ts";
-import { description, preface } from "./stanza.ts";
+import { description, PASSWORD, preface } from "./stanza.ts";
 
 /**
  * For bird.conf of BIRD 2. After any error BIRD refuses its neighbour for 60 s, doubling to 300 s, which would keep a site
  * away long after it is well: `error wait time`.
  */
 export function birdStanza(plan: RouterPlan): string[] {
-  const { router, speaker, holdTime, keepalive, families, rules } = plan;
+  const { router, speaker, holdTime, keepalive, families, rules, bfd } = plan;
   return [
     ...preface(plan, "#"),
     ...families.flatMap((family) => importFilter(plan, family, rules)),
+    ...(bfd === undefined ? [] : ["# bird.conf needs one `protocol bfd {}` for all its neighbours"]),
     `protocol bgp ${protocolName(plan)} {`,
     `  description "${description(plan)}";`,
     `  local ${router.address} as ${router.asn};`,
     `  neighbor ${speaker.address} as ${speaker.asn};`,
     ...(internal(plan) ? ["  rr client;"] : []),
     "  passive on;",
+    ...protection(plan),
+    ...(bfd === undefined ? [] : [`  bfd { interval ${bfd.interval} ms; multiplier ${bfd.multiplier}; };`]),
     `  hold time ${holdTime};`,
     `  keepalive time ${keepalive};`,
     "  error wait time 1, 30;",
@@ -49,6 +52,16 @@ function channel(plan: RouterPlan, family: FamilyPlan): string[] {
     `    import limit ${family.limit} action restart;`,
     `    export where net ~ ${vipSet(plan, family)};`,
     "  };",
+  ];
+}
+
+/** GTSM counts hops by `multihop` here, and a session over one link is `direct`. */
+function protection({ protectedByPassword, ttlSecurity, multihop }: RouterPlan): string[] {
+  const hops = multihop ?? (ttlSecurity !== undefined && ttlSecurity > 1 ? ttlSecurity : undefined);
+  return [
+    ...(protectedByPassword ? [`  password "${PASSWORD}";`] : []),
+    ...(ttlSecurity === undefined ? [] : ["  ttl security on;"]),
+    ...(hops === undefined ? [] : [`  multihop ${hops};`]),
   ];
 }
 

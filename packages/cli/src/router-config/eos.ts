@@ -1,5 +1,5 @@
 import { internal, type RouterPlan } from "./plan.ts";
-import { block, description, preface, routeMaps, type RouteMapDialect } from "./stanza.ts";
+import { block, description, PASSWORD, preface, bfdRemark, routeMaps, type RouteMapDialect } from "./stanza.ts";
 
 const EOS: RouteMapDialect = {
   community: (name, value) => `ip community-list ${name} permit ${value}`,
@@ -34,7 +34,22 @@ export function eosStanza(plan: RouterPlan): string[] {
     `${neighbor} timers ${keepalive} ${holdTime}`,
     `${neighbor} send-community standard large`,
     `${neighbor} maximum-routes ${limit}`,
+    ...protection(plan, neighbor),
     ...activated,
   ];
-  return [...preface(plan, "!"), ...routeMaps(plan, EOS), ...block(`router bgp ${router.asn}`, session, EOS)];
+  return [
+    ...preface(plan, "!"),
+    ...bfdRemark(plan, "min-rx"),
+    ...routeMaps(plan, EOS),
+    ...block(`router bgp ${router.asn}`, session, EOS),
+  ];
+}
+
+function protection({ bfd, protectedByPassword, ttlSecurity, multihop }: RouterPlan, neighbor: string): string[] {
+  return [
+    ...(protectedByPassword ? [`${neighbor} password 0 ${PASSWORD}`] : []),
+    ...(ttlSecurity === undefined ? [] : [`${neighbor} ttl maximum-hops ${ttlSecurity}`]),
+    ...(multihop === undefined ? [] : [`${neighbor} ebgp-multihop ${multihop}`]),
+    ...(bfd === undefined ? [] : [`${neighbor} bfd`]),
+  ];
 }

@@ -1,5 +1,13 @@
 import { internal, type RouterPlan } from "./plan.ts";
-import { block, description, preface, RESTART_AFTER_LIMIT, routeMaps, type RouteMapDialect } from "./stanza.ts";
+import {
+  block,
+  description,
+  PASSWORD,
+  preface,
+  RESTART_AFTER_LIMIT,
+  routeMaps,
+  type RouteMapDialect,
+} from "./stanza.ts";
 
 const FRR: RouteMapDialect = {
   community: (name, value) => `bgp community-list standard ${name} permit ${value}`,
@@ -15,7 +23,7 @@ const FRR: RouteMapDialect = {
 
 /** For frr.conf or `vtysh`. Policy on both sides, or FRR's RFC 8212 default takes nothing without a word. */
 export function frrStanza(plan: RouterPlan): string[] {
-  const { router, speaker, holdTime, keepalive, families } = plan;
+  const { router, speaker, holdTime, keepalive, families, bfd } = plan;
   const neighbor = `neighbor ${speaker.address}`;
   const activated = families.flatMap(({ family, tag, limit }) => [
     `address-family ${family} unicast`,
@@ -31,7 +39,35 @@ export function frrStanza(plan: RouterPlan): string[] {
     `${neighbor} description ${description(plan)}`,
     `${neighbor} passive`,
     `${neighbor} timers ${keepalive} ${holdTime}`,
+    ...protection(plan, neighbor),
+    ...(bfd === undefined ? [] : [`${neighbor} bfd profile STITCH`]),
     ...activated,
   ];
-  return [...preface(plan, "!"), ...routeMaps(plan, FRR), ...block(`router bgp ${router.asn}`, session, FRR)];
+  const profile = ["bfd", ...bfdProfile(plan), "exit"];
+  return [
+    ...preface(plan, "!"),
+    ...routeMaps(plan, FRR),
+    ...(bfd === undefined ? [] : profile),
+    ...block(`router bgp ${router.asn}`, session, FRR),
+  ];
+}
+
+function protection({ protectedByPassword, ttlSecurity, multihop }: RouterPlan, neighbor: string): string[] {
+  return [
+    ...(protectedByPassword ? [`${neighbor} password ${PASSWORD}`] : []),
+    ...(ttlSecurity === undefined ? [] : [`${neighbor} ttl-security hops ${ttlSecurity}`]),
+    ...(multihop === undefined ? [] : [`${neighbor} ebgp-multihop ${multihop}`]),
+  ];
+}
+
+function bfdProfile({ bfd }: RouterPlan): string[] {
+  if (bfd === undefined) return [];
+  const { interval, multiplier } = bfd;
+  return [
+    " profile STITCH",
+    `  detect-multiplier ${multiplier}`,
+    `  receive-interval ${interval}`,
+    `  transmit-interval ${interval}`,
+    " exit",
+  ];
 }

@@ -1,5 +1,14 @@
 import { internal, type RouterPlan } from "./plan.ts";
-import { block, description, preface, RESTART_AFTER_LIMIT, routeMaps, type RouteMapDialect } from "./stanza.ts";
+import {
+  bfdRemark,
+  block,
+  description,
+  PASSWORD,
+  preface,
+  RESTART_AFTER_LIMIT,
+  routeMaps,
+  type RouteMapDialect,
+} from "./stanza.ts";
 
 const IOS_XE: RouteMapDialect = {
   community: (name, value) => `ip community-list standard ${name} permit ${value}`,
@@ -32,12 +41,23 @@ export function iosXeStanza(plan: RouterPlan): string[] {
     `${neighbor} description ${description(plan)}`,
     `${neighbor} transport connection-mode passive`,
     `${neighbor} timers ${keepalive} ${holdTime}`,
+    ...protection(plan, neighbor),
     ...activated,
   ];
   return [
     ...preface(plan, "!"),
+    ...bfdRemark(plan, "min_rx"),
     "ip bgp-community new-format",
     ...routeMaps(plan, IOS_XE),
     ...block(`router bgp ${router.asn}`, session, IOS_XE),
+  ];
+}
+
+function protection({ bfd, protectedByPassword, ttlSecurity, multihop }: RouterPlan, neighbor: string): string[] {
+  return [
+    ...(protectedByPassword ? [`${neighbor} password ${PASSWORD}`] : []),
+    ...(ttlSecurity === undefined ? [] : [`${neighbor} ttl-security hops ${ttlSecurity}`]),
+    ...(multihop === undefined ? [] : [`${neighbor} ebgp-multihop ${multihop}`]),
+    ...(bfd === undefined ? [] : [`${neighbor} fall-over bfd`]),
   ];
 }

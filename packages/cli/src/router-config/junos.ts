@@ -1,6 +1,6 @@
 import { internal, type FamilyPlan, type RouterPlan } from "./plan.ts";
 import type { ImportRule } from "./policy.ts";
-import { description, preface, RESTART_AFTER_LIMIT } from "./stanza.ts";
+import { description, PASSWORD, preface, RESTART_AFTER_LIMIT } from "./stanza.ts";
 
 /** Junos configures no shorter one, but takes a shorter offer: the lower of the two sides counts. */
 const SHORTEST_HOLD = 20;
@@ -24,6 +24,7 @@ export function junosStanza(plan: RouterPlan): string[] {
     `${neighbor} passive`,
     `${neighbor} hold-time ${Math.max(SHORTEST_HOLD, holdTime)}`,
     ...(internal(plan) ? [] : [`${neighbor} advertise-peer-as`]),
+    ...protection(plan, neighbor),
     `${neighbor} import [ ${families.map(({ tag }) => `STITCH-IN-${tag}`).join(" ")} STITCH-REFUSE ]`,
     `${neighbor} export [ ${families.map(({ tag }) => `STITCH-OUT-${tag}`).join(" ")} STITCH-REFUSE ]`,
     "set policy-options policy-statement STITCH-REFUSE then reject",
@@ -31,6 +32,22 @@ export function junosStanza(plan: RouterPlan): string[] {
       const name = family === "ipv4" ? "inet" : "inet6";
       return `${neighbor} family ${name} unicast prefix-limit maximum ${limit} teardown idle-timeout ${RESTART_AFTER_LIMIT}`;
     }),
+  ];
+}
+
+function protection({ bfd, protectedByPassword, ttlSecurity, multihop }: RouterPlan, neighbor: string): string[] {
+  return [
+    ...(ttlSecurity === undefined
+      ? []
+      : [`# GTSM: a firewall filter on the interface must drop TTLs below ${256 - ttlSecurity}; we send with 255`]),
+    ...(protectedByPassword ? [`${neighbor} authentication-key "${PASSWORD}"`] : []),
+    ...(multihop === undefined ? [] : [`${neighbor} multihop ttl ${multihop}`]),
+    ...(bfd === undefined
+      ? []
+      : [
+          `${neighbor} bfd-liveness-detection minimum-interval ${bfd.interval}`,
+          `${neighbor} bfd-liveness-detection multiplier ${bfd.multiplier}`,
+        ]),
   ];
 }
 

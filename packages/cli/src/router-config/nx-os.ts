@@ -1,5 +1,14 @@
 import { internal, type RouterPlan } from "./plan.ts";
-import { block, description, preface, RESTART_AFTER_LIMIT, routeMaps, type RouteMapDialect } from "./stanza.ts";
+import {
+  bfdRemark,
+  block,
+  description,
+  PASSWORD,
+  preface,
+  RESTART_AFTER_LIMIT,
+  routeMaps,
+  type RouteMapDialect,
+} from "./stanza.ts";
 
 const NX_OS: RouteMapDialect = {
   community: (name, value) => `ip community-list standard ${name} seq 10 permit ${value}`,
@@ -33,13 +42,25 @@ export function nxOsStanza(plan: RouterPlan): string[] {
     `description ${description(plan)}`,
     "transport connection-mode passive",
     `timers ${keepalive} ${holdTime}`,
+    ...protection(plan),
     ...activated,
   ];
   const session = [`neighbor ${speaker.address}`, ...neighbor.map((line) => `  ${line}`)];
   return [
     ...preface(plan, "!"),
+    ...bfdRemark(plan, "min_rx"),
     "feature bgp",
+    ...(plan.bfd === undefined ? [] : ["feature bfd"]),
     ...routeMaps(plan, NX_OS),
     ...block(`router bgp ${router.asn}`, session, NX_OS),
+  ];
+}
+
+function protection({ bfd, protectedByPassword, ttlSecurity, multihop }: RouterPlan): string[] {
+  return [
+    ...(protectedByPassword ? [`password ${PASSWORD}`] : []),
+    ...(ttlSecurity === undefined ? [] : [`ttl-security hops ${ttlSecurity}`]),
+    ...(multihop === undefined ? [] : [`ebgp-multihop ${multihop}`]),
+    ...(bfd === undefined ? [] : ["bfd"]),
   ];
 }

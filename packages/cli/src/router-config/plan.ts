@@ -24,6 +24,14 @@ export interface RouterPlan {
   /** Whole seconds. */
   readonly holdTime: number;
   readonly keepalive: number;
+  /** Milliseconds; undefined where site.yaml asks for no BFD. */
+  readonly bfd: { readonly interval: number; readonly multiplier: number } | undefined;
+  /** The file has a TCP-MD5 password, which no stanza repeats. */
+  readonly protectedByPassword: boolean;
+  /** GTSM: most hops between the two. */
+  readonly ttlSecurity: number | undefined;
+  /** The session goes over several hops. */
+  readonly multihop: number | undefined;
   readonly families: readonly FamilyPlan[];
   readonly rules: readonly ImportRule[];
 }
@@ -50,6 +58,10 @@ export function planOf(
     speaker: { ...speaker, asn: config.asn },
     holdTime,
     keepalive: Math.max(1, Math.floor(holdTime / 3)),
+    bfd: peer.bfd,
+    protectedByPassword: peer.password !== undefined,
+    ttlSecurity: peer.ttlSecurity,
+    multihop: peer.multihop,
     families: familiesOf(config),
     rules: importRules(config),
   };

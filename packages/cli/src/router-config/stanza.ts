@@ -67,6 +67,9 @@ export function block(
   return [head, ...lines.map((line) => indent + line), ...exit];
 }
 
+/** Where the reader puts what we must not print. */
+export const PASSWORD = "THE-PASSWORD";
+
 /** What the reader must know before pasting, as comments. */
 export function preface(plan: RouterPlan, mark: string): string[] {
   const { name, router, speaker } = plan;
@@ -78,8 +81,18 @@ export function preface(plan: RouterPlan, mark: string): string[] {
       `${speaker.address} is assumed: the system chooses the session's source unless announcer.peers[].localAddress says it`,
     );
   }
+  if (plan.protectedByPassword) lines.push(`write the TCP-MD5 password of site.yaml for ${PASSWORD}`);
   if (internal(plan)) lines.push("same AS on both sides: the router must reflect the VIPs to its other internal peers");
   return lines.map((line) => `${mark} ${line}`);
+}
+
+/** Where the timers of BFD belong to the interface, whose name we do not know. */
+export function bfdRemark({ bfd, speaker }: RouterPlan, minRx: string): string[] {
+  if (bfd === undefined) return [];
+  const { interval, multiplier } = bfd;
+  return [
+    `! on the interface towards ${speaker.address}: bfd interval ${interval} ${minRx} ${interval} multiplier ${multiplier}`,
+  ];
 }
 
 export function description({ name }: RouterPlan): string {

@@ -1,4 +1,4 @@
-import type { JournalEntry } from "@stitch/announcer";
+import { healthText, type JournalEntry } from "@stitch/announcer";
 
 const WISH = { normal: "announced", "last-resort": "announced as last resort", none: "withdrawn" } as const;
 
@@ -11,6 +11,8 @@ export function decisionText(entry: JournalEntry): string {
       const moved = entry.from === entry.to ? entry.to : `${entry.from} -> ${entry.to}`;
       return `${at} ${entry.service}: ${moved} (${entry.reason}: ${entry.detail})${effect}`;
     }
+    case "health":
+      return `${at} ${entry.service}: the check says ${healthText(entry)}${entry.detail === "" ? "" : ` (${entry.detail})`}`;
     case "update":
       return `${at} UPDATE to ${entry.peer}: ${[...entry.announced.map(plus), ...entry.withdrawn.map(minus)].join(" ")}`;
     case "session":
@@ -57,10 +59,23 @@ export function logText(role: string, line: string): string {
   return `${role.padEnd(9)} ${String(time).slice(11, 23)} ${mark}${String(msg)} ${fields.join(" ")}`.trimEnd();
 }
 
-const JOURNAL_KINDS = new Set(["decision", "update", "session", "operator", "held", "load", "note", "reload"]);
+const JOURNAL_KINDS = new Set<unknown>([
+  "health",
+  "decision",
+  "update",
+  "session",
+  "operator",
+  "held",
+  "load",
+  "proof",
+  "acknowledged",
+  "alarm",
+  "note",
+  "reload",
+] satisfies JournalEntry["kind"][]);
 
 function isJournal(entry: Record<string, unknown>): boolean {
-  return typeof entry["kind"] === "string" && JOURNAL_KINDS.has(entry["kind"]);
+  return JOURNAL_KINDS.has(entry["kind"]);
 }
 
 function parsed(line: string): Record<string, unknown> | undefined {
