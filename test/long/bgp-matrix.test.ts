@@ -1,4 +1,4 @@
-import { minutes, seconds } from "@stitch/clock";
+import { minutes } from "@stitch/clock";
 import { afterAll, describe } from "vitest";
 
 import {
@@ -10,6 +10,7 @@ import {
   type Timing,
 } from "../interop/bgp/fault-cells.ts";
 import { ROUTERS } from "../interop/bgp/routers.ts";
+import { HOLD_TIMES, transportCells } from "../interop/bgp/transport-cells.ts";
 
 // Every fault with every router, at the hold times that people use, and ten minutes of flapping.
 
@@ -17,7 +18,8 @@ const timings: Timing[] = [];
 
 for (const name of ROUTERS) {
   describe(`our speaker and ${name}`, () => {
-    for (const holdTime of [seconds(3), seconds(9), seconds(90)]) faultCells(name, holdTime, timings);
+    for (const holdTime of HOLD_TIMES) faultCells(name, holdTime, timings);
+    transportCells(name, HOLD_TIMES, timings);
     flapCell(name, minutes(10), timings);
   });
 }

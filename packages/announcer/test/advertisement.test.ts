@@ -11,13 +11,14 @@ describe("what the router hears", () => {
     expect(advertisementFor(prefix, "normal", origin)).toEqual({ prefix, largeCommunities: [origin.instance] });
   });
 
-  test("last resort carries GRACEFUL_SHUTDOWN, three more of our AS and the highest usable MED", () => {
+  test("last resort carries GRACEFUL_SHUTDOWN, three more of our AS the highest usable MED and, for routers of our own AS, LOCAL_PREF 0", () => {
     expect(advertisementFor(prefix, "last-resort", origin)).toEqual({
       prefix,
       largeCommunities: [origin.instance],
       communities: [0xffff_0000],
       prepend: 3,
       med: 4_294_967_294,
+      localPref: 0,
     });
   });
 

@@ -4,6 +4,11 @@ import type { Pace } from "./fsm.ts";
 
 const LADDER: readonly Duration[] = [seconds(1), seconds(2), seconds(5), seconds(10)];
 const LAST_RUNG = LADDER.length - 1;
+/**
+ * "Soon" is for a router that still holds the session of our previous life; it gives it up after its hold time. One that
+ * turns us away for more attempts than this (1.5 s each, so for more than 90 s) has another reason.
+ */
+export const MAX_SOON = 90;
 
 /**
  * Waits between attempts. The ladder climbs with every wait, so that a peer that fails us is not stormed; it starts
@@ -12,6 +17,7 @@ const LAST_RUNG = LADDER.length - 1;
 export class Backoff {
   readonly #random: () => number;
   #rung = 0;
+  #soon = 0;
 
   constructor(random: () => number) {
     this.#random = random;
@@ -19,11 +25,14 @@ export class Backoff {
 
   reset(): void {
     this.#rung = 0;
+    this.#soon = 0;
   }
 
   next(pace: Pace): Duration {
     switch (pace) {
       case "soon":
+        if (this.#soon >= MAX_SOON) return this.next("ladder");
+        this.#soon += 1;
         return milliseconds(1_000 + 1_000 * this.#random());
       case "penalty":
         return milliseconds(30_000 + 30_000 * this.#random());

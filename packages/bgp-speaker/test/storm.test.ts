@@ -97,8 +97,8 @@ test("two attempts are never less than 0.75 s apart, whatever the peer does", ()
 
 test.each([
   ["refuses the connection", ["refuse"], 36, 55],
-  ["closes every connection", ["close"], 180, 361],
-  ["answers every OPEN with Cease/7", [[6, 7]], 180, 361],
+  ["closes every connection", ["close"], 100, 140],
+  ["answers every OPEN with Cease/7", [[6, 7]], 100, 140],
   ["is in the wrong AS", ["wrong-as"], 6, 13],
   ["has had too many prefixes", ["open", "keepalive", [6, 1]], 6, 13],
 ] as const)("in six minutes a peer that %s is tried so often", (_name, deeds, least, most) => {

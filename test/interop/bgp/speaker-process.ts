@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 
 import { parsePrefix, type SessionEvent } from "@stitch/bgp-speaker";
 
-import type { Count, Order, Report, SpeakerOptions } from "./speaker.ts";
+import type { Agreement, Count, Order, Report, SpeakerOptions } from "./speaker.ts";
 import { eventually, ROUTER, SPEAKER, type Wire } from "./wire.ts";
 
 const WATCHED = parsePrefix("10.10.10.53/32") ?? { family: "ipv4", address: "10.10.10.53", length: 32 };
@@ -13,6 +13,8 @@ const WATCHED = parsePrefix("10.10.10.53/32") ?? { family: "ipv4", address: "10.
 export class Speaker {
   readonly events: SessionEvent[] = [];
   report: Report | undefined;
+  /** What both OPENs came to, at the last time of asking. */
+  agreed: Omit<Agreement, "kind"> | undefined;
   /** Route refresh messages that the peer had sent at the last `count`. */
   refreshes = 0;
   readonly #child: ChildProcess;
@@ -31,8 +33,9 @@ export class Speaker {
     this.#child.stderr?.pipe(process.stderr);
     if (this.#child.stdout === null) throw new Error("the speaker has no output");
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
-      const said = JSON.parse(line) as SessionEvent | Report | Count;
+      const said = JSON.parse(line) as SessionEvent | Report | Count | Agreement;
       if (said.kind === "report") this.report = said;
+      else if (said.kind === "agreement") this.agreed = { holdTime: said.holdTime, families: said.families };
       else if (said.kind === "count") this.refreshes = said.refreshes;
       else this.events.push(said);
     });

@@ -24,6 +24,8 @@ export type Order =
   | { readonly watch: readonly Prefix[] }
   /** Answers with a Count. */
   | { readonly count: true }
+  /** Answers with an Agreement. */
+  | { readonly agreed: true }
   /** Sets the first for a tenth of a second, then the second, and so on until it is over; answers with a Report. */
   | { readonly flap: readonly [readonly Advertisement[], readonly Advertisement[]]; readonly milliseconds: number };
 
@@ -31,6 +33,13 @@ export type Order =
 export interface Count {
   readonly kind: "count";
   readonly refreshes: number;
+}
+
+/** What both OPENs came to. */
+export interface Agreement {
+  readonly kind: "agreement";
+  readonly holdTime: number | undefined;
+  readonly families: readonly Family[];
 }
 
 /** What a flap has cost. */
@@ -66,6 +75,10 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if ("count" in order) {
     const count: Count = { kind: "count", refreshes: session.status.received.messages["route-refresh"] };
     process.stdout.write(`${JSON.stringify(count)}\n`);
+  } else if ("agreed" in order) {
+    const { holdTime, families } = session.status;
+    const agreement: Agreement = { kind: "agreement", holdTime, families };
+    process.stdout.write(`${JSON.stringify(agreement)}\n`);
   } else if ("flap" in order) await flap(order.flap, order.milliseconds);
   else {
     await session.stop(order.stop);

@@ -14,6 +14,8 @@ const INSTANCE_MARK = 1;
 export const LOAD_MARK = 2;
 /** Last resort: own AS this many times more. Works where a router ignores the community and the MED. */
 const LAST_RESORT_PREPEND = 3;
+/** Within one AS (iBGP) nothing is prepended, and this decides before all else (RFC 8326 section 4.2). */
+const LAST_RESORT_LOCAL_PREF = 0;
 /** Highest usable MED; some routers treat 4294967295 as missing. */
 const LAST_RESORT_MED = 4_294_967_294;
 
@@ -48,6 +50,7 @@ export function advertisementFor(
         communities: [GRACEFUL_SHUTDOWN],
         prepend: LAST_RESORT_PREPEND,
         med: LAST_RESORT_MED,
+        localPref: LAST_RESORT_LOCAL_PREF,
       };
     case "none":
       return undefined;
