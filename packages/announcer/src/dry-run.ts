@@ -14,6 +14,7 @@ export function quiet(config: AnnouncerConfig, journal: string): AnnouncerConfig
     control: controlOfDryRun(config),
     journal: `${journal}${SUFFIX}`,
     health: undefined,
+    remote: undefined,
     kernel: undefined,
     peers: config.peers.map((peer) => ({ ...peer, bfd: undefined })),
   };
