@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Peer, peer, privateEtcScript } from "@stitch/peers";
+import { isAlive, type Peer, peer, privateEtcScript } from "@stitch/peers";
 import { execa } from "execa";
 
 export const ROOT: string = join(import.meta.dirname, "../..");
@@ -29,15 +29,17 @@ const NETWORK: Readonly<Record<EngineNetwork, readonly string[]>> = {
   own: ["--bip=172.31.255.1/24", "--iptables=true"],
   machine: ["--bridge=none", "--iptables=false", "--ip-forward=false"],
 };
-const CGROUP = "stitch-containers";
+/** Control groups of an engine: this, and the id of the process that started it. */
+const CGROUP = "stitch-containers-";
 const START_LIMIT_MS = 60_000;
 const COMMAND_LIMIT_MS = 60_000;
+const CGROUP_LIMIT_MS = 10_000;
 const POLL_MS = 100;
 
 /** One at a time, where the folder of images is the same. Ends with this process, however that ends. */
 export async function startEngine(network: EngineNetwork, data: string = join(CACHE, "data")): Promise<Engine> {
   const files = await peer("docker");
-  const folder = mkdtempSync(join(tmpdir(), "stitch-engine-"));
+  const folder = socketFolder();
   const socket = join(folder, "docker.sock");
   mkdirSync(data, { recursive: true });
   const env = environment(files, folder, socket);
@@ -52,6 +54,16 @@ export async function startEngine(network: EngineNetwork, data: string = join(CA
     throw error;
   }
   return engine;
+}
+
+/** A short path, because a Unix socket's may have 107 bytes. Those of killed runs are swept. */
+function socketFolder(): string {
+  const prefix = "stitch-engine-";
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(prefix)))
+    if (!isAlive(Number(name.slice(prefix.length)))) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  const folder = join(tmpdir(), `${prefix}${process.pid}`);
+  mkdirSync(folder, { recursive: true });
+  return folder;
 }
 
 function environment(files: Peer, folder: string, socket: string): Record<string, string> {
@@ -115,7 +127,7 @@ chmod +x /run/bin/runc; }`;
 
 function flags(network: EngineNetwork, socket: string, data: string): string[] {
   const places = [`--host=unix://${socket}`, `--data-root=${data}`, "--exec-root=/run/docker"];
-  const quiet = ["--pidfile=/run/docker.pid", "--log-level=warn", `--cgroup-parent=/${CGROUP}`];
+  const quiet = ["--pidfile=/run/docker.pid", "--log-level=warn", `--cgroup-parent=/${CGROUP}${process.pid}`];
   const wiring = [...NETWORK[network], "--ip-masq=false", "--ip6tables=false", "--userland-proxy=false"];
   return [...places, ...quiet, ...wiring, "--storage-driver=overlay2"];
 }
@@ -159,11 +171,23 @@ function firstChild(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0]);
 }
 
-/** What the engine's end leaves of it in the machine: empty control groups, once the last process has gone. */
+/** What an engine's end leaves of it in the machine: empty control groups, its own and those of runs that were killed. */
 async function removeCgroups(): Promise<void> {
-  const roots = readdirSync("/sys/fs/cgroup").map((controller) => join("/sys/fs/cgroup", controller, CGROUP));
-  for (const folder of [...roots, join("/sys/fs/cgroup", CGROUP)])
-    for (let waited = 0; waited < START_LIMIT_MS && !removed(folder); waited += POLL_MS) await delay(POLL_MS);
+  const roots = ["/sys/fs/cgroup", ...readdirSync("/sys/fs/cgroup").map((name) => join("/sys/fs/cgroup", name))];
+  const ours = roots.flatMap((root) => cgroupsIn(root).map((name) => join(root, name)));
+  // The last processes may still be on their way out.
+  for (const folder of ours)
+    for (let waited = 0; waited < CGROUP_LIMIT_MS && !removed(folder); waited += POLL_MS) await delay(POLL_MS);
+  const left = ours.filter((folder) => existsSync(folder));
+  if (left.length > 0) throw new Error(`control groups could not be removed: ${left.join(", ")}`);
+}
+
+function cgroupsIn(root: string): readonly string[] {
+  const names = statSync(root).isDirectory() ? readdirSync(root) : [];
+  return names.filter((name) => {
+    const owner = Number(name.slice(CGROUP.length));
+    return name.startsWith(CGROUP) && (owner === process.pid || !isAlive(owner));
+  });
 }
 
 function removed(folder: string): boolean {

@@ -129,6 +129,8 @@ describe("what is inside", () => {
     const accepted = said.split("\n").filter((line) => line.includes("was accepted"));
     expect(accepted.length).toBeGreaterThan(300);
     expect(said).not.toContain("permission denied");
+    // Nobody else's: root leaves none behind while an image is built.
+    expect(await within(IMAGES.site, "ls -d /opt/stitch/.compile-cache/*")).toMatch(/^\S+-65532$/);
   });
 
   test("only what touches addresses has `ip`", async () => {
