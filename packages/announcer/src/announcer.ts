@@ -125,15 +125,15 @@ export class Announcer {
     );
   }
 
-  drain(targets: readonly Vip[], request: DrainRequest): void {
-    const cause = this.#journalOperator("drain", targets, request.reason, request.forced);
+  drain(targets: readonly Vip[], request: DrainRequest, via?: "remote"): void {
+    const cause = this.#journalOperator("drain", targets, request, via);
     for (const guarded of this.#guarded(targets)) this.#drains.begin(guarded, "operator", request, cause);
     this.#drains.save();
     this.#ruleDrains();
   }
 
-  undrain(targets: readonly Vip[], reason: string): void {
-    const cause = this.#journalOperator("undrain", targets, reason, false);
+  undrain(targets: readonly Vip[], reason: string, via?: "remote"): void {
+    const cause = this.#journalOperator("undrain", targets, { reason, forced: false }, via);
     for (const guarded of this.#guarded(targets)) this.#drains.end(guarded, "operator-undrain", reason, cause);
   }
 
@@ -260,8 +260,14 @@ export class Announcer {
     return this.#vips.filter(({ vip }) => targets.includes(vip));
   }
 
-  #journalOperator(action: "drain" | "undrain", targets: readonly Vip[], reason: string, forced: boolean): number {
+  #journalOperator(
+    action: "drain" | "undrain",
+    targets: readonly Vip[],
+    { reason, forced }: Pick<DrainRequest, "reason" | "forced">,
+    via: "remote" | undefined,
+  ): number {
     const vips = targets.map(({ name }) => name);
-    return this.#options.journal.append({ kind: "operator", action, vips, reason, forced }).id;
+    const from = via === undefined ? {} : { via };
+    return this.#options.journal.append({ kind: "operator", action, vips, reason, forced, ...from }).id;
   }
 }

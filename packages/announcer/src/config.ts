@@ -18,6 +18,7 @@ import { leasesIn } from "./check/describe.ts";
 import { checkSection } from "./config/checks.ts";
 import { dampingSection } from "./config/damping.ts";
 import { siblingsSetting, trafficSection } from "./config/evidence.ts";
+import { remoteContradictions, remoteSection } from "./config/remote.ts";
 import { hostOf } from "./config/targets.ts";
 
 export type { PeerConfig } from "./config/peer.ts";
@@ -71,6 +72,8 @@ export const announcerSection = section({
   journal: z.string().min(1).optional(),
   /** Where siblings may ask whether this site announces a VIP; nowhere without it. */
   health: hostPort().optional(),
+  /** The control socket's questions and orders by HTTP, for who has the token; nowhere without it. */
+  remote: remoteSection.optional(),
   drain: drainSection.prefault({}),
   peers: z.array(peerSection).max(16).default([]),
   /** Announces by routes in the kernel, for FRR or BIRD on this machine, besides or instead of `peers`. */
@@ -102,6 +105,10 @@ function crossCheck(document: SiteDocument, config: AnnouncerConfig): Problem[] 
   }
   if (config.health !== undefined && isVip(config.vips, config.health.address))
     at(["health"], `${config.health.address} is a VIP; siblings must reach this very site`);
+  if (config.remote !== undefined && isVip(config.vips, config.remote.listen.address))
+    at(["remote", "listen"], `${config.remote.listen.address} is a VIP; an order must reach this very site`);
+  for (const [setting, why] of config.remote === undefined ? [] : remoteContradictions(config.remote))
+    at(["remote", setting], why);
   const { time, max } = config.drain;
   if (time > max) at(["drain", "max"], "is shorter than drain.time");
   if (max > LONGEST_DRAIN) {

@@ -14,6 +14,7 @@ export function quiet(config: AnnouncerConfig, journal: string): AnnouncerConfig
     control: controlOfDryRun(config),
     journal: `${journal}${SUFFIX}`,
     health: undefined,
+    remote: undefined,
     kernel: undefined,
     peers: config.peers.map((peer) => ({ ...peer, bfd: undefined })),
   };
@@ -21,6 +22,10 @@ export function quiet(config: AnnouncerConfig, journal: string): AnnouncerConfig
 
 export function controlOfDryRun({ control }: Pick<AnnouncerConfig, "control">): string {
   return `${control}${SUFFIX}`;
+}
+
+export function isDryRun({ control }: Pick<AnnouncerConfig, "control">): boolean {
+  return control.endsWith(SUFFIX);
 }
 
 /** A session that is told everything and never begins. */

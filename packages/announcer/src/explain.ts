@@ -41,7 +41,16 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
 export function explain(vip: VipStatus, status: AnnouncerStatus, journal: readonly JournalEntry[]): string[] {
   const peers = status.peers.map((peer) => peerLine(vip, peer));
   const kernel = kernelLines(vip, status.kernel);
-  return [headline(vip), ...present(vip), ...peers, ...kernel, ...alarmLines(vip, status), ...history(vip, journal)];
+  const mode = status.dryRun ? ["This is a dry run: nothing is announced; it tells what would be."] : [];
+  return [
+    ...mode,
+    headline(vip),
+    ...present(vip),
+    ...peers,
+    ...kernel,
+    ...alarmLines(vip, status),
+    ...history(vip, journal),
+  ];
 }
 
 function headline({ prefix, service, wish, state, verdict, age }: VipStatus): string {

@@ -72,6 +72,8 @@ export interface OperatorEntry {
   readonly vips: readonly string[];
   readonly reason: string;
   readonly forced: boolean;
+  /** Over the network, by the remote control; absent for the control socket. */
+  readonly via?: "remote";
 }
 
 /** A drain waits, and why; the VIP stays on last resort. */

@@ -8,8 +8,10 @@ import { Announcer } from "./announcer.ts";
 import type { AnnouncerOptions } from "./options.ts";
 import { addressIsLocal } from "./check/address.ts";
 import { openCheck } from "./check/open.ts";
+import { remoteToken } from "./config/remote.ts";
 import { resolvedConfig } from "./config/password.ts";
 import type { AnnouncerConfig, PeerConfig } from "./config.ts";
+import type { ControlSource } from "./control-routes.ts";
 import { ControlSocket } from "./control.ts";
 import { dialer } from "./dialer.ts";
 import { DRY_RUN, mute, quiet } from "./dry-run.ts";
@@ -21,6 +23,7 @@ import { Connections } from "./loop/connections.ts";
 import { registerAlarmMetrics } from "./loop/metrics.ts";
 import { closedLoop } from "./loop/open.ts";
 import { registerAnnouncerMetrics } from "./metrics.ts";
+import { RemoteControl } from "./remote-control.ts";
 import { RouteHealthEndpoint } from "./route-health.ts";
 import type { Change } from "./reload/changes.ts";
 import { readAgain } from "./reload/read.ts";
@@ -98,15 +101,22 @@ async function open(
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   registerAlarmMetrics(registry, announcer.alarms);
-  const control = await ControlSocket.open({
-    path: config.control,
+  const token = remoteToken(document, config);
+  const source: ControlSource = {
     announcer,
     journal,
     status: () => statusOf(announcer, identity, clock, config.routerId),
     reload,
     metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
-  });
-  const health = await routeHealth(config, identity, announcer, control);
+  };
+  const control = await ControlSocket.open({ ...source, path: config.control });
+  const { health, remote: door } = config;
+  const closeListeners = await listeners(control, [
+    ...(health === undefined ? [] : [() => RouteHealthEndpoint.open(health, identity, announcer)]),
+    ...(door === undefined || token === undefined
+      ? []
+      : [() => RemoteControl.open({ ...source, listen: door.listen, token, registry })]),
+  ]);
   const loop = closedLoop(announcer, wiring.evidence, journal, clock, connections.acknowledged);
   loop.start();
   process.on("SIGHUP", reload);
@@ -116,7 +126,7 @@ async function open(
     close: async () => {
       process.off("SIGHUP", reload);
       loop.stop();
-      await health?.close();
+      await closeListeners();
       await control.close();
       const written = Promise.all([journal.written(), savedDrains.written(), flaps.written()]);
       await Promise.race([written, new Promise<void>((late) => void clock.after("last-write", LAST_WRITE, late))]);
@@ -124,16 +134,24 @@ async function open(
   };
 }
 
-async function routeHealth(
-  { health }: AnnouncerConfig,
-  identity: HealthIdentity,
-  announcer: Announcer,
+interface Listener {
+  close(): Promise<void>;
+}
+
+/** Opens what listens on the network, and resolves with how to close it; when one cannot be had, nothing is left open. */
+async function listeners(
   control: ControlSocket,
-): Promise<RouteHealthEndpoint | undefined> {
-  if (health === undefined) return undefined;
+  openers: readonly (() => Promise<Listener>)[],
+): Promise<() => Promise<void>> {
+  const opened: Listener[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const listener of opened) await listener.close();
+  };
   try {
-    return await RouteHealthEndpoint.open(health, identity, announcer);
+    for (const opener of openers) opened.push(await opener());
+    return closeAll;
   } catch (failure) {
+    await closeAll();
     await control.close();
     throw Object.assign(failure as Error, { name: "BindError" });
   }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,11 +18,14 @@ let output: string;
 /** The router: it takes connections and says nothing. */
 let router: Server;
 let connections: number;
+/** Further settings of the announcer, as lines of its section. */
+let settings: string;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "stitch-announcer-"));
   output = "";
   connections = 0;
+  settings = "";
   router = createServer((socket) => {
     connections += 1;
     socket.on("error", () => socket.destroy());
@@ -46,7 +49,7 @@ announcer:
   asn: 65101
   routerId: 127.30.0.1
   control: ${JSON.stringify(join(directory, "announcer.sock"))}
-  peers: [ { address: 127.30.0.2, port: ${(router.address() as AddressInfo).port}, asn: 65100 } ]
+${settings}  peers: [ { address: 127.30.0.2, port: ${(router.address() as AddressInfo).port}, asn: 65100 } ]
   vips: [ { prefix: 127.30.0.53/32, service: dns, check: { lease: "http://127.30.0.3:9" } } ]
 `,
   );
@@ -112,6 +115,14 @@ describe("the announcer as a process", () => {
     expect(journal).not.toContain('"kind":"update"');
     expect(readFileSync(own, "utf8")).not.toContain("announcer-stopping");
     real?.kill("SIGKILL");
+  });
+
+  test("ends with 2 and a sentence when its remote control cannot listen, and leaves no socket behind", async () => {
+    writeFileSync(join(directory, "token"), "0123456789abcdef0123456789abcdef");
+    settings = `  remote: { listen: "192.0.2.1:8179", token: "file:token" }\n`; // RFC 5737: nobody's
+    expect(await start()).toBe(2);
+    expect(output).toMatch(/announcer\.remote: cannot listen on 192\.0\.2\.1 port 8179 \(EADDRNOTAVAIL\)/);
+    expect(existsSync(join(directory, "announcer.sock"))).toBe(false);
   });
 
   test("ends with 2 and a sentence when another announcer holds the control socket", async () => {

@@ -23,6 +23,7 @@ const FIXED = [
   "control",
   "journal",
   "health",
+  "remote",
   "kernel",
 ] as const satisfies readonly (keyof AnnouncerConfig)[];
 

@@ -1,0 +1,73 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { HostPort } from "@stitch/config";
+import type { FastifyInstance } from "fastify";
+import { Counter, type Registry } from "prom-client";
+import { controlRoutes, REQUEST_TIMEOUT, type ControlSource } from "./control-routes.ts";
+
+/** Connections at once. Anybody may connect, and must not take the descriptors that BGP needs. */
+const MOST_CONNECTIONS = 32;
+
+export interface RemoteOptions extends ControlSource {
+  readonly listen: HostPort;
+  readonly token: string;
+  readonly registry: Registry;
+}
+
+/**
+ * The control socket's door on the network, for who has the token: `Authorization: Bearer TOKEN`. Off unless it is
+ * configured. Without the token nothing is told, not even whether a path exists; what is refused is counted and not
+ * logged, for a stranger could fill the log.
+ */
+export class RemoteControl {
+  readonly #app: FastifyInstance;
+
+  /** Rejects with a sentence when the address cannot be bound. */
+  static async open(options: RemoteOptions): Promise<RemoteControl> {
+    const { listen, token, registry } = options;
+    const refused = new Counter({
+      name: "stitch_announcer_remote_refused_total",
+      help: "Requests to the remote control without its token",
+      registers: [registry],
+    });
+    const app = controlRoutes(options, "remote");
+    const expected = digestOf(`Bearer ${token}`);
+    // Before the body is read, and before the path is looked at.
+    app.addHook("onRequest", async (request, reply) => {
+      if (timingSafeEqual(digestOf(request.headers.authorization ?? ""), expected)) return;
+      refused.inc();
+      await reply.code(401).header("www-authenticate", "Bearer").send({ error: "this needs the token" });
+    });
+    app.server.maxConnections = MOST_CONNECTIONS;
+    app.server.headersTimeout = REQUEST_TIMEOUT;
+    try {
+      await app.listen({ host: listen.address, port: listen.port });
+    } catch (failure) {
+      await app.close();
+      const { code = String(failure) } = failure as NodeJS.ErrnoException;
+      const where = `${listen.address} port ${listen.port}`;
+      throw new Error(`announcer.remote: cannot listen on ${where} (${code}); choose an address of this machine`, {
+        cause: failure,
+      });
+    }
+    return new RemoteControl(app);
+  }
+
+  private constructor(app: FastifyInstance) {
+    this.#app = app;
+  }
+
+  /** Where it listens; the port is the system's choice where 0 was asked for. */
+  get port(): number {
+    const bound = this.#app.server.address();
+    return bound !== null && typeof bound === "object" ? bound.port : 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#app.close();
+  }
+}
+
+/** Digests are of one length, so that comparing them tells neither the token nor how long it is. */
+function digestOf(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
