@@ -10,6 +10,8 @@ import type { Vip } from "./vip.ts";
 
 /** Everything `stitch status` shows; the JSON of GET /status. Ages are in milliseconds. */
 export interface AnnouncerStatus extends HealthIdentity {
+  /** It checks and decides, and announces nothing. */
+  readonly dryRun: boolean;
   readonly asn: number;
   readonly routerId: string;
   readonly vips: readonly VipStatus[];
@@ -87,9 +89,11 @@ export function statusOf(
   identity: HealthIdentity,
   clock: Clock,
   routerId: string,
+  dryRun = false,
 ): AnnouncerStatus {
   return {
     ...identity,
+    dryRun,
     asn: announcer.origin.asn,
     routerId,
     vips: announcer.vips.map((vip) => vipStatus(announcer, vip, clock)),
