@@ -2,6 +2,7 @@ import { duration } from "@stitch/config";
 import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { z } from "zod";
 import type { Announcer } from "./announcer.ts";
+import { explainPeer } from "./explain-peer.ts";
 import { explain } from "./explain.ts";
 import type { Journal } from "./journal.ts";
 import type { Change } from "./reload/changes.ts";
@@ -54,14 +55,15 @@ export function controlRoutes(
   // A HEAD would hold a place without ever hearing anything.
   app.get("/events", { exposeHeadRoute: false }, (_request, reply) => watch(reply, journal));
   app.get<{ Querystring: { target?: string } }>("/explain", (request, reply) => {
-    const vips = announcer.find(request.query.target ?? "all");
-    if (vips.length === 0) return unknownTarget(reply, announcer);
+    const { target = "all" } = request.query;
     const now = status();
-    const explained = vips.map(({ name }) => {
-      const vip = now.vips.find(({ prefix }) => prefix === name);
-      return vip === undefined ? [] : explain(vip, now, journal.entries);
-    });
-    return reply.send(explained);
+    const named = new Set(announcer.find(target).map(({ name }) => name));
+    const vips = now.vips.filter(({ prefix }) => named.has(prefix)).map((vip) => explain(vip, now, journal.entries));
+    const peers = now.peers
+      .filter(({ address }) => address === target)
+      .map((peer) => explainPeer(peer, now, journal.entries));
+    if (vips.length + peers.length === 0) return unknownTarget(reply, announcer);
+    return reply.send([...vips, ...peers]);
   });
   app.post("/drain", (request, reply) => {
     const body = drainBody.safeParse(request.body);

@@ -12,6 +12,9 @@ const WISH_IN_WORDS: Readonly<Record<Wish, string>> = {
   none: "not announced",
 };
 
+/** What a dry run decides is told as what an announcer does. */
+export const DRY_RUN_SAID = "This is a dry run: no router hears of anything here; it is what would be announced.";
+
 /** Each reason as an operator would say it. */
 export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
   "check-passed": "the service passed a check",
@@ -39,11 +42,10 @@ export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {
 
 /** Why a VIP is, or is not, announced: the present first, then the chain of causes, newest first. */
 export function explain(vip: VipStatus, status: AnnouncerStatus, journal: readonly JournalEntry[]): string[] {
-  const peers = status.peers.map((peer) => peerLine(vip, peer));
+  const peers = status.dryRun ? [] : status.peers.map((peer) => peerLine(vip, peer));
   const kernel = kernelLines(vip, status.kernel);
-  const mode = status.dryRun ? ["This is a dry run: nothing is announced; it tells what would be."] : [];
   return [
-    ...mode,
+    ...(status.dryRun ? [DRY_RUN_SAID] : []),
     headline(vip),
     ...present(vip),
     ...peers,
@@ -181,6 +183,6 @@ export function healthText(entry: HealthEntry): string {
   }
 }
 
-function seconds(ms: number): string {
+export function seconds(ms: number): string {
   return ms < 10_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 1_000)} s`;
 }

@@ -97,15 +97,15 @@ async function open(
   const connections = new Connections(() => announcer.config.peers);
   const wiring = announcerOptions(identity, config, clock, log, connections, dryRun);
   const announcer = new Announcer({ ...wiring, ...kernel, journal, savedDrains, flaps });
-  const reload = (): Change => reloadFrom(document, announcer, asRun);
+  let token = remoteToken(document, config);
+  const reload = (): Change => reloadFrom(document, announcer, asRun, (renewed) => void (token = renewed));
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   registerAlarmMetrics(registry, announcer.alarms);
-  const token = remoteToken(document, config);
   const source: ControlSource = {
     announcer,
     journal,
-    status: () => statusOf(announcer, identity, clock, config.routerId),
+    status: () => statusOf(announcer, identity, clock, config.routerId, dryRun),
     reload,
     metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   };
@@ -113,9 +113,9 @@ async function open(
   const { health, remote: door } = config;
   const closeListeners = await listeners(control, [
     ...(health === undefined ? [] : [() => RouteHealthEndpoint.open(health, identity, announcer)]),
-    ...(door === undefined || token === undefined
+    ...(door === undefined
       ? []
-      : [() => RemoteControl.open({ ...source, listen: door.listen, token, registry })]),
+      : [() => RemoteControl.open({ ...source, listen: door.listen, token: () => token, registry, clock })]),
   ]);
   const loop = closedLoop(announcer, wiring.evidence, journal, clock, connections.acknowledged);
   loop.start();
@@ -237,9 +237,13 @@ function reloadFrom(
   { file, site, instance }: SiteDocument,
   announcer: Announcer,
   asRun: (given: AnnouncerConfig) => AnnouncerConfig,
+  onToken: (token: string | undefined) => void,
 ): Change {
   const read = readAgain(file, site, instance);
-  return read.ok ? announcer.reload(asRun(read.config)) : announcer.refuseReload(read.problems);
+  if (!read.ok) return announcer.refuseReload(read.problems);
+  const change = announcer.reload(asRun(read.config));
+  if (change.kind === "accepted") onToken(read.token);
+  return change;
 }
 
 /** IPv4 always: a peer may insist on it. IPv6 when a VIP needs it. */

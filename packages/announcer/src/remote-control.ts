@@ -1,16 +1,20 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { Clock } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
 import type { FastifyInstance } from "fastify";
 import { Counter, type Registry } from "prom-client";
 import { controlRoutes, REQUEST_TIMEOUT, type ControlSource } from "./control-routes.ts";
+import { GuessLimit } from "./remote-guesses.ts";
 
 /** Connections at once. Anybody may connect, and must not take the descriptors that BGP needs. */
 const MOST_CONNECTIONS = 32;
 
 export interface RemoteOptions extends ControlSource {
   readonly listen: HostPort;
-  readonly token: string;
+  /** Asked at each request: a reload may have brought another. */
+  readonly token: () => string | undefined;
   readonly registry: Registry;
+  readonly clock: Clock;
 }
 
 /**
@@ -23,19 +27,24 @@ export class RemoteControl {
 
   /** Rejects with a sentence when the address cannot be bound. */
   static async open(options: RemoteOptions): Promise<RemoteControl> {
-    const { listen, token, registry } = options;
+    const { listen, token, registry, clock } = options;
+    const limit = new GuessLimit(clock);
     const refused = new Counter({
       name: "stitch_announcer_remote_refused_total",
-      help: "Requests to the remote control without its token",
+      help: "Requests to the remote control that were refused",
       registers: [registry],
     });
     const app = controlRoutes(options, "remote");
-    const expected = digestOf(`Bearer ${token}`);
     // Before the body is read, and before the path is looked at.
     app.addHook("onRequest", async (request, reply) => {
-      if (timingSafeEqual(digestOf(request.headers.authorization ?? ""), expected)) return;
+      const exhausted = limit.exhausted(request.ip);
+      if (!exhausted && bears(request.headers.authorization, token())) return;
       refused.inc();
-      await reply.code(401).header("www-authenticate", "Bearer").send({ error: "this needs the token" });
+      // A stranger keeps no place: the connection ends with the answer.
+      reply.header("connection", "close");
+      if (exhausted) return reply.code(429).send({ error: "too many tries without the token; come back in a minute" });
+      limit.note(request.ip);
+      return reply.code(401).header("www-authenticate", "Bearer").send({ error: "this needs the token" });
     });
     app.server.maxConnections = MOST_CONNECTIONS;
     app.server.headersTimeout = REQUEST_TIMEOUT;
@@ -65,6 +74,11 @@ export class RemoteControl {
   async close(): Promise<void> {
     await this.#app.close();
   }
+}
+
+function bears(authorization: string | undefined, token: string | undefined): boolean {
+  if (authorization === undefined || token === undefined) return false;
+  return timingSafeEqual(digestOf(authorization), digestOf(`Bearer ${token}`));
 }
 
 /** Digests are of one length, so that comparing them tells neither the token nor how long it is. */

@@ -11,6 +11,8 @@ import type { Vip } from "./vip.ts";
 
 /** Everything `stitch status` shows; the JSON of GET /status. Ages are in milliseconds. */
 export interface AnnouncerStatus extends HealthIdentity {
+  /** It checks and decides, and announces nothing. */
+  readonly dryRun: boolean;
   readonly asn: number;
   readonly routerId: string;
   /** Decisions are made and nothing is announced. */
@@ -90,9 +92,11 @@ export function statusOf(
   identity: HealthIdentity,
   clock: Clock,
   routerId: string,
+  dryRun = false,
 ): AnnouncerStatus {
   return {
     ...identity,
+    dryRun,
     asn: announcer.origin.asn,
     routerId,
     dryRun: isDryRun(announcer.config),

@@ -117,6 +117,13 @@ describe("the control socket", () => {
     expect(history.length).toBeGreaterThanOrEqual(3);
   });
 
+  test("explains a router by its address, once for each session with it", async () => {
+    await scenario.run("peer 1 up");
+    const { value } = await call("GET", "/explain?target=192.0.2.101");
+    expect(value).toEqual([expect.arrayContaining([expect.stringMatching(/^Peer 192\.0\.2\.101 port 179/)])]);
+    expect(await call("GET", "/explain?target=192.0.2.199")).toMatchObject({ status: 404 });
+  });
+
   test.each([
     ["GET", "/explain?target=gpu", undefined, 404, /no such VIP; this site has dns, syslog/],
     ["POST", "/drain", { target: "gpu" }, 404, /no such VIP/],

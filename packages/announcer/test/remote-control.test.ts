@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { minutes } from "@stitch/clock";
 import { ConfigError, SiteDocument } from "@stitch/config";
 import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -15,9 +16,11 @@ const TOKEN = "0123456789abcdef0123456789abcdef";
 let scenario: Scenario;
 let remote: RemoteControl;
 let registry: Registry;
+let token: string;
 
 beforeEach(async () => {
   scenario = new Scenario();
+  token = TOKEN;
   registry = new Registry();
   const { announcer, journal, clock } = scenario;
   const identity = { service: "announcer", site: "nyc", instance: "nyc-1" };
@@ -28,8 +31,9 @@ beforeEach(async () => {
     reload: () => ({ kind: "accepted", changes: [] }),
     metrics: () => Promise.resolve({ type: "text/plain", text: "up 1\n" }),
     listen: { address: "127.0.0.1", port: 0 } as never,
-    token: TOKEN,
+    token: () => token,
     registry,
+    clock,
   });
   for (const line of ["peer 1 up", "report dns serving pass", "renew dns 3"]) await scenario.run(line);
 });
@@ -61,14 +65,36 @@ describe("the remote control", () => {
     ["it as a password", `Basic ${Buffer.from(`x:${TOKEN}`).toString("base64")}`],
   ])("refuses %s, whatever is asked, and changes nothing", async (_name, authorization) => {
     for (const path of ["/drain", "/undrain", "/reload", "/no-such-path"]) {
+      scenario.clock.advance(minutes(1));
       const answer = await call(path, authorization, { target: "dns", forced: true });
       expect([path, answer.status, await answer.text()]).toEqual([path, 401, '{"error":"this needs the token"}']);
     }
+    scenario.clock.advance(minutes(1));
     for (const path of ["/status", "/journal", "/events", "/metrics"])
       expect((await call(path, authorization)).status).toBe(401);
     await scenario.run("expect dns UP normal");
     expect(scenario.journal.entries.filter(({ kind }) => kind === "operator")).toEqual([]);
     expect(await registry.metrics()).toContain("stitch_announcer_remote_refused_total 8");
+  });
+
+  test("does not listen to who has guessed five times, not even to the right token, until a minute is over", async () => {
+    for (let guess = 0; guess < 5; guess += 1)
+      expect((await call("/status", `Bearer ${TOKEN}${guess}`)).status).toBe(401);
+    const answer = await call("/drain", `Bearer ${TOKEN}`, { target: "dns" });
+    expect([answer.status, await answer.text()]).toEqual([429, expect.stringContaining("come back in a minute")]);
+    await scenario.run("expect dns UP normal");
+    scenario.clock.advance(minutes(1));
+    expect((await call("/status", `Bearer ${TOKEN}`)).status).toBe(200);
+  });
+
+  test("takes another token from the moment that a reload has brought it", async () => {
+    token = TOKEN.toUpperCase();
+    expect((await call("/status", `Bearer ${TOKEN}`)).status).toBe(401);
+    expect((await call("/status", `Bearer ${token}`)).status).toBe(200);
+  });
+
+  test("ends a stranger's connection with the answer", async () => {
+    expect((await call("/status")).headers.get("connection")).toBe("close");
   });
 
   test("says which address it cannot have", async () => {
@@ -80,8 +106,9 @@ describe("the remote control", () => {
       reload: () => expect.fail(),
       metrics: () => expect.fail(),
       listen: { address: "127.0.0.1", port: remote.port } as never,
-      token: TOKEN,
+      token: () => token,
       registry: new Registry(),
+      clock: scenario.clock,
     });
     await expect(taken).rejects.toThrow(/announcer\.remote: cannot listen on 127\.0\.0\.1 port \d+ \(EADDRINUSE\)/);
   });
@@ -119,6 +146,13 @@ describe("its token", () => {
     const sentence = read(text, setting);
     expect(sentence).toMatch(why);
     expect(sentence).not.toContain("s3cret");
+  });
+
+  test.each(["0.0.0.0:8179", "[::]:8179"])("is not for every address: %s", (listen) => {
+    const text = SITE.replace("  drain:", `  remote: { listen: "${listen}", token: "file:x" }\n  drain:`);
+    expect(() => announcerConfig(SiteDocument.parse(text, "site.yaml"))).toThrow(
+      /remote\.listen: would be reached by every address/,
+    );
   });
 
   test("is of no use on a VIP", () => {

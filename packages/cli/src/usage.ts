@@ -17,7 +17,7 @@ export const USAGE = `stitch: DNS, syslog and NTP behind anycast addresses, and 
   stitch try [-c FILE]                              one question through each VIP, answers and timings
   stitch status                                     every VIP and every BGP session
   stitch watch                                      decisions as they are made
-  stitch explain [VIP]                              why a VIP is, or is not, announced
+  stitch explain [VIP|ROUTER]                       why a VIP is, or is not, announced; why a router hears, or does not
   stitch drain VIP|all [--for 30m] [--reason TEXT] [--force]
   stitch undrain VIP|all [--reason TEXT]
   stitch reload [-c FILE]                           the announcer reads its file again

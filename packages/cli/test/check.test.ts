@@ -70,6 +70,26 @@ test.each([
     'check: { all: [ { lease: "http://127.0.0.1:8514" }, { dns: 10.0.0.2 } ] }',
     /"syslog" is judged by 10\.0\.0\.2, which is not this machine: .* withdraws the VIP everywhere/,
   ],
+  [
+    'health: "127.0.0.1:8514"',
+    'health: "127.0.0.1:8153"',
+    /dns\.health and syslog\.health both want tcp 127\.0\.0\.1:8153: on one machine the second does not start/,
+  ],
+  [
+    'listen: ["10.10.10.53:53"]',
+    'listen: ["10.10.10.53:53", "10.10.10.54:53"]',
+    /dns\.listen: 10\.10\.10\.54 is neither a VIP nor known as this machine's own/,
+  ],
+  [
+    'listen: ["udp://10.10.5.14:514"]',
+    'listen: ["udp://10.10.5.14:514", "udp://0.0.0.0:53"]',
+    /dns\.listen and syslog\.listen both want udp 10\.10\.10\.53:53/,
+  ],
+  [
+    "asn: 65101",
+    'asn: 65101\n  health: "127.0.0.1:8514"',
+    /syslog\.health and announcer\.health both want tcp 127\.0\.0\.1:8514/,
+  ],
   ["service: dns,", "service: ntp,", /"ntp" is announced, but this file has no section ntp/],
 ])("%s -> %s draws a warning", async (from, to, text) => {
   expect(GOOD).toContain(from);
@@ -83,6 +103,15 @@ test.each([
   ["a command", "{ exec: [/bin/true] }"],
 ])("a check of %s shares no fate with other sites", async (_name, how) => {
   expect(await printed(GOOD.replace('{ lease: "http://127.0.0.1:8153" }', how))).not.toMatch(/is judged by/);
+});
+
+test.each([
+  ["the machine's own address", '"10.1.0.10:53"'],
+  ["loopback", '"127.0.0.1:53"'],
+  ["a port of another protocol", '"10.10.10.53:514"'],
+])("a further door at %s draws no warning", async (_name, door) => {
+  const text = GOOD.replace('listen: ["10.10.10.53:53"]', `listen: ["10.10.10.53:53", ${door}]`);
+  expect(await printed(text)).not.toMatch(/warning/);
 });
 
 test("a long hold time with BFD draws no warning", async () => {

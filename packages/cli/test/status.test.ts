@@ -1,6 +1,6 @@
-import type { VipStatus } from "@stitch/announcer";
+import type { AnnouncerStatus, VipStatus } from "@stitch/announcer";
 import { expect, test } from "vitest";
-import { note } from "../src/command/operate.ts";
+import { note, statusText } from "../src/command/operate.ts";
 
 const WELL: VipStatus = {
   prefix: "10.10.10.53/32",
@@ -42,4 +42,14 @@ test.each<[string, Partial<VipStatus>, string]>([
   ],
 ])("status tells %s", (_name, change, text) => {
   expect(note({ ...WELL, ...change })).toBe(text);
+});
+
+test("status says in its first line that nothing is announced by a dry run", () => {
+  const now = { site: "nyc", instance: "nyc-1", asn: 65_101, vips: [WELL], peers: [], alarms: [], kernel: undefined };
+  const first = (dryRun: boolean): string | undefined =>
+    statusText({ ...now, service: "announcer", routerId: "10.1.0.10", dryRun } satisfies AnnouncerStatus).split(
+      "\n",
+    )[0];
+  expect(first(false)).toBe("nyc/nyc-1  AS 65101");
+  expect(first(true)).toBe("nyc/nyc-1  AS 65101  DRY RUN: nothing is announced, ROUTE is what would be");
 });

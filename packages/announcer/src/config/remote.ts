@@ -17,9 +17,17 @@ export const remoteSection = section({
 
 type RemoteConfig = z.infer<typeof remoteSection>;
 
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
 /** What is wrong with the setting, as setting and sentence; what may be a token is not quoted. */
-export function remoteContradictions({ token }: RemoteConfig): (readonly [string, string])[] {
-  return token.startsWith(FROM_FILE) ? [] : [["token", "must be file:PATH, of a file that holds the token"]];
+export function remoteContradictions({ listen, token }: RemoteConfig): (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = [];
+  if (EVERY_ADDRESS.has(listen.address)) {
+    const why = "would be reached by every address, the VIPs too; name loopback or one management address";
+    found.push(["listen", why]);
+  }
+  if (!token.startsWith(FROM_FILE)) found.push(["token", "must be file:PATH, of a file that holds the token"]);
+  return found;
 }
 
 /** The token of the remote control; undefined where none is asked for. Throws ConfigError, which never quotes it. */

@@ -1,9 +1,10 @@
 import { ConfigError, SiteDocument } from "@stitch/config";
 import { resolvedConfig } from "../config/password.ts";
+import { remoteToken } from "../config/remote.ts";
 import type { AnnouncerConfig } from "../config.ts";
 
 export type Read =
-  | { readonly ok: true; readonly config: AnnouncerConfig }
+  | { readonly ok: true; readonly config: AnnouncerConfig; readonly token: string | undefined }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** The file of the running announcer, read again. What is wrong with it is an answer, not an exception. */
@@ -14,7 +15,8 @@ export function readAgain(file: string, site: string, instance: string): Read {
       const problem = `it is now the file of ${document.site}/${document.instance}, and ${site}/${instance} runs; restart the announcer`;
       return { ok: false, problems: [problem] };
     }
-    return { ok: true, config: resolvedConfig(document) };
+    const config = resolvedConfig(document);
+    return { ok: true, config, token: remoteToken(document, config) };
   } catch (failure) {
     if (failure instanceof ConfigError) return { ok: false, problems: failure.message.split("\n") };
     return { ok: false, problems: [(failure as Error).message] };
