@@ -5,7 +5,6 @@ import type { Announcer } from "./announcer.ts";
 import { describeCheck } from "./check/describe.ts";
 import type { LoadMark } from "./decision/load.ts";
 import { holdDownLeft, type StateName, type Verdict, type Wish } from "./decision/machine.ts";
-import { isDryRun } from "./dry-run.ts";
 import type { Alarm } from "./loop/alarms.ts";
 import type { Vip } from "./vip.ts";
 
@@ -15,8 +14,6 @@ export interface AnnouncerStatus extends HealthIdentity {
   readonly dryRun: boolean;
   readonly asn: number;
   readonly routerId: string;
-  /** Decisions are made and nothing is announced. */
-  readonly dryRun: boolean;
   readonly vips: readonly VipStatus[];
   readonly peers: readonly PeerStatus[];
   /** What is wrong with the effect of what is announced. */
@@ -99,7 +96,6 @@ export function statusOf(
     dryRun,
     asn: announcer.origin.asn,
     routerId,
-    dryRun: isDryRun(announcer.config),
     vips: announcer.vips.map((vip) => vipStatus(announcer, vip, clock)),
     peers: announcer.peers.map(({ config: { address, port, asn }, status, advice }) => ({
       address,
