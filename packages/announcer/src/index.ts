@@ -9,7 +9,7 @@ export type { StateName, Verdict, Wish } from "./decision/machine.ts";
 export { LOAD_STEPS } from "./decision/load.ts";
 export { controlOfDryRun } from "./dry-run.ts";
 export { healthText } from "./explain.ts";
-export { Journal, type JournalEntry } from "./journal.ts";
+export { isJournalKind, Journal, type JournalEntry } from "./journal.ts";
 export { ALARMS, type AlarmCode } from "./loop/reasons.ts";
 export type { RouteSession } from "./peer.ts";
 export { replay, type Replay, type ReplayedVip } from "./replay/replay.ts";

@@ -149,20 +149,25 @@ export type JournalFact =
   | ReloadEntry;
 export type JournalEntry = JournalFact & Stamp;
 
-const KINDS: ReadonlySet<unknown> = new Set<JournalFact["kind"]>([
-  "health",
-  "decision",
-  "update",
-  "session",
-  "operator",
-  "held",
-  "load",
-  "proof",
-  "acknowledged",
-  "alarm",
-  "note",
-  "reload",
-]);
+const KINDS: Readonly<Record<JournalFact["kind"], true>> = {
+  health: true,
+  decision: true,
+  update: true,
+  session: true,
+  operator: true,
+  held: true,
+  load: true,
+  proof: true,
+  acknowledged: true,
+  alarm: true,
+  note: true,
+  reload: true,
+};
+
+/** Whether a journal's entry, or a log line that repeats one, calls itself so. */
+export function isJournalKind(kind: unknown): kind is JournalFact["kind"] {
+  return typeof kind === "string" && Object.hasOwn(KINDS, kind);
+}
 
 /**
  * Every decision with its causes, one JSON line each. The file is written behind the decisions and in their order: a
@@ -223,7 +228,7 @@ export function entryOf(line: string): JournalEntry[] {
   try {
     const entry = JSON.parse(line) as Partial<JournalEntry> | null;
     const { id, at, kind } = entry ?? {};
-    const usable = Number.isSafeInteger(id) && typeof at === "string" && KINDS.has(kind);
+    const usable = Number.isSafeInteger(id) && typeof at === "string" && isJournalKind(kind);
     return usable ? [entry as JournalEntry] : [];
   } catch {
     return [];

@@ -1,4 +1,4 @@
-import { healthText, type JournalEntry } from "@stitch/announcer";
+import { healthText, isJournalKind, type JournalEntry } from "@stitch/announcer";
 
 const WISH = { normal: "announced", "last-resort": "announced as last resort", none: "withdrawn" } as const;
 
@@ -48,7 +48,7 @@ function minus(prefix: string): string {
 export function logText(role: string, line: string): string {
   const entry = parsed(line);
   if (entry === undefined) return `${role.padEnd(9)} ${line}`;
-  if (isJournal(entry))
+  if (isJournalKind(entry["kind"]))
     return `${role.padEnd(9)} ${decisionText({ at: String(entry["time"]), ...entry } as unknown as JournalEntry)}`;
   const { level, time, msg, ...rest } = entry;
   for (const known of ["service", "site", "instance"]) delete rest[known];
@@ -57,25 +57,6 @@ export function logText(role: string, line: string): string {
   );
   const mark = level === "info" ? "" : `${String(level).toUpperCase()} `;
   return `${role.padEnd(9)} ${String(time).slice(11, 23)} ${mark}${String(msg)} ${fields.join(" ")}`.trimEnd();
-}
-
-const JOURNAL_KINDS = new Set<unknown>([
-  "health",
-  "decision",
-  "update",
-  "session",
-  "operator",
-  "held",
-  "load",
-  "proof",
-  "acknowledged",
-  "alarm",
-  "note",
-  "reload",
-] satisfies JournalEntry["kind"][]);
-
-function isJournal(entry: Record<string, unknown>): boolean {
-  return JOURNAL_KINDS.has(entry["kind"]);
 }
 
 function parsed(line: string): Record<string, unknown> | undefined {
