@@ -1,5 +1,6 @@
 import { duration } from "@stitch/config";
-import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import { boundedServer } from "@stitch/health";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import type { Announcer } from "./announcer.ts";
 import { explainPeer } from "./explain-peer.ts";
@@ -10,8 +11,6 @@ import type { AnnouncerStatus } from "./status.ts";
 import type { Vip } from "./vip.ts";
 
 const LARGEST_BODY = 16 * 1_024;
-/** Milliseconds for a whole request to arrive: a client that dribbles bytes would hold its connection for ever. */
-export const REQUEST_TIMEOUT = 5_000;
 /** Watchers of the journal at once; each costs a descriptor. */
 const MOST_WATCHERS = 32;
 /** A watcher that stops reading is cut off before it costs more than this, in bytes. */
@@ -38,14 +37,10 @@ export interface ControlSource {
 /** Everything that an operator may ask and do. `via` is for the journal: who came over the network is told apart. */
 export function controlRoutes(
   { announcer, journal, status, metrics, reload }: ControlSource,
+  connections: number,
   via?: "remote",
 ): FastifyInstance {
-  const app = fastify({
-    bodyLimit: LARGEST_BODY,
-    requestTimeout: REQUEST_TIMEOUT,
-    forceCloseConnections: true,
-    http: { connectionsCheckingInterval: REQUEST_TIMEOUT },
-  });
+  const app = boundedServer({ body: LARGEST_BODY, connections });
   app.get("/status", (_request, reply) => reply.send(status()));
   app.get("/journal", (_request, reply) => reply.send(journal.entries));
   app.get("/metrics", async (_request, reply) => {

@@ -2,7 +2,7 @@ import { chmodSync, lstatSync, mkdirSync, rmSync, type Stats } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { controlRoutes, REQUEST_TIMEOUT, type ControlSource } from "./control-routes.ts";
+import { controlRoutes, type ControlSource } from "./control-routes.ts";
 
 /** sockaddr_un holds 108 bytes with the terminator. */
 const LONGEST_SOCKET_PATH = 107;
@@ -34,9 +34,7 @@ export class ControlSocket {
       );
     }
     await requireFree(path);
-    const app = controlRoutes(options);
-    app.server.maxConnections = MOST_CONNECTIONS;
-    app.server.headersTimeout = REQUEST_TIMEOUT;
+    const app = controlRoutes(options, MOST_CONNECTIONS);
     try {
       mkdirSync(dirname(path), { recursive: true });
       rmSync(path, { force: true });

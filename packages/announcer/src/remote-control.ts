@@ -3,7 +3,8 @@ import type { Clock } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
 import type { FastifyInstance } from "fastify";
 import { Counter, type Registry } from "prom-client";
-import { controlRoutes, REQUEST_TIMEOUT, type ControlSource } from "./control-routes.ts";
+import { controlRoutes, type ControlSource } from "./control-routes.ts";
+import { listenFor } from "./listen-for.ts";
 import { GuessLimit } from "./remote-guesses.ts";
 
 /** Connections at once. Anybody may connect, and must not take the descriptors that BGP needs. */
@@ -23,6 +24,8 @@ export interface RemoteOptions extends ControlSource {
  * logged, for a stranger could fill the log.
  */
 export class RemoteControl {
+  /** Where it listens; the system's choice where 0 was asked for. */
+  readonly port: number;
   readonly #app: FastifyInstance;
 
   /** Rejects with a sentence when the address cannot be bound. */
@@ -34,7 +37,7 @@ export class RemoteControl {
       help: "Requests to the remote control that were refused",
       registers: [registry],
     });
-    const app = controlRoutes(options, "remote");
+    const app = controlRoutes(options, MOST_CONNECTIONS, "remote");
     // Before the body is read, and before the path is looked at.
     app.addHook("onRequest", async (request, reply) => {
       const exhausted = limit.exhausted(request.ip);
@@ -46,29 +49,12 @@ export class RemoteControl {
       limit.note(request.ip);
       return reply.code(401).header("www-authenticate", "Bearer").send({ error: "this needs the token" });
     });
-    app.server.maxConnections = MOST_CONNECTIONS;
-    app.server.headersTimeout = REQUEST_TIMEOUT;
-    try {
-      await app.listen({ host: listen.address, port: listen.port });
-    } catch (failure) {
-      await app.close();
-      const { code = String(failure) } = failure as NodeJS.ErrnoException;
-      const where = `${listen.address} port ${listen.port}`;
-      throw new Error(`announcer.remote: cannot listen on ${where} (${code}); choose an address of this machine`, {
-        cause: failure,
-      });
-    }
-    return new RemoteControl(app);
+    return new RemoteControl(app, await listenFor("announcer.remote", app, listen));
   }
 
-  private constructor(app: FastifyInstance) {
+  private constructor(app: FastifyInstance, port: number) {
     this.#app = app;
-  }
-
-  /** Where it listens; the port is the system's choice where 0 was asked for. */
-  get port(): number {
-    const bound = this.#app.server.address();
-    return bound !== null && typeof bound === "object" ? bound.port : 0;
+    this.port = port;
   }
 
   async close(): Promise<void> {

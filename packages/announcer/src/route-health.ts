@@ -1,15 +1,14 @@
 import type { HostPort } from "@stitch/config";
-import type { HealthIdentity } from "@stitch/health";
-import fastify, { type FastifyInstance } from "fastify";
+import { boundedServer, type HealthIdentity } from "@stitch/health";
+import type { FastifyInstance } from "fastify";
 import type { Announcer } from "./announcer.ts";
 import type { Wish } from "./decision/machine.ts";
+import { listenFor } from "./listen-for.ts";
 
 /** These answers take no body; whoever sends one is no sibling. */
 const LARGEST_BODY = 1_024;
 /** Connections at once: siblings ask twice a second during a drain. Anybody may connect, and must not take BGP's descriptors. */
 const MOST_CONNECTIONS = 64;
-/** Milliseconds for a whole request to arrive: a client that dribbles bytes would hold its connection for ever. */
-const REQUEST_TIMEOUT = 5_000;
 
 /** What the answers are made of. */
 type Answers = Pick<Announcer, "find" | "listeners">;
@@ -31,34 +30,19 @@ export interface RouteHealth {
  * Read-only: nothing on the network changes an announcement.
  */
 export class RouteHealthEndpoint {
+  /** Where it listens; the system's choice where 0 was asked for. */
+  readonly port: number;
   readonly #app: FastifyInstance;
 
   /** Rejects with a sentence when the address cannot be bound. */
   static async open(listen: HostPort, identity: HealthIdentity, announcer: Answers): Promise<RouteHealthEndpoint> {
     const app = routes(identity, announcer);
-    app.server.maxConnections = MOST_CONNECTIONS;
-    app.server.headersTimeout = REQUEST_TIMEOUT;
-    try {
-      await app.listen({ host: listen.address, port: listen.port });
-    } catch (failure) {
-      await app.close();
-      const { code = String(failure) } = failure as NodeJS.ErrnoException;
-      const where = `${listen.address} port ${listen.port}`;
-      throw new Error(`announcer.health: cannot listen on ${where} (${code}); choose an address of this machine`, {
-        cause: failure,
-      });
-    }
-    return new RouteHealthEndpoint(app);
+    return new RouteHealthEndpoint(app, await listenFor("announcer.health", app, listen));
   }
 
-  private constructor(app: FastifyInstance) {
+  private constructor(app: FastifyInstance, port: number) {
     this.#app = app;
-  }
-
-  /** Where it listens; the port is the system's choice where 0 was asked for. */
-  get port(): number {
-    const bound = this.#app.server.address();
-    return bound !== null && typeof bound === "object" ? bound.port : 0;
+    this.port = port;
   }
 
   close(): Promise<void> {
@@ -76,12 +60,7 @@ export function routeHealthOf({ site, instance }: HealthIdentity, service: strin
 }
 
 function routes(identity: HealthIdentity, announcer: Answers): FastifyInstance {
-  const app = fastify({
-    bodyLimit: LARGEST_BODY,
-    requestTimeout: REQUEST_TIMEOUT,
-    forceCloseConnections: true,
-    http: { connectionsCheckingInterval: REQUEST_TIMEOUT },
-  });
+  const app = boundedServer({ body: LARGEST_BODY, connections: MOST_CONNECTIONS });
   app.get<{ Params: { service: string } }>("/route/:service", (request, reply) => {
     const { service } = request.params;
     const all = routeHealthOf(identity, service, announcer);

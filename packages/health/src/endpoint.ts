@@ -1,5 +1,6 @@
-import fastify, { type FastifyInstance } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
+import { boundedServer, listenOn } from "./bounded-server.ts";
 import type { Health } from "./health.ts";
 import type { LeaseStream } from "./lease.ts";
 
@@ -7,10 +8,6 @@ import type { LeaseStream } from "./lease.ts";
 const LARGEST_BODY = 1_024;
 /** Connections at once: sixteen holders, pollers, scrapers. More is a leak or an attack, and is not accepted. */
 const MOST_CONNECTIONS = 128;
-/** Milliseconds for a whole request to arrive: a client that dribbles bytes would hold its connection for ever. */
-const REQUEST_TIMEOUT = 5_000;
-/** Milliseconds an idle connection is kept; longer than the usual polling interval. */
-const KEEP_ALIVE_TIMEOUT = 15_000;
 
 export interface HealthEndpointOptions {
   readonly health: Health;
@@ -48,22 +45,16 @@ export class HealthEndpoint {
   static async open(options: HealthEndpointOptions): Promise<HealthEndpoint> {
     const { listen } = options;
     const app = routes(options);
-    app.server.maxConnections = MOST_CONNECTIONS;
-    app.server.headersTimeout = REQUEST_TIMEOUT;
-    try {
-      await app.listen({ host: listen.address, port: listen.port });
-    } catch (failure) {
-      await app.close();
+    const port = await listenOn(app, listen).catch((failure: unknown) => {
       throw new HealthBindError(listen, failure as NodeJS.ErrnoException);
-    }
-    return new HealthEndpoint(app, options.lease);
+    });
+    return new HealthEndpoint(app, options.lease, port);
   }
 
-  private constructor(app: FastifyInstance, lease: LeaseStream) {
+  private constructor(app: FastifyInstance, lease: LeaseStream, port: number) {
     this.#app = app;
     this.#lease = lease;
-    const bound = app.server.address();
-    this.port = bound !== null && typeof bound === "object" ? bound.port : 0;
+    this.port = port;
   }
 
   async close(): Promise<void> {
@@ -73,13 +64,7 @@ export class HealthEndpoint {
 }
 
 function routes({ health, lease, registry }: HealthEndpointOptions): FastifyInstance {
-  const app = fastify({
-    bodyLimit: LARGEST_BODY,
-    requestTimeout: REQUEST_TIMEOUT,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-    forceCloseConnections: true,
-    http: { connectionsCheckingInterval: REQUEST_TIMEOUT },
-  });
+  const app = boundedServer({ body: LARGEST_BODY, connections: MOST_CONNECTIONS });
   app.get("/health", (_request, reply) => {
     const { report } = health;
     const serving = report.phase === "serving" && report.verdict !== "fail";

@@ -1,0 +1,45 @@
+import fastify, { type FastifyInstance } from "fastify";
+
+/** Milliseconds for a whole request to arrive: a client that dribbles bytes would hold its connection for ever. */
+const REQUEST_TIMEOUT = 5_000;
+/** Milliseconds an idle connection is kept; longer than the usual polling interval. */
+const KEEP_ALIVE_TIMEOUT = 15_000;
+
+export interface ServerBounds {
+  /** Octets of a request's body. */
+  readonly body: number;
+  /** Connections at once; more are a leak or an attack, and are not accepted. */
+  readonly connections: number;
+}
+
+/** An HTTP server that anybody may reach: what a client can hold of it is bounded, and so is for how long. */
+export function boundedServer({ body, connections }: ServerBounds): FastifyInstance {
+  const app = fastify({
+    bodyLimit: body,
+    requestTimeout: REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    forceCloseConnections: true,
+    http: { connectionsCheckingInterval: REQUEST_TIMEOUT },
+  });
+  app.server.maxConnections = connections;
+  app.server.headersTimeout = REQUEST_TIMEOUT;
+  return app;
+}
+
+/**
+ * Resolves with the port once the server listens; it is the system's choice where 0 was asked for. Rejects with the
+ * system's error, after the server is closed.
+ */
+export async function listenOn(
+  app: FastifyInstance,
+  { address, port }: { readonly address: string; readonly port: number },
+): Promise<number> {
+  try {
+    await app.listen({ host: address, port });
+  } catch (failure) {
+    await app.close();
+    throw failure;
+  }
+  const bound = app.server.address();
+  return bound !== null && typeof bound === "object" ? bound.port : 0;
+}
