@@ -11,7 +11,7 @@ import { table } from "./table.ts";
 import { isVariant, topologyFile, variant, VARIANTS, type Variant } from "./variant.ts";
 
 const USAGE = `usage: npm run lab -- [all | DRILL... | up | down | list | exec NODE COMMAND...]
-                      [--variant V] [--json] [--repeat N] [--containerlab]
+                      [--variant V] [--json] [--repeat N] [--containerlab] [--stand-in]
 
   all, DRILL   lays the topology out, runs the drills, tears it down (or uses the lab that stands)
   up           lays the topology out and leaves it standing; down ends it

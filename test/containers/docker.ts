@@ -14,7 +14,7 @@ export function docker({ env }: RunningEngine): Docker {
   };
 }
 
-/** docker-compose 1.29, or whatever of its kind the machine has first in `argv`. */
+/** Debian's docker-compose 1.29. */
 export type Compose = (...args: readonly string[]) => Promise<string>;
 
 export interface Project {

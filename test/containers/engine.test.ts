@@ -24,12 +24,18 @@ test("an engine ends with the process that started it, even when that is killed"
   const starter = spawn(process.execPath, ["--input-type=module", "-e", program], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const [said] = (await once(starter.stdout, "data")) as [Buffer];
-  const engine = Number(said.toString());
-  expect(readFileSync(`/proc/${engine}/comm`, "utf8").trim()).toBe("dockerd");
-  starter.kill("SIGKILL");
-  const ended = await until(clock, "the engine to end", seconds(30), async () => (isAlive(engine) ? undefined : true));
-  expect(ended).toBe(true);
+  try {
+    const [said] = (await once(starter.stdout, "data")) as [Buffer];
+    const engine = Number(said.toString());
+    expect(readFileSync(`/proc/${engine}/comm`, "utf8").trim()).toBe("dockerd");
+    starter.kill("SIGKILL");
+    const ended = await until(clock, "the engine to end", seconds(30), async () =>
+      isAlive(engine) ? undefined : true,
+    );
+    expect(ended).toBe(true);
+  } finally {
+    starter.kill("SIGKILL"); // its engine ends with it
+  }
 });
 
 test("the comparison of the machine sees what came and what went", () => {

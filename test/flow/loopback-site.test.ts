@@ -156,8 +156,9 @@ describe("the built-in site", () => {
     const from = lines.length;
     process.kill(pid, "SIGSTOP");
     const hung = performance.now();
-    const withdrawn = await lineLike(/^router .*- 127\.10\.10\.53\/32 +withdrawn/, from);
-    process.kill(pid, "SIGCONT");
+    const withdrawn = await lineLike(/^router .*- 127\.10\.10\.53\/32 +withdrawn/, from).finally(() =>
+      process.kill(pid, "SIGCONT"),
+    );
     expect(withdrawn.at - hung).toBeLessThan(1_000);
     await lineLike(/^router .*\+ 127\.10\.10\.53\/32 +announced/, from);
   });

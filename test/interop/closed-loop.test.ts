@@ -31,14 +31,19 @@ interface Shown {
 
 describe.skipIf(reason !== undefined)(`the closed loop${reason === undefined ? "" : ` (${reason})`}`, () => {
   let wire: Wire;
-  let router: Router;
+  let router: Router | undefined;
   const outputs: (() => string)[] = [];
 
   afterEach(async ({ task }) => {
-    if (task.result?.state === "fail")
-      process.stdout.write(`${outputs.map((read) => read()).join("\n")}\n${await router.account()}\n`);
-    outputs.length = 0;
-    await wire?.close();
+    try {
+      if (task.result?.state !== "fail") return;
+      const account = await router?.account().catch(String);
+      process.stdout.write(`${[...outputs.map((read) => read()), account ?? ""].join("\n")}\n`);
+    } finally {
+      outputs.length = 0;
+      router = undefined;
+      await wire?.close();
+    }
   });
 
   async function start(settings: Partial<RouterSettings>): Promise<void> {
@@ -101,7 +106,7 @@ ${OTHERS.map((address, i) => `    - { prefix: ${address}/32, service: other-${i}
     const { peers } = await rings("router-silent", ROUTER.address);
     await rings("no-traffic", `${VIP}/32`);
     expect(peers[0]?.session.state).toBe("Established");
-    expect(await router.route(`${VIP}/32`)).toBeUndefined();
+    expect(await router?.route(`${VIP}/32`)).toBeUndefined();
     const entries = journal();
     const decision = entries.find(({ kind, service, to }) => kind === "decision" && service === "dns" && to === "UP");
     const caused = entries.filter(({ cause }) => cause !== undefined && cause === decision?.["id"]);

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { type Clock, seconds } from "@stitch/clock";
 import { peerAvailability, type Peer } from "@stitch/peers";
 import { execa } from "execa";
+import { kernelRelease } from "../kernel-release.ts";
 import { LabUnavailable } from "../namespace/layout.ts";
 import { until } from "../poll.ts";
 import { readTopology, type Topology } from "../topology.ts";
@@ -82,7 +83,7 @@ async function versionsOf(topology: Topology, tools: Tools): Promise<Readonly<Re
   return {
     frr: frr ?? "unknown",
     node: (await inside("stitch", ["node", "--version"])) || "unknown",
-    kernel: readFileSync("/proc/sys/kernel/osrelease", "utf8").trim(),
+    kernel: kernelRelease(),
     docker: await call([...tools.docker, "version", "--format", "{{.Server.Version}}"], tools),
     containerlab: /version: (\S+)/.exec(said)?.[1] ?? "unknown",
   };

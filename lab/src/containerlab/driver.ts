@@ -8,7 +8,7 @@ import { outerPid } from "../namespace/pids.ts";
 import { startProcess } from "../namespace/process.ts";
 import type { Topology } from "../topology.ts";
 import type { Variant } from "../variant.ts";
-import { startCapture } from "./capture.ts";
+import { startCapture } from "../capture.ts";
 
 const EXEC_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 60_000;

@@ -40,10 +40,12 @@ export async function failover(lab: Lab, clock: Clock, address: string, blow: Bl
   const near = await probeDns(lab, "client-nyc", address, WHOAMI);
   const capture = await lab.capture(NYC.router, TOR_TO_HOST, blow.filter);
   const struck = await blow.strike(lab);
-  await Promise.all([branch.answeredBy(LON.site), near.answeredBy(LON.site)]);
-  const [branchRecord, nearRecord] = await Promise.all([branch.finish(), near.finish()]);
-  const told = blow.told(await capture.stop(), struck);
-  await blow.heal?.(lab);
+  // What is not healed would be the next drill's.
+  const [branchRecord, nearRecord, told] = await (async () => {
+    await Promise.all([branch.answeredBy(LON.site), near.answeredBy(LON.site)]);
+    const records = await Promise.all([branch.finish(), near.finish()]);
+    return [...records, blow.told(await capture.stop(), struck)] as const;
+  })().finally(() => blow.heal?.(lab));
   const [atBranch, atNear] = [experience(branchRecord), experience(nearRecord)];
   return {
     what: blow.what,

@@ -1,26 +1,14 @@
-import { readFileSync, rmSync } from "node:fs";
-import { mkdtemp, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Clock, seconds } from "@stitch/clock";
-import { clockStepReference, type Peer } from "@stitch/peers";
+import { readFile } from "node:fs/promises";
+import type { Clock } from "@stitch/clock";
+import type { Peer } from "@stitch/peers";
 import { execa } from "execa";
-import type {
-  Capture,
-  CapturedPacket,
-  ExecOptions,
-  ExecResult,
-  Lab,
-  LabProcess,
-  Nanoseconds,
-  RoleStatus,
-} from "../lab.ts";
-import { until } from "../poll.ts";
+import type { Capture, ExecOptions, ExecResult, Lab, LabProcess, Nanoseconds, RoleStatus } from "../lab.ts";
+import { startCapture } from "../capture.ts";
+import { kernelRelease } from "../kernel-release.ts";
 import type { Topology, TopologyNode } from "../topology.ts";
 import { isVariant, type Variant } from "../variant.ts";
 import { frrCommands } from "./frr.ts";
 import { type Holder } from "./holder.ts";
-import { parsePcap } from "./pcap.ts";
 import { outerPid } from "./pids.ts";
 import { startProcess } from "./process.ts";
 
@@ -54,8 +42,7 @@ export class NamespaceLab implements Lab {
     this.variant = variantOf(options.topology);
     this.#supervisors = new Map(options.supervisors);
     this.hosts = options.topology.nodes.filter(({ runs }) => runs === "stitch").map(({ name }) => name);
-    const kernel = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
-    this.versions = { frr: options.frr.version, node: process.version, kernel };
+    this.versions = { frr: options.frr.version, node: process.version, kernel: kernelRelease() };
   }
 
   get holders(): ReadonlyMap<string, Holder> {
@@ -125,37 +112,10 @@ export class NamespaceLab implements Lab {
     await this.exec(nodeA, ["ip", "link", "set", end.interface, state]);
   }
 
-  async capture(node: string, device: string, filter: string): Promise<Capture> {
-    const folder = await mkdtemp(join(tmpdir(), "stitch-capture-"));
-    const file = join(folder, "packets.pcap");
-    const { tcpdump } = this.#options;
-    const options = [
-      "-i",
-      device,
-      "-n",
-      "-U",
-      "--immediate-mode",
-      "--time-stamp-precision=nano",
-      "-Z",
-      "root",
-      "-w",
-      file,
-    ];
-    const argv = this.#holder(node).enter([tcpdump.program("tcpdump"), ...options, filter]);
-    const running = startProcess(argv, tcpdump.env);
-    await until(this.#options.clock, `tcpdump on ${node}`, seconds(10), async () =>
-      running.complaints().includes("listening on") ? true : undefined,
-    );
-    return { stop: () => this.#endCapture(running, folder, file) };
-  }
-
-  async #endCapture(running: LabProcess, folder: string, file: string): Promise<readonly CapturedPacket[]> {
-    running.kill("SIGINT");
-    await running.done;
-    const offset = clockStepReference();
-    const records = parsePcap(await readFile(file));
-    rmSync(folder, { recursive: true, force: true });
-    return records.map(({ wall, bytes }) => ({ time: (wall - offset) as Nanoseconds, bytes }));
+  capture(node: string, device: string, filter: string): Promise<Capture> {
+    const { tcpdump, clock } = this.#options;
+    const enter = (argv: readonly string[]): readonly string[] => this.#holder(node).enter(argv);
+    return startCapture({ enter, tcpdump, clock }, device, filter);
   }
 
   /** Runs a router's daemons. */

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, seconds } from "@stitch/clock";
 import { clockStepReference, type Peer } from "@stitch/peers";
-import type { Capture, Nanoseconds } from "../lab.ts";
-import { parsePcap } from "../namespace/pcap.ts";
-import { startProcess } from "../namespace/process.ts";
-import { until } from "../poll.ts";
+import type { Capture, Nanoseconds } from "./lab.ts";
+import { parsePcap } from "./namespace/pcap.ts";
+import { startProcess } from "./namespace/process.ts";
+import { until } from "./poll.ts";
 
 export interface CaptureTools {
   /** The command line that runs `argv` in the network to be watched. */
@@ -28,7 +28,11 @@ export async function startCapture(tools: CaptureTools, device: string, filter: 
   const running = startProcess(enter(argv), tcpdump.env);
   await until(clock, `tcpdump on ${device}`, LISTENING, async () =>
     running.complaints().includes("listening on") ? true : undefined,
-  );
+  ).catch((late: unknown) => {
+    running.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+    throw late;
+  });
   return {
     stop: async () => {
       running.kill("SIGINT");
