@@ -51,7 +51,6 @@ async function stop(): Promise<void> {
   await engine.stop();
   lag.stop();
   reports.cancel();
-  tell({ kind: "stopped" });
   port?.close();
 }
 

@@ -99,8 +99,6 @@ export class BfdMonitor {
       case "report":
         this.#report = notice.report;
         return;
-      case "stopped":
-        return;
     }
   }
 

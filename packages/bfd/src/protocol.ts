@@ -14,5 +14,4 @@ export type WorkerOrder = { readonly kind: "set"; readonly peers: readonly Wante
 /** From the thread to its owner: changes at once, the report once a second and with every change. */
 export type WorkerNotice =
   | { readonly kind: "change"; readonly change: BfdChange }
-  | { readonly kind: "report"; readonly report: BfdReport }
-  | { readonly kind: "stopped" };
+  | { readonly kind: "report"; readonly report: BfdReport };

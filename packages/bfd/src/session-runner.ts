@@ -57,9 +57,9 @@ export class SessionRunner {
     return this.#peer;
   }
 
-  /** Its end is being said. */
+  /** Its end is being said; once that is over it only closes, and cannot be taken back. */
   get leaving(): boolean {
-    return this.#leaving;
+    return this.#leaving && !this.#ended;
   }
 
   /** Takes new intervals; also takes back an end that is being said. Addresses never change. */

@@ -96,9 +96,9 @@ export class UdpTransport implements Transport {
         socket.close();
         reject(new TransportError("no-route", `no route to BFD peer ${peer} (${cause.message})`, { cause }));
       };
-      socket.once("error", refused);
+      // A failure comes to the callback alone, and not as an event.
       socket.connect(this.#options.peerPort, peer, (failure?: Error) => {
-        if (failure !== undefined) return;
+        if (failure !== undefined) return refused(failure);
         const { address } = socket.address();
         socket.close();
         resolve(address);

@@ -22,6 +22,16 @@ describe("two hosts", () => {
     expect(bench.fromA().filter(({ packet }) => packet.poll && packet.final)).toEqual([]);
   });
 
+  test("come up when a peer is wanted again before the end of its session is over", async () => {
+    const bench = new Bench();
+    bench.a.want({ address: B });
+    bench.a.want();
+    bench.a.want({ address: B });
+    bench.b.want({ address: A });
+    await bench.run(5_000);
+    expect(bench.a.session.state).toBe("Up");
+  });
+
   test("send once a second until they are Up", async () => {
     const bench = new Bench();
     bench.a.want({ address: B });

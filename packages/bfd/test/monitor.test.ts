@@ -80,7 +80,6 @@ describe("the monitor", () => {
     const stopped = polite.monitor.stop();
     expect(polite.monitor.stop()).toBe(stopped);
     expect(polite.threads[0]?.orders.at(-1)).toEqual({ kind: "stop" });
-    polite.threads[0]?.events.notice({ kind: "stopped" });
     polite.threads[0]?.events.ended(undefined);
     await stopped;
     expect(polite.clock.waiting).toEqual([]);

@@ -6,6 +6,7 @@ import { loadNative } from "@stitch/linux-io";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { type BfdChange, BfdMonitor, type BfdMonitorOptions } from "../src/index.ts";
+import { UdpTransport } from "../src/udp-transport.ts";
 
 // Real threads and sockets on loopback; times are the business of other tests.
 
@@ -141,4 +142,15 @@ describe("threads on loopback", { timeout: 90_000 }, () => {
     await new Promise<void>((resolve) => void holder.close(resolve));
     await eventually("it is spoken", () => (late.sessions[0]?.sent ?? 0) > 0);
   });
+});
+
+test("a peer to which there is no way is told as such, so that it can be tried again", async () => {
+  const transport = new UdpTransport({
+    clock: new SystemClock(),
+    port: 0,
+    peerPort: 3784,
+    unsafeWithoutHopLimit: true,
+  });
+  // Not without SO_BROADCAST: the system refuses it on any machine, whatever its routes.
+  await expect(transport.sourceFor("255.255.255.255")).rejects.toMatchObject({ reason: "no-route" });
 });
