@@ -77,6 +77,7 @@ const ADVICE: Partial<Record<SessionReason, (peer: Peer, failure: SessionFailure
     `it asks for no hold time, or one below ${formatDuration(seconds(3))}: a dead host would keep its route`,
   "no-common-family": () =>
     "it does not offer an address family that our VIPs need: activate it for us there (stitch router-config)",
-  "wrong-router-id": () => "its router id is ours, or none: every speaker needs one of its own, never a VIP",
+  "wrong-router-id": () => "its router id is ours: every speaker needs one of its own, never a VIP",
+  "no-router-id": () => "it has no router id: a router that boots has one soon; else give it one of its own",
   "bfd-down": () => "BFD has lost the path: the link, the router's forwarding, or this host stood still",
 };

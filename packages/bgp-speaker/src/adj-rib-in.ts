@@ -27,6 +27,8 @@ interface Known {
   readonly path: ReceivedPath;
   /** All of it but the prefix, to see whether it changes. */
   readonly text: string;
+  /** How many refreshes had begun when the peer said it last. */
+  round: number;
 }
 
 interface Told {
@@ -62,9 +64,14 @@ export interface AdjRibInOptions {
  */
 export class AdjRibIn {
   readonly #options: AdjRibInOptions;
-  readonly #known = new Map<string, Known>();
-  /** Paths that a route refresh under way has not repeated yet, by family (RFC 7313 section 4). */
-  readonly #stale = new Map<Family, Set<string>>();
+  /** By family, so that the end of a refresh walks through no other family's paths. */
+  readonly #known: Readonly<Record<Family, Map<string, Known>>> = { ipv4: new Map(), ipv6: new Map() };
+  /**
+   * Refreshes under way and the round in which each began: what was said last before it has not been repeated (RFC 7313
+   * section 4). A begin costs no walk through the paths: a peer can send thousands of them in one read.
+   */
+  readonly #refreshes = new Map<Family, number>();
+  #round = 0;
   #watched: ReadonlySet<string>;
 
   constructor(options: AdjRibInOptions) {
@@ -73,14 +80,15 @@ export class AdjRibIn {
   }
 
   get paths(): readonly ReceivedPath[] {
-    return Array.from(this.#known.values(), ({ path }) => path);
+    return Object.values(this.#known).flatMap((known) => Array.from(known.values(), ({ path }) => path));
   }
 
   /** Replaces the watched prefixes; paths of prefixes no longer watched are dropped without an event. */
   watch(prefixes: readonly Prefix[]): void {
     this.#watched = watchedKeys(prefixes);
-    for (const key of this.#known.keys()) {
-      if (!this.#watched.has(key) && this.#options.watchAll === 0) this.#known.delete(key);
+    if (this.#options.watchAll > 0) return;
+    for (const known of Object.values(this.#known)) {
+      for (const key of known.keys()) if (!this.#watched.has(key)) known.delete(key);
     }
   }
 
@@ -97,20 +105,21 @@ export class AdjRibIn {
 
   /** The peer begins to send all its routes of the family again: what it does not repeat, it has no more. */
   refreshBegun(family: Family): void {
-    const kept = this.paths.filter(({ prefix }) => prefix.family === family);
-    this.#stale.set(family, new Set(kept.map(({ prefix }) => formatPrefix(prefix))));
+    this.#round += 1;
+    this.#refreshes.set(family, this.#round);
   }
 
   /** The peer has sent them all, or has taken too long over it. An end without a begin means nothing. */
   refreshEnded(family: Family): void {
-    const stale = this.#stale.get(family);
-    this.#stale.delete(family);
-    for (const { prefix } of this.paths) if (stale?.has(formatPrefix(prefix)) === true) this.#remove(prefix);
+    const began = this.#refreshes.get(family);
+    if (began === undefined) return;
+    this.#refreshes.delete(family);
+    for (const { path, round } of this.#known[family].values()) if (round < began) this.#remove(path.prefix);
   }
 
   /** The session ended: every path is gone with it (RFC 4271 section 8.2.2; no graceful restart). */
   forget(): void {
-    this.#stale.clear();
+    this.#refreshes.clear();
     for (const { prefix } of this.paths) this.#remove(prefix);
   }
 
@@ -124,16 +133,19 @@ export class AdjRibIn {
 
   #put(prefix: Prefix, tell: Teller): void {
     const key = formatPrefix(prefix);
-    const known = this.#known.get(key);
+    const { ipv4, ipv6 } = this.#known;
+    const known = this.#known[prefix.family].get(key);
     if (!this.#watched.has(key) && known === undefined) {
       if (this.#options.watchAll === 0) return;
-      if (this.#known.size >= this.#options.watchAll) return this.#options.onIgnored("path-limit");
+      if (ipv4.size + ipv6.size >= this.#options.watchAll) return this.#options.onIgnored("path-limit");
     }
-    this.#stale.get(prefix.family)?.delete(key);
     const { said, text } = tell();
-    if (known?.text === text) return;
+    if (known?.text === text) {
+      known.round = this.#round;
+      return;
+    }
     const path = { prefix, ...said };
-    this.#known.set(key, { path, text });
+    this.#known[prefix.family].set(key, { path, text, round: this.#round });
     this.#options.onPath(prefix, path);
   }
 
@@ -147,7 +159,7 @@ export class AdjRibIn {
   }
 
   #remove(prefix: Prefix): void {
-    if (this.#known.delete(formatPrefix(prefix))) this.#options.onPath(prefix, undefined);
+    if (this.#known[prefix.family].delete(formatPrefix(prefix))) this.#options.onPath(prefix, undefined);
   }
 }
 

@@ -234,8 +234,11 @@ function talking(event: FsmEvent, context: FsmContext, unexpected: number): Step
         { code: CEASE, subcode: BFD_DOWN },
         "ladder",
       );
-    case "open-unsuitable":
-      return failed(event.reason, event.error.detail, event.error, "penalty");
+    case "open-unsuitable": {
+      // A router that boots has no identifier before it has an address (FRR before zebra): that ends by itself.
+      const pace = event.reason === "no-router-id" ? "ladder" : "penalty";
+      return failed(event.reason, event.error.detail, event.error, pace);
+    }
     case "malformed":
       return failed("malformed", event.error.detail, event.error, event.error.code === 2 ? "penalty" : "ladder");
     case "notification":

@@ -54,7 +54,7 @@ export function negotiate(local: LocalSide, expectedAsn: number | "any", open: O
     return unsuitable("wrong-as", 2, `peer is in AS ${asn}, AS ${expectedAsn} is configured`);
   }
   const internal = asn === local.asn;
-  if (open.routerId === "0.0.0.0") return unsuitable("wrong-router-id", 3, "peer's BGP identifier is zero");
+  if (open.routerId === "0.0.0.0") return unsuitable("no-router-id", 3, "peer's BGP identifier is zero");
   if (internal && open.routerId === local.routerId) {
     return unsuitable("wrong-router-id", 3, `peer's BGP identifier ${open.routerId} is our own`);
   }

@@ -18,6 +18,7 @@ export const SESSION_REASONS = [
   "open-refused-by-peer",
   "wrong-as",
   "wrong-router-id",
+  "no-router-id",
   "unacceptable-hold-time",
   "unsupported-version",
   "unsupported-parameter",

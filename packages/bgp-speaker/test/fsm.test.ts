@@ -94,7 +94,7 @@ describe("an OPEN that does not suit", () => {
     ["wrong AS", { asn: 65002 }, "2/2", "wrong-as"],
     ["hold time zero", { holdTime: 0 }, "2/6", "unacceptable-hold-time"],
     ["hold time of two seconds", { holdTime: 2 }, "2/6", "unacceptable-hold-time"],
-    ["router id zero", { routerId: "0.0.0.0" }, "2/3", "wrong-router-id"],
+    ["router id zero", { routerId: "0.0.0.0" }, "2/3", "no-router-id"],
     ["no family in common", { families: ["ipv6"] }, "2/7 010400010001", "no-common-family"],
   ] as const;
 
@@ -115,6 +115,15 @@ describe("an OPEN that does not suit", () => {
     bench.advance(seconds(44));
     expect(bench.session.state).toBe("Idle");
     bench.advance(seconds(2));
+    expect(bench.router.connections).toBe(2);
+  });
+
+  test("of a router that has no identifier yet, because it boots, is asked for again in a second", () => {
+    const bench = new Bench();
+    bench.toOpenSent();
+    bench.router.sayOpen({ routerId: "0.0.0.0" });
+    bench.settle();
+    bench.advance(seconds(1));
     expect(bench.router.connections).toBe(2);
   });
 

@@ -2,6 +2,7 @@ import { seconds } from "@stitch/clock";
 import { describe, expect, test } from "vitest";
 
 import { formatPrefix, parsePrefix, type Prefix, REFRESH_END_WAIT } from "../src/index.ts";
+import { AdjRibIn, MAX_WATCHED_ALL } from "../src/adj-rib-in.ts";
 import { asSequence } from "../src/wire/as-path.ts";
 import {
   decodeRouteRefresh,
@@ -15,6 +16,8 @@ import { Bench, hex, MODERN, type WirePeer } from "./wire-peer.ts";
 
 // Enhanced route refresh, RFC 7313: the sender of routes marks where their repetition begins and ends.
 
+/** A message's header, RFC 4271 section 4.1. */
+const HEADER_OCTETS = 19;
 const VIP = prefix("10.10.10.53/32");
 const NTP = prefix("10.10.10.123/32");
 
@@ -151,6 +154,44 @@ describe("a refresh that we ask for", () => {
     expect(plain.session.status.ignored["refresh-not-applicable"]).toBe(1);
   });
 });
+
+test("marks without end cost a router's full view nothing", () => {
+  const { view, known } = fullView();
+  const began = performance.now();
+  for (let mark = 0; mark < 5_000; mark += 1) view.refreshBegun("ipv4");
+  // One walk through the view takes a millisecond or more; 5,000 of them would hold the thread for seconds.
+  expect(performance.now() - began).toBeLessThan(500);
+  view.refreshEnded("ipv4");
+  expect(view.paths).toEqual([]);
+  expect(known).toBe(MAX_WATCHED_ALL);
+});
+
+test("a refresh of one family neither takes nor walks through the other's paths", () => {
+  const { view, known } = fullView();
+  const began = performance.now();
+  for (let round = 0; round < 5_000; round += 1) {
+    view.refreshBegun("ipv6");
+    view.refreshEnded("ipv6");
+  }
+  expect(performance.now() - began).toBeLessThan(500);
+  expect(view.paths).toHaveLength(known);
+});
+
+/** As many paths as are kept of a router that sends more. */
+function fullView(): { readonly view: AdjRibIn; readonly known: number } {
+  const view = new AdjRibIn({
+    watch: [],
+    watchAll: MAX_WATCHED_ALL,
+    localAsn: 65_101,
+    onPath: Boolean,
+    onIgnored: Boolean,
+  });
+  for (let i = 0; i < MAX_WATCHED_ALL; i += 1) {
+    const read = decodeUpdate(announce(prefix(`10.${i >> 8}.${i & 255}.0/24`)).subarray(HEADER_OCTETS), MODERN);
+    if (read.ok) view.learn(read.value, { families: ["ipv4", "ipv6"], internal: false });
+  }
+  return { view, known: view.paths.length };
+}
 
 describe("a refresh message that does not suit", () => {
   test.each([
