@@ -5,6 +5,7 @@ import { dnsConfig } from "@stitch/dns-resolver";
 import { formatEndpoint } from "@stitch/linux-io";
 import { ntpConfig } from "@stitch/sntp-responder";
 import { syslogConfig } from "@stitch/syslog-collector";
+import { isLoopback, ownAddresses } from "./own-addresses.ts";
 
 /** Something in the file that is bound when its role starts. */
 interface Listener {
@@ -90,16 +91,9 @@ function takesAll({ address }: Listener, { address: other }: Listener): boolean 
 
 /** Unicast doors beside the VIPs are good practice; what the file does not know as this machine's own is taken for a slip. */
 function uncovered(document: SiteDocument, all: readonly Listener[]): string[] {
-  const { routerId, peers, vips } = announcerConfig(document);
-  const known = new Set([
-    "0.0.0.0",
-    "::",
-    routerId,
-    ...peers.flatMap(({ localAddress, nextHop }) => [localAddress ?? "", nextHop ?? ""]),
-    ...vips.map(({ prefix }) => prefix.address),
-  ]);
+  const known = new Set(["0.0.0.0", "::", ...ownAddresses(announcerConfig(document))]);
   const strange = all.filter(({ service, address }) => service !== undefined && !known.has(address));
-  const remote = strange.filter(({ address }) => address !== "::1" && !address.startsWith("127."));
+  const remote = strange.filter(({ address }) => !isLoopback(address));
   return [...new Set(remote.map(({ setting, address }) => `${setting}: ${address}`))].map(
     (place) => `${place} is neither a VIP nor known as this machine's own: no route leads clients there`,
   );

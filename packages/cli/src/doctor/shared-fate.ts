@@ -1,5 +1,5 @@
-import { isIP } from "node:net";
 import { targetsOf, type AnnouncerConfig, type CheckConfig } from "@stitch/announcer";
+import { isLoopback, ownAddresses } from "./own-addresses.ts";
 
 /**
  * A check that asks something beyond this machine asks, as likely as not, the same thing at every site: when that goes,
@@ -24,17 +24,4 @@ function strangersThatDecide(check: CheckConfig, own: ReadonlySet<string>): stri
   }
   if (check.kind === "all") return check.parts.flatMap((part) => strangersThatDecide(part, own));
   return targetsOf(check).filter((address) => !own.has(address) && !isLoopback(address));
-}
-
-/** What the file says to be of this machine. */
-function ownAddresses({ routerId, peers, vips }: AnnouncerConfig): ReadonlySet<string> {
-  return new Set([
-    routerId,
-    ...peers.flatMap(({ localAddress, nextHop }) => [localAddress ?? "", nextHop ?? ""]),
-    ...vips.map(({ prefix }) => prefix.address),
-  ]);
-}
-
-function isLoopback(address: string): boolean {
-  return isIP(address) === 6 ? address === "::1" : address.startsWith("127.");
 }

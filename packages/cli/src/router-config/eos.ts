@@ -4,7 +4,6 @@ import { block, description, PASSWORD, preface, bfdRemark, routeMaps, type Route
 const EOS: RouteMapDialect = {
   community: (name, value) => `ip community-list ${name} permit ${value}`,
   largeCommunity: (name, value) => `ip large-community-list ${name} permit ${value}`,
-  matchLargeCommunity: (name) => `match large-community ${name}`,
   prefixList: (family, name) => ({
     head: `${family === "ipv4" ? "ip" : "ipv6"} prefix-list ${name}`,
     entry: (seq, prefix) => `   seq ${seq} permit ${prefix}`,

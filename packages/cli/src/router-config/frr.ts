@@ -4,6 +4,7 @@ import {
   description,
   PASSWORD,
   preface,
+  PREFIX_LIST,
   RESTART_AFTER_LIMIT,
   routeMaps,
   type RouteMapDialect,
@@ -12,11 +13,7 @@ import {
 const FRR: RouteMapDialect = {
   community: (name, value) => `bgp community-list standard ${name} permit ${value}`,
   largeCommunity: (name, value) => `bgp large-community-list standard ${name} permit ${value}`,
-  matchLargeCommunity: (name) => `match large-community ${name}`,
-  prefixList: (family, name) => ({
-    head: "",
-    entry: (seq, prefix) => `${family === "ipv4" ? "ip" : "ipv6"} prefix-list ${name} seq ${seq} permit ${prefix}`,
-  }),
+  prefixList: PREFIX_LIST,
   indent: " ",
   exit: ["exit"],
 };

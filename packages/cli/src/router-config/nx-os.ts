@@ -5,6 +5,7 @@ import {
   description,
   PASSWORD,
   preface,
+  PREFIX_LIST,
   RESTART_AFTER_LIMIT,
   routeMaps,
   type RouteMapDialect,
@@ -13,11 +14,7 @@ import {
 const NX_OS: RouteMapDialect = {
   community: (name, value) => `ip community-list standard ${name} seq 10 permit ${value}`,
   largeCommunity: (name, value) => `ip large-community-list standard ${name} seq 10 permit ${value}`,
-  matchLargeCommunity: (name) => `match large-community ${name}`,
-  prefixList: (family, name) => ({
-    head: "",
-    entry: (seq, prefix) => `${family === "ipv4" ? "ip" : "ipv6"} prefix-list ${name} seq ${seq} permit ${prefix}`,
-  }),
+  prefixList: PREFIX_LIST,
   indent: "  ",
   exit: [],
 };

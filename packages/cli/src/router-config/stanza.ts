@@ -7,7 +7,6 @@ export const RESTART_AFTER_LIMIT = 5;
 export interface RouteMapDialect {
   readonly community: (name: string, value: string) => string;
   readonly largeCommunity: (name: string, value: string) => string;
-  readonly matchLargeCommunity: (name: string) => string;
   readonly prefixList: (
     family: FamilyPlan["family"],
     name: string,
@@ -17,6 +16,12 @@ export interface RouteMapDialect {
   /** Ends a block, where the vendor wants that said. */
   readonly exit: readonly string[];
 }
+
+/** Entries that stand for themselves, without a head: FRR's and Cisco's. */
+export const PREFIX_LIST: RouteMapDialect["prefixList"] = (family, name) => ({
+  head: "",
+  entry: (seq, prefix) => `${family === "ipv4" ? "ip" : "ipv6"} prefix-list ${name} seq ${seq} permit ${prefix}`,
+});
 
 /** The lists and the route maps: what is no VIP is refused in both directions. */
 export function routeMaps({ families, rules }: RouterPlan, dialect: RouteMapDialect): string[] {
@@ -47,7 +52,7 @@ function importMap(family: FamilyPlan, rules: RouterPlan["rules"], dialect: Rout
       [
         matchVips(family),
         ...(community === undefined ? [] : [`match community STITCH-${name}`]),
-        ...(largeCommunity === undefined ? [] : [dialect.matchLargeCommunity(`STITCH-${name}`)]),
+        ...(largeCommunity === undefined ? [] : [`match large-community STITCH-${name}`]),
         ...(preference === undefined ? [] : [`set local-preference ${preference}`]),
       ],
       dialect,
