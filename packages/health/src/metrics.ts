@@ -98,7 +98,8 @@ export function gaugeFrom(registry: Registry, name: string, help: string, read: 
 /** What shows that the work is dealt out evenly, or that it is not. */
 export function registerWorkerMetrics(registry: Registry, { rows }: WorkerTable): void {
   const name = "stitch_health_worker_outcomes_total";
-  const workers = rows.map((_, index) => String(index));
+  // From 1, as every sentence about a worker counts.
+  const workers = rows.map((_, index) => String(index + 1));
   outcomesFrom(registry, name, "Outcomes counted per worker", "worker", workers, (i) => rows[i]?.total ?? 0);
 }
 

@@ -43,7 +43,7 @@ describe("a group of workers", () => {
       () => expect(Math.min(...group.table.rows.map((row) => row.get("published")))).toBeGreaterThan(2),
       POLL,
     );
-    expect(await registry.metrics()).toMatch(/stitch_health_worker_outcomes_total\{worker="2"[^}]*\} 2\n/);
+    expect(await registry.metrics()).toMatch(/stitch_health_worker_outcomes_total\{worker="3"[^}]*\} 2\n/);
     expect(health.verdict).toBe("pass");
   });
 

@@ -63,7 +63,7 @@ export async function runWorker<C extends WorkerContract>(
 
 function contextOf<C extends WorkerContract>(tell: (message: C["toMain"]) => void): WorkerContext<C> {
   const { index, workers, identity, layout, memory, settings } = workerData as WorkerData<C>;
-  const log = createLogger(identity).child({ worker: index });
+  const log = createLogger(identity).child({ worker: index + 1 });
   const row = new WorkerRow<C["figure"]>(layout, memory, index);
   const { site, instance } = identity;
   return { index, workers, site, instance, settings, clock: new SystemClock(), log, row, tell };

@@ -28,7 +28,7 @@ export class WorkerThread<C extends WorkerContract> {
   constructor(options: WorkerThreadOptions<C>) {
     this.#options = options;
     this.ready = this.#starting.promise;
-    this.#worker = new Worker(options.module, { workerData: options.data, name: `worker-${options.data.index}` });
+    this.#worker = new Worker(options.module, { workerData: options.data, name: `worker-${options.data.index + 1}` });
     this.#worker.on("message", (message: FromWorker<C>) => this.#hear(message));
     this.#worker.on("error", (failure) => (this.#failure = failure instanceof Error ? failure : undefined));
     this.#worker.on("exit", (code) => this.#ended(code));
