@@ -1,9 +1,7 @@
-import { writeFile } from "node:fs/promises";
+import type { Peer } from "@stitch/peers";
 
-import { inPrivateEtc, type Peer } from "@stitch/peers";
-import { execa } from "execa";
-
-import { eventually, ROUTER, SPEAKER, transcript, type Wire } from "../bgp/wire.ts";
+import { startFrrDaemons } from "../bgp/frr-daemons.ts";
+import { eventually, ROUTER, SPEAKER, type Wire } from "../bgp/wire.ts";
 import type { Timers } from "./host.ts";
 import type { Router } from "./router.ts";
 
@@ -25,31 +23,12 @@ export interface FrrRouter extends Router {
 }
 
 export async function startFrr(found: Peer, wire: Wire, timers: Timers): Promise<FrrRouter> {
-  const { directory } = wire;
-  const sockets = ["--vty_socket", directory, "-z", wire.file("zserv.api"), "-P", "0", "--log", "stdout"];
-  await writeFile(
-    wire.file("bfdd.conf"),
-    `hostname router\nlog stdout debugging\nbfd\n ${PEER}\n${lines(timers).join("\n")}\n`,
-  );
-  await writeFile(wire.file("zebra.conf"), "hostname router\n");
-  await writeFile(wire.file("vtysh.conf"), "");
-  const start = (daemon: string, ...more: string[]): ReturnType<Wire["start"]> => {
-    const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`), ...more];
-    const argv = inPrivateEtc([found.program(daemon), ...own, ...sockets], { peers: [found] });
-    return wire.start(wire.router, argv, found.env);
-  };
-  transcript(start("zebra"));
-  const daemon = start("bfdd", "--bfdctl", wire.file("bfdd.sock"));
-  const output = transcript(daemon);
-  const vtysh = async (...commands: string[]): Promise<string> => {
-    const argv = [found.program("vtysh"), "--vty_socket", directory, "--config_dir", directory];
-    const [file = "", ...args] = wire.router.enter(
-      inPrivateEtc([...argv, ...commands.flatMap((command) => ["-c", command])], { peers: [found] }),
-    );
-    return (await execa(file, args, { env: found.env })).stdout;
-  };
+  const config = `hostname router\nlog stdout debugging\nbfd\n ${PEER}\n${lines(timers).join("\n")}\n`;
+  const { children, vtysh, log } = await startFrrDaemons(found, wire, { bfdd: config });
+  const daemon = children.get("bfdd");
+  if (daemon === undefined) throw new Error("bfdd has not been started");
   const peers = async (): Promise<readonly FrrPeer[]> => JSON.parse(await vtysh("show bfd peers json")) as FrrPeer[];
-  await eventually("bfdd answers", 20_000, () =>
+  await eventually("bfdd knows us", 20_000, () =>
     peers().then(
       (shown) => (shown.length > 0 ? true : undefined),
       () => undefined,
@@ -61,7 +40,7 @@ export async function startFrr(found: Peer, wire: Wire, timers: Timers): Promise
       const shown = (await peers()).find(({ peer }) => peer === SPEAKER.address);
       return shown === undefined ? undefined : sessionOf(shown);
     },
-    account: async () => `${output()}${await vtysh("show bfd peers")}`,
+    account: async () => `${log()}${await vtysh("show bfd peers")}`,
     retime: async (changed) => void (await vtysh("configure terminal", "bfd", PEER, ...lines(changed))),
     shutdown: async (down) => void (await vtysh("configure terminal", "bfd", PEER, down ? "shutdown" : "no shutdown")),
   };

@@ -1,7 +1,6 @@
-import { writeFile } from "node:fs/promises";
-import { inPrivateEtc, type Peer } from "@stitch/peers";
-import { execa } from "execa";
-import { eventually, ROUTER, SPEAKER, transcript, type Wire } from "../bgp/wire.ts";
+import type { Peer } from "@stitch/peers";
+import { startFrrDaemons } from "../bgp/frr-daemons.ts";
+import { ROUTER, SPEAKER, type Wire } from "../bgp/wire.ts";
 
 /** A router that peers with a host as a careful operator has it: MD5, GTSM, BFD. */
 export interface ProtectedRouter {
@@ -19,11 +18,8 @@ export async function startProtectedFrr(
   password: string,
   watch: "bfd" | "gtsm",
 ): Promise<ProtectedRouter> {
-  const { directory } = wire;
   const peer = `neighbor ${SPEAKER.address}`;
-  await writeFile(
-    wire.file("bgpd.conf"),
-    `hostname router
+  const bgpd = `hostname router
 log stdout informational
 router bgp ${ROUTER.asn}
  bgp log-neighbor-changes
@@ -33,32 +29,10 @@ router bgp ${ROUTER.asn}
  ${peer} password ${password}
  ${peer} ${watch === "bfd" ? "bfd 3 50 50" : "ttl-security hops 1"}
  ${peer} passive
-`,
-  );
-  await writeFile(wire.file("bfdd.conf"), "hostname router\n");
-  await writeFile(wire.file("zebra.conf"), "hostname router\n");
-  await writeFile(wire.file("vtysh.conf"), "");
-  const sockets = ["--vty_socket", directory, "-z", wire.file("zserv.api"), "-P", "0", "--log", "stdout"];
-  const start = (daemon: string, ...more: string[]): (() => string) => {
-    const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`), ...more];
-    const argv = inPrivateEtc([found.program(daemon), ...own, ...sockets], { peers: [found] });
-    return transcript(wire.start(wire.router, argv, found.env));
-  };
-  const outputs = [start("zebra"), start("bfdd", "--bfdctl", wire.file("bfdd.sock")), start("bgpd")];
-  const vtysh = async (command: string): Promise<string> => {
-    const argv = [found.program("vtysh"), "--vty_socket", directory, "--config_dir", directory, "-c", command];
-    const [file = "", ...args] = wire.router.enter(inPrivateEtc(argv, { peers: [found] }));
-    return (await execa(file, args, { env: found.env })).stdout;
-  };
-  await eventually("bgpd answers", 20_000, () =>
-    vtysh("show bgp summary").then(
-      (text) => text || "up",
-      () => undefined,
-    ),
-  );
+`;
+  const { vtysh, log } = await startFrrDaemons(found, wire, { bfdd: "hostname router\n", bgpd });
   return {
     hasRoute: async (prefix) => (await vtysh(`show bgp ipv4 unicast ${prefix} json`)).includes(SPEAKER.address),
-    account: async () =>
-      [...outputs.map((read) => read()), await vtysh("show bgp neighbors"), await vtysh("show bfd peers")].join("\n"),
+    account: async () => [log(), await vtysh("show bgp neighbors"), await vtysh("show bfd peers")].join("\n"),
   };
 }

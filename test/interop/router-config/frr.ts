@@ -1,53 +1,32 @@
 import { writeFile } from "node:fs/promises";
 
-import { inPrivateEtc, peer } from "@stitch/peers";
-import { execa } from "execa";
+import { peer } from "@stitch/peers";
 
-import { eventually, SPEAKER, transcript, type Wire } from "../bgp/wire.ts";
+import { startFrrDaemons } from "../bgp/frr-daemons.ts";
+import { eventually, SPEAKER, type Wire } from "../bgp/wire.ts";
 import type { ConfiguredRouter } from "./configured.ts";
 
 /** The stanza goes into a running FRR through vtysh, which complains of what it does not understand. */
 export async function configureFrr(wire: Wire, stanza: string): Promise<ConfiguredRouter> {
-  const found = await peer("frr");
-  const { directory } = wire;
-  const sockets = ["--vty_socket", directory, "-z", wire.file("zserv.api"), "-P", "0", "--log", "stdout"];
-  for (const file of ["zebra.conf", "bgpd.conf", "vtysh.conf"]) await writeFile(wire.file(file), "");
-  for (const daemon of ["zebra", "bgpd"]) {
-    const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`)];
-    transcript(
-      wire.start(wire.router, inPrivateEtc([found.program(daemon), ...own, ...sockets], { peers: [found] }), found.env),
-    );
-  }
-  const vtysh = async (...words: string[]): Promise<string> => {
-    const argv = [found.program("vtysh"), "--vty_socket", directory, "--config_dir", directory, ...words];
-    const [file = "", ...args] = wire.router.enter(inPrivateEtc(argv, { peers: [found] }));
-    const { all } = await execa(file, args, { env: found.env, all: true });
-    return all;
-  };
-  await eventually("vtysh answers", 20_000, () =>
-    vtysh("-c", "show bgp summary").then(
-      () => true,
-      () => undefined,
-    ),
-  );
+  const { vtysh, load } = await startFrrDaemons(await peer("frr"), wire, { bgpd: "" });
   await writeFile(wire.file("stanza.conf"), `${stanza}\n`);
-  const complaints = await vtysh("-f", wire.file("stanza.conf"));
+  const complaints = await load(wire.file("stanza.conf"));
   if (/%|fail|unknown|error/i.test(complaints)) throw new Error(`FRR does not take the stanza: ${complaints}`);
   // FRR turns connections away, or opens with the identifier 0.0.0.0, until zebra has told bgpd of an address.
   await eventually("the router waits for us under an identifier of its own", 20_000, async () => {
-    const { ipv4Unicast: summary } = JSON.parse(await vtysh("-c", "show bgp summary json")) as FrrSummary;
+    const { ipv4Unicast: summary } = JSON.parse(await vtysh("show bgp summary json")) as FrrSummary;
     const ready = summary?.routerId !== "0.0.0.0" && summary?.peers?.[SPEAKER.address]?.state === "Active";
     return ready ? true : undefined;
   });
   return {
     preference: async (prefix) => {
       const family = prefix.includes(":") ? "ipv6" : "ipv4";
-      const shown = JSON.parse(await vtysh("-c", `show bgp ${family} unicast ${prefix} json`)) as FrrRoute;
+      const shown = JSON.parse(await vtysh(`show bgp ${family} unicast ${prefix} json`)) as FrrRoute;
       const path = shown.paths?.find(({ peer: from }) => from?.peerId === SPEAKER.address);
       return path && (path.locPrf ?? 100);
     },
     holdTime: async () => {
-      const shown = JSON.parse(await vtysh("-c", `show bgp neighbors ${SPEAKER.address} json`)) as FrrNeighbours;
+      const shown = JSON.parse(await vtysh(`show bgp neighbors ${SPEAKER.address} json`)) as FrrNeighbours;
       return (shown[SPEAKER.address]?.bgpTimerHoldTimeMsecs ?? 0) / 1_000;
     },
   };
