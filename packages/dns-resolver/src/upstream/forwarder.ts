@@ -22,6 +22,8 @@ const STALE_AFTER: Duration = milliseconds(1_800);
 const PROBE_TICK: Duration = milliseconds(500);
 /** Questions on their way per route: one dead route must not take the sockets and memory of the others. */
 const MOST_PER_ROUTE = 2_000;
+/** Of all routes together, however many: an address has no more ports. Further questions come to `no-socket`. */
+const MOST_SOCKETS = 65_536;
 /** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
 const MOST_WAITERS = 64;
 /** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
@@ -113,7 +115,8 @@ export class Forwarder {
     this.perRoute = Math.max(1, Math.floor(Math.min(mostPerRoute(options.workers), sockets)));
     this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
     const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
-    this.#udp = new UdpExchanges(options.clock, this.perRoute * routes.length + probes + 1);
+    const most = Math.min(MOST_SOCKETS, this.perRoute * routes.length + probes + 1);
+    this.#udp = new UdpExchanges(options.clock, most);
     this.#failures = new FailureCache(options.clock);
     this.#probe = options.clock.every("upstream-probe", PROBE_TICK, () => this.#probeDown());
   }
