@@ -9,6 +9,7 @@ import { CLASS, EDE, TYPE } from "../wire/registry.ts";
 import { digest, type TtlLimits } from "./digest.ts";
 import type { Exchange, Request } from "./exchange.ts";
 import { FailureCache } from "./failure-cache.ts";
+import { MixedCase } from "./mixed-case.ts";
 import { RandomIds } from "./random-ids.ts";
 import { exchangeTcp } from "./tcp-exchange.ts";
 import { UdpExchanges } from "./udp-exchange.ts";
@@ -102,6 +103,7 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #flights = new Map<string, Flight>();
   readonly #ids = new RandomIds();
+  readonly #mixedCase = new MixedCase();
   readonly #scratch = new Query();
   readonly #probe: Timer;
   readonly #udp: UdpExchanges;
@@ -267,14 +269,14 @@ export class Forwarder {
   }
 
   async #exchange(
-    asked: Pick<Flight, "question" | "dnssecOk" | "checkingDisabled">,
+    about: Pick<Flight, "question" | "dnssecOk" | "checkingDisabled">,
     upstream: Upstream,
     limit: Duration,
     kind: Kind,
   ): Promise<Exchange> {
     const { clock } = this.#options;
     const { target, source } = upstream;
-    const { question, dnssecOk, checkingDisabled } = asked;
+    const { question, dnssecOk, checkingDisabled } = about;
     const onIgnored = (): void => void (this.counters.ignored += 1);
     const { mixedCase } = upstream;
     const request = { upstream: target, source, question, mixedCase, dnssecOk, checkingDisabled, clock, onIgnored };
@@ -289,12 +291,15 @@ export class Forwarder {
     // What comes of this says nothing about the upstream, which has answered: TCP may be filtered on the way.
     this.counters.overTcp += 1;
     if (result.kind === "near-misses") this.counters.nearMisses += 1;
-    const certain = await exchangeTcp({ ...request, id: this.#ids.next(), limit: TCP_LIMIT } satisfies Request);
+    const asked = mixedCase ? this.#mixedCase.mix(question) : question;
+    const tcp = { ...request, id: this.#ids.next(), limit: TCP_LIMIT } satisfies Request;
+    const { exchange, caseChanged } = await exchangeTcp(tcp, asked);
     if (result.kind === "case-changed") {
       this.counters.caseChanged += 1;
-      if (certain.kind === "answer") upstream.mixedCase = false;
+      // One forged datagram brings us here; only what the upstream itself does over TCP may end mixed case.
+      if (exchange.kind === "answer" && caseChanged) upstream.mixedCase = false;
     }
-    return certain;
+    return exchange;
   }
 
   #judge(upstream: Upstream, result: Exchange, sent: Instant, kind: Kind): void {
