@@ -1,7 +1,7 @@
 import { getSystemErrorName } from "node:util";
 import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
-import { ENDPOINT_BYTES, openSocketSet, SEND_ERROR, TRUNCATED, writeEndpoint } from "@stitch/linux-io";
+import { ENDPOINT_BYTES, endpointRecord, openSocketSet, SEND_ERROR, TRUNCATED } from "@stitch/linux-io";
 import type { SetArrivals, SocketSet } from "@stitch/linux-io";
 import { EDNS_SIZE } from "../wire/edns.ts";
 import { encodeRequest, failed, inOwnCase, matchAnswer, readAnswer, type Exchange, type Request } from "./exchange.ts";
@@ -218,8 +218,7 @@ export class UdpExchanges {
   }
 }
 
+/** The empty record, for what is no endpoint, opens no socket. */
 function recordOf(endpoint: HostPort): Uint8Array {
-  const record = new Uint8Array(ENDPOINT_BYTES);
-  writeEndpoint(endpoint, record, 0);
-  return record;
+  return endpointRecord(endpoint) ?? new Uint8Array(ENDPOINT_BYTES);
 }
