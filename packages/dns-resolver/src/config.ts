@@ -19,6 +19,7 @@ import {
 } from "@stitch/config";
 import { formatEndpoint, isWildcard } from "@stitch/linux-io";
 import { z } from "zod";
+import { ALWAYS_ALLOWED } from "./allow-list.ts";
 import { SMALLEST_CACHE } from "./cache.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 
@@ -29,10 +30,6 @@ const INSIDE: readonly Prefix[] = [
   { family: "ipv4", address: "172.16.0.0", length: 12 },
   { family: "ipv4", address: "192.168.0.0", length: 16 },
   { family: "ipv6", address: "fd00::", length: 8 },
-];
-const LOOPBACK: readonly Prefix[] = [
-  { family: "ipv4", address: "127.0.0.0", length: 8 },
-  { family: "ipv6", address: "::1", length: 128 },
 ];
 /** Slab offsets are 32-bit; and no site needs more. */
 const LARGEST_CACHE = 3 * 2 ** 30;
@@ -80,7 +77,7 @@ const limitSection = section({
   /** Networks without a limit. */
   exempt: prefix()
     .array()
-    .default([...LOOPBACK]),
+    .default([...ALWAYS_ALLOWED]),
 });
 
 const cookiesSection = section({

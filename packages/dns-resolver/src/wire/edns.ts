@@ -12,7 +12,7 @@ export const OPT_BYTES = 11;
 const MOST_OPTIONS = 16;
 const DO = 0x80;
 /** RFC 7873 section 4: a client's cookie alone, or with a server's of 8 to 32 octets; anything else is malformed. */
-const CLIENT_COOKIE = 8;
+export const CLIENT_COOKIE = 8;
 const SHORTEST_COOKIE = 16;
 const LONGEST_COOKIE = 40;
 
