@@ -5,7 +5,7 @@ import { TICKS_PER_SECOND } from "./cache/image.ts";
 /** What a query takes from the budget of whoever asks. An answer that is at hand is cheap, a question upstream is not. */
 export const COST = { answer: 1, question: 19 } as const;
 /**
- * Networks of clients that are told apart: 8 bytes each. Two may fall into one bucket and share its budget; who wants to
+ * Networks of clients that are told apart: 12 bytes each. Two may fall into one bucket and share its budget; who wants to
  * fall into somebody else's must know the seed.
  */
 const BUCKETS = 2 ** 16;
@@ -37,19 +37,20 @@ export class ClientBudget {
   readonly #slip: number;
   readonly #seed: number;
   readonly #exempt: AllowList;
-  /** What is left, by bucket; filled up when it is looked at. */
-  readonly #left: Float32Array;
+  /** What is left, by bucket; filled up when it is looked at. Double: beyond 2^24 single precision loses what one answer costs. */
+  readonly #left: Float64Array;
   readonly #seenAt: Int32Array;
   #over = 0;
 
   constructor({ perSecond, slip, exempt, seed }: ClientBudgetOptions) {
     this.#perTick = perSecond / TICKS_PER_SECOND;
-    this.#burst = perSecond * BURST_SECONDS;
+    // A share of a small budget among many workers would otherwise never let a question through.
+    this.#burst = Math.max(COST.answer + COST.question, perSecond * BURST_SECONDS);
     this.#slip = slip;
     this.#seed = seed | 0;
     this.#exempt = AllowList.of(exempt);
     const buckets = perSecond > 0 ? BUCKETS : 0;
-    this.#left = new Float32Array(buckets).fill(this.#burst);
+    this.#left = new Float64Array(buckets).fill(this.#burst);
     this.#seenAt = new Int32Array(buckets);
   }
 

@@ -17,8 +17,9 @@ import {
   type Problem,
   type SiteDocument,
 } from "@stitch/config";
-import { formatEndpoint } from "@stitch/linux-io";
+import { formatEndpoint, isWildcard } from "@stitch/linux-io";
 import { z } from "zod";
+import { ALWAYS_ALLOWED } from "./allow-list.ts";
 import { SMALLEST_CACHE } from "./cache.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 
@@ -30,11 +31,6 @@ const INSIDE: readonly Prefix[] = [
   { family: "ipv4", address: "192.168.0.0", length: 16 },
   { family: "ipv6", address: "fd00::", length: 8 },
 ];
-const LOOPBACK: readonly Prefix[] = [
-  { family: "ipv4", address: "127.0.0.0", length: 8 },
-  { family: "ipv6", address: "::1", length: 128 },
-];
-const EVERY_ADDRESS = /^(0\.0\.0\.0|::)$/;
 /** Slab offsets are 32-bit; and no site needs more. */
 const LARGEST_CACHE = 3 * 2 ** 30;
 
@@ -81,7 +77,7 @@ const limitSection = section({
   /** Networks without a limit. */
   exempt: prefix()
     .array()
-    .default([...LOOPBACK]),
+    .default([...ALWAYS_ALLOWED]),
 });
 
 const cookiesSection = section({
@@ -130,7 +126,7 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
     const text = formatEndpoint(endpoint);
     if (endpoint.port !== 0 && listen.has(text)) problems.push(at(["listen", i], `${text} is listed twice`));
     listen.add(text);
-    if (EVERY_ADDRESS.test(endpoint.address)) {
+    if (isWildcard(endpoint.address)) {
       const message = `${text} is every address: name the VIP, so that answers leave from the address that was asked`;
       problems.push(at(["listen", i], message));
     }
@@ -183,7 +179,7 @@ function wrongUpstream(
   if (listen.some(({ address, port }) => address === upstream.address && port === upstream.port)) {
     return `${text} is this resolver itself: questions would go round in a loop`;
   }
-  if (EVERY_ADDRESS.test(upstream.address)) return `${text} is every address: name the server to ask`;
+  if (isWildcard(upstream.address)) return `${text} is every address: name the server to ask`;
   if (upstream.port === 0) return `${text} has port 0`;
   if (source === undefined || isIPv6(source) === isIPv6(upstream.address)) return undefined;
   return `${text} and source ${source} are not of the same family (IPv4, IPv6)`;

@@ -1,9 +1,7 @@
-import { sameBytes } from "./wire/octets.ts";
-import { put32, u32, u8 } from "./wire/octets.ts";
+import { CLIENT_COOKIE } from "./wire/edns.ts";
+import { put32, sameBytes, u32, u8 } from "./wire/octets.ts";
 import { SipHash } from "./wire/siphash.ts";
 
-/** RFC 7873 section 4.1. */
-export const CLIENT_COOKIE = 8;
 /** RFC 9018 section 4: version, reserved, timestamp, hash. */
 export const SERVER_COOKIE = 16;
 const VERSION = 1;

@@ -100,7 +100,7 @@ export class Resolver {
     if (fault === FAULT.short) return this.#silent(REASON.tooShort);
     if (fault === FAULT.response) return this.#silent(REASON.isResponse);
     if (!allowed) return this.#turnAway(bytes, at, out, outAt);
-    const known = this.#cookie(bytes, peers, peerAt) || tcp;
+    const known = (fault === FAULT.none && this.#cookie(bytes, peers, peerAt)) || tcp;
     if (!known) {
       const limited = this.#options.budget.take(peers, peerAt, COST.answer, tick);
       if (limited !== LIMITED.no) return this.#limit(limited, bytes, at, out, outAt);

@@ -3,6 +3,7 @@ import { writeEndpoint, ENDPOINT_BYTES } from "@stitch/linux-io";
 import { describe, expect, test } from "vitest";
 import { ClientBudget, COST, LIMITED, type ClientBudgetOptions } from "../src/client-budget.ts";
 import { REASONS } from "../src/reasons.ts";
+import { ACTION } from "../src/resolver.ts";
 import { bench, client, decoded, queryFor } from "./fixtures.ts";
 
 const EVERYBODY: readonly Prefix[] = [{ family: "ipv4", address: "0.0.0.0", length: 0 }];
@@ -54,6 +55,15 @@ describe("a client's network", () => {
     expect(within(budgetOf({ perSecond: 100 }), client(10, 1, 2, 3), 100, 0, COST.question)).toBe(10);
   });
 
+  test("pays for each answer, however large its budget is", () => {
+    const perSecond = 2 ** 24; // the burst is 2 ** 25, where single precision has no odd numbers
+    const budget = budgetOf({ perSecond });
+    const peer = client(10, 1, 2, 3);
+    expect(within(budget, peer, 1_000, 0)).toBe(1_000);
+    expect(budget.take(peer, 0, perSecond * 2 - 1_000, 0)).toBe(LIMITED.no);
+    expect(budget.take(peer, 0, COST.answer, 0)).toBe(LIMITED.drop);
+  });
+
   test("that is exempt, and every one when there is no limit, may ask as it likes", () => {
     const exempt: readonly Prefix[] = [{ family: "ipv4", address: "10.9.0.0", length: 16 }];
     expect(within(budgetOf({ exempt }), client(10, 9, 8, 7), 1_000, 0)).toBe(1_000);
@@ -97,6 +107,20 @@ describe("the resolver", () => {
     expect(slipped && decoded(slipped)).toMatchObject({ flag_tc: true, answers: [], rcode: "NOERROR" });
     const overTcp = ask(queryFor("localhost"), { peer, tcp: true });
     expect(overTcp && decoded(overTcp).answers).toHaveLength(1);
+  });
+
+  // 100 among 16 workers, and the least that can be set
+  test.each([100 / 16, 1])("forwards a first question however small the budget is: %d a second", (perSecond) => {
+    const peer = client(10, 1, 2, 3);
+    const { resolver } = bench([], ["."], { allow: EVERYBODY, budget: budgetOf({ perSecond }) });
+    const out = new Uint8Array(2_048);
+    const query = queryFor("www.example");
+    const forwarded = Array.from({ length: 3 }, () =>
+      resolver.decide(query, 0, query.length, peer, 0, false, 0, out, 0),
+    );
+    expect(forwarded.filter((action) => action === ACTION.forward)).toHaveLength(1);
+    expect(forwarded[0]).toBe(ACTION.forward);
+    expect(resolver.decide(query, 0, query.length, peer, 0, false, 200, out, 0)).toBe(ACTION.forward);
   });
 
   test("takes more for a question that must go upstream than for an answer at hand", () => {

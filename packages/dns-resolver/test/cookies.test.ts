@@ -3,8 +3,9 @@ import dnsPacket from "dns-packet";
 import { describe, expect, test } from "vitest";
 import { ClientBudget } from "../src/client-budget.ts";
 import { Cookies } from "../src/cookies.ts";
+import { REASONS } from "../src/reasons.ts";
 import { SipHash } from "../src/wire/siphash.ts";
-import { bench, decoded } from "./fixtures.ts";
+import { bench, decoded, queryFor } from "./fixtures.ts";
 
 const hex = (text: string): Buffer => Buffer.from(text, "hex");
 
@@ -105,6 +106,7 @@ describe("the resolver", () => {
   test("gives a client a cookie, and recognises it", () => {
     const budget = new ClientBudget({ perSecond: 2, slip: 0, exempt: [], seed: 1 });
     const { ask } = bench([], [], { allow, budget, cookies: new Cookies([hex(SECRET)]) });
+    for (let i = 0; i < 16; i += 1) ask(queryFor("localhost"), { peer: PEER });
     const cookie = cookieOf(ask(withCookie(hex(CLIENT)), { peer: PEER }));
     expect(cookie?.length).toBe(24);
     expect(cookie?.subarray(0, 8)).toEqual(hex(CLIENT));
@@ -115,6 +117,24 @@ describe("the resolver", () => {
     forged[23] = (forged[23] ?? 0) ^ 1;
     const answered = Array.from({ length: 10 }, () => ask(withCookie(forged), { peer: PEER })).filter(Boolean);
     expect(answered.length).toBeLessThanOrEqual(3); // as many as the budget allows
+  });
+
+  test("gives no byte from behind the datagram to a cookie that ends after it", () => {
+    const budget = new ClientBudget({ perSecond: 10, slip: 1, exempt: [], seed: 1 });
+    const { resolver } = bench([], [], { allow, budget, cookies: new Cookies([hex(SECRET)]) });
+    const behind = hex("a1a2a3a4a5a6a7a8");
+    const whole = withCookie(behind);
+    const size = whole.length - behind.length;
+    const cut = Buffer.from(whole);
+    cut.writeUInt16BE(4, size - 6); // RDLENGTH: the option's code and length, and no data
+    const replies = Array.from({ length: 40 }, () => {
+      const out = new Uint8Array(1_232);
+      resolver.decide(cut, 0, size, PEER, 0, false, 0, out, 0);
+      return [REASONS[resolver.reason], Buffer.from(out.subarray(0, resolver.length)).includes(behind)];
+    });
+    expect(replies).toContainEqual(["malformed", false]);
+    expect(replies.at(-1)).toEqual(["rate-slipped", false]);
+    expect(replies.filter(([, leaked]) => leaked === true)).toEqual([]);
   });
 
   test("says nothing of cookies without a secret, and FORMERR to one that cannot be one", () => {

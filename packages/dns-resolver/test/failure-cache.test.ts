@@ -21,6 +21,23 @@ test("a failure stands for a second, and twice as long each time it comes again,
   }
 });
 
+test("one that is long past is forgotten: the next stands for a second again", () => {
+  const clock = new FakeClock();
+  const failures = new FailureCache(clock);
+  const holds = (hold: number): void => {
+    failures.failed("a", WHY);
+    clock.advance(milliseconds(hold * 1_000 - 1));
+    expect(failures.standing("a")).toBe(WHY);
+    clock.advance(milliseconds(1));
+    expect(failures.standing("a")).toBeUndefined();
+  };
+  for (const hold of [1, 2, 4]) holds(hold);
+  clock.advance(seconds(55)); // 59 s after it failed
+  holds(8);
+  clock.advance(seconds(52)); // 60 s after it failed
+  holds(1);
+});
+
 test("an answer ends it, and begins the count anew", () => {
   const clock = new FakeClock();
   const failures = new FailureCache(clock);

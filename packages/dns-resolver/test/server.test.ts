@@ -17,7 +17,7 @@ function withId(message: Buffer, id: number): Buffer {
 
 /** As a server answers that keeps all names in lower case. */
 function lower(query: Buffer): Buffer {
-  return respond(Buffer.from(query.map((byte) => lowerByte(byte))));
+  return withId(respond(Buffer.from(query.map((byte) => lowerByte(byte)))), query.readUInt16BE(0));
 }
 
 describe("forwarding", () => {
@@ -101,15 +101,29 @@ describe("forwarding", () => {
 
   test("an upstream that does not keep the case is asked over TCP once, and in lower case from then on", async () => {
     const fake = await upstream({
-      udp: (query, send) => send(withId(lower(query), query.readUInt16BE(0))),
-      tcp: respond,
+      udp: (query, send) => send(lower(query)),
+      tcp: lower,
     });
     const { ask, server } = await rig([fake]);
     for (let i = 0; i < 4; i += 1) {
-      expect(dataOf(await ask(queryFor(`another-long-name-${i}.example`)))).toEqual(["192.0.2.7"]);
+      const reply = decoded(await ask(queryFor(`Another-long-name-${i}.example`)));
+      expect(reply.questions?.[0]?.name).toBe(`Another-long-name-${i}.example`);
+      expect(reply.answers?.[0]).toMatchObject({ name: `another-long-name-${i}.example`, data: "192.0.2.7" });
     }
     expect(fake.tcpQueries).toBe(1);
     expect(server.forwarder.counters).toMatchObject({ caseChanged: 1, overTcp: 1 });
+  });
+
+  test("a forged answer in another case does not end mixed case for an upstream that keeps it over TCP", async () => {
+    const fake = await upstream({ udp: (query, send) => send(lower(query)), tcp: respond });
+    const { ask, server } = await rig([fake]);
+    for (let i = 0; i < 4; i += 1) {
+      const reply = decoded(await ask(queryFor(`another-long-name-${i}.example`)));
+      expect(reply.answers?.[0]).toMatchObject({ name: `another-long-name-${i}.example`, data: "192.0.2.7" });
+    }
+    expect(fake.queries.filter((query) => /[A-Z]/.test(decoded(query).questions?.[0]?.name ?? ""))).toHaveLength(4);
+    expect(fake.tcpQueries).toBe(4);
+    expect(server.forwarder.counters).toMatchObject({ caseChanged: 4, overTcp: 4 });
   });
 
   test("asks again over TCP when the answer was truncated or cannot be read", async () => {

@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { networkInterfaces } from "node:os";
 import { milliseconds, seconds } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { afterEach, expect, test } from "vitest";
@@ -13,9 +14,9 @@ afterEach(async () => {
 });
 
 /** A server that answers each question with itself, and knows the ports that it was asked from. */
-async function server(): Promise<{ port: number; ports: number[] }> {
+async function server(at = "127.0.0.1"): Promise<{ port: number; ports: number[] }> {
   const ports: number[] = [];
-  const socket = createSocket("udp4");
+  const socket = createSocket(at.includes(":") ? "udp6" : "udp4");
   socket.on("message", (bytes, { port, address }) => {
     ports.push(port);
     const answer = Buffer.from(bytes.subarray(0, 12 + QUESTION.length));
@@ -23,7 +24,7 @@ async function server(): Promise<{ port: number; ports: number[] }> {
     answer[11] = 0; // no OPT
     socket.send(answer, port, address);
   });
-  socket.bind(0, "127.0.0.1");
+  socket.bind(0, at);
   await once(socket, "listening");
   closers.push(() => void socket.close());
   return { port: socket.address().port, ports };
@@ -92,6 +93,20 @@ test("idle sockets make room for questions", async () => {
   await exchanges.close();
   clock.advance(seconds(5));
   for (const { kind } of await Promise.all(others)) expect(["timeout", "unreachable"]).toContain(kind);
+});
+
+const LINK_LOCAL = Object.entries(networkInterfaces()).flatMap(([name, all]) =>
+  (all ?? []).filter(({ address }) => address.startsWith("fe80:")).map(({ address }) => `${address}%${name}`),
+)[0];
+
+test.skipIf(LINK_LOCAL === undefined)("a link-local upstream is asked on the interface that it names", async () => {
+  const clock = new FakeClock();
+  const exchanges = new UdpExchanges(clock, 2);
+  closers.push(() => exchanges.close());
+  const address = LINK_LOCAL ?? "";
+  const { port } = await server(address);
+  const asked = { ...request({ address, port }, clock, 1), source: address };
+  expect((await exchanges.exchange(asked)).kind).toBe("answer");
 });
 
 test("with no place left the answer is that there is no socket", async () => {

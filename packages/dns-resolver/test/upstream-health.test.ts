@@ -136,6 +136,27 @@ test("one outage with many questions under way is one failure: the first probe c
   expect(one.probeDue).toBe(true);
 });
 
+test("many routes have no more sockets in all than there are ports", async () => {
+  const clock = new FakeClock();
+  const routes = Array.from({ length: 70 }, (_, i): Route => {
+    const upstreams = [new Upstream({ address: "127.88.0.2", port: 9 }, undefined, clock)];
+    return { zone: `n${i}`, name: Uint8Array.of(0), upstreams, inFlight: 0, waiting: 0 };
+  });
+  const forwarder = new Forwarder({
+    workers: 1,
+    clock,
+    cache: new Cache({ size: 2 ** 20, staleSeconds: 0, seed: 1 }),
+    routes: new Map(routes.entries()),
+    sockets: 2 ** 20,
+    maxTtl: 60,
+    negativeTtl: 60,
+    deliver: () => {},
+    onChange: () => {},
+  });
+  whenDone(forwarder);
+  expect(forwarder.perRoute).toBe(2_000);
+});
+
 test("the sockets that this process may have are shared out among the routes", async () => {
   const silent = await upstream({});
   const clock = new FakeClock();

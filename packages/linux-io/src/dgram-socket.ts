@@ -9,7 +9,8 @@ import {
   type Lacking,
   type Outgoing,
 } from "./datagrams.ts";
-import { ENDPOINT_BYTES, readEndpoint, writeEndpoint, type Endpoint } from "./endpoint.ts";
+import { isPort } from "./endpoint-record.ts";
+import { ENDPOINT_BYTES, isWildcard, readEndpoint, writeEndpoint, type Endpoint } from "./endpoint.ts";
 import { FailureReport } from "./failure-report.ts";
 import { dropsOf } from "./proc-net-udp.ts";
 import { withZoneIndex, withZoneName } from "./zone.ts";
@@ -256,8 +257,7 @@ function bound(socket: Socket, local: Endpoint): Promise<void> {
       socket.close();
       reject(new BindError(local, "udp", cause, process.platform));
     };
-    // libuv would cut the port to 16 bits and bind another one
-    if (local.port >>> 0 !== local.port || local.port > 65_535) {
+    if (!isPort(local.port)) {
       refused(Object.assign(new RangeError("no such port"), { code: "ERR_SOCKET_BAD_PORT" }));
       return;
     }
@@ -295,10 +295,6 @@ function grantedBuffer(socket: Socket, wanted: number): number {
   }
   const reported = socket.getRecvBufferSize();
   return process.platform === "linux" ? reported / 2 : reported;
-}
-
-function isWildcard(address: string): boolean {
-  return address === "0.0.0.0" || address === "::";
 }
 
 function stampArrival(arrivals: ArrivalSlab, slot: number, clock: Clock): void {

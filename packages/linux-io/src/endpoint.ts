@@ -42,6 +42,11 @@ export function endpointPort(from: Uint8Array, offset: number): number {
   return ((from[offset + 2] ?? 0) << 8) | (from[offset + 3] ?? 0);
 }
 
+/** Every address of the machine: 0.0.0.0, or :: however it is written. */
+export function isWildcard(address: string): boolean {
+  return address === "0.0.0.0" || /^[0:]+$/.test(address);
+}
+
 /** `192.0.2.1:53`, `[2001:db8::1]:53`. */
 export function formatEndpoint(endpoint: Endpoint): string {
   return endpoint.address.includes(":")

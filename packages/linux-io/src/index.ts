@@ -26,11 +26,13 @@ export {
   type TcpConnectOptions,
 } from "./tcp-connect.ts";
 export { SEND_ERROR, TRUNCATED } from "./datagrams.ts";
+export { endpointRecord } from "./endpoint-record.ts";
 export type { Endpoint } from "./endpoint.ts";
 export {
   ENDPOINT_BYTES,
   endpointPort,
   formatEndpoint,
+  isWildcard,
   ipv4Text,
   ipv6Text,
   parseIPv4,

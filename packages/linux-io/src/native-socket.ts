@@ -1,12 +1,12 @@
 import { BindError } from "./bind-error.ts";
 import type { DatagramSocket, DatagramSocketOptions, Lacking, Outgoing, SocketCounters } from "./datagrams.ts";
-import { ENDPOINT_BYTES, readEndpoint, writeEndpoint, type Endpoint } from "./endpoint.ts";
+import { endpointRecord, isPort } from "./endpoint-record.ts";
+import { ENDPOINT_BYTES, isWildcard, readEndpoint, type Endpoint } from "./endpoint.ts";
 import { FailureReport } from "./failure-report.ts";
 import type { Handle, Native, NativeUdpOptions } from "./native.ts";
 import { ArrivalSlab, ReplySlab } from "./slabs.ts";
-import { withZoneIndex } from "./zone.ts";
 
-/** Places in the addon's counters; the same order stands in native/udp_batches.c. */
+/** Places in the addon's counters: 0 to 6 in the order of native/udp_socket.h, behind them our own. */
 const RECEIVED = 0;
 const BATCHES = 1;
 const FULL_BATCHES = 2;
@@ -33,6 +33,8 @@ export class NativeSocket implements DatagramSocket {
   readonly #slots = new Float64Array(COUNTERS);
   readonly #failures: FailureReport;
   readonly #later: LaterSlab | undefined;
+  /** Made once: at a low rate every datagram has a flush of its own. */
+  readonly #flush = (): void => this.#sendLater();
   #drops = 0;
   #closing: Promise<void> | undefined;
 
@@ -74,7 +76,7 @@ export class NativeSocket implements DatagramSocket {
     }
     later.add(peer, peerOffset, bytes);
     if (later.count === later.capacity) this.#sendLater();
-    else if (later.count === 1) setImmediate(() => this.#sendLater());
+    else if (later.count === 1) setImmediate(this.#flush);
   }
 
   sendMany({ bytes, slotSize, lengths, peers }: Outgoing, count: number): number {
@@ -207,14 +209,8 @@ class CountersView implements SocketCounters {
 }
 
 function recordOf(endpoint: Endpoint, local: Endpoint): Uint8Array {
-  const record = new Uint8Array(ENDPOINT_BYTES);
-  const refused = (code: string): BindError =>
-    new BindError(local, "udp", Object.assign(new Error(code), { code }), process.platform);
-  if (endpoint.port >>> 0 !== endpoint.port || endpoint.port > 65_535) throw refused("ERR_SOCKET_BAD_PORT");
-  if (!writeEndpoint(withZoneIndex(endpoint), record, 0)) throw refused("EINVAL");
-  return record;
-}
-
-function isWildcard(address: string): boolean {
-  return address === "0.0.0.0" || address === "::";
+  const record = endpointRecord(endpoint);
+  if (record !== undefined) return record;
+  const code = isPort(endpoint.port) ? "EINVAL" : "ERR_SOCKET_BAD_PORT";
+  throw new BindError(local, "udp", Object.assign(new Error(code), { code }), process.platform);
 }

@@ -1,9 +1,9 @@
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { milliseconds, type Clock, type Duration } from "@stitch/clock";
-import { ENDPOINT_BYTES, formatEndpoint, writeEndpoint, type Endpoint } from "./endpoint.ts";
+import { endpointRecord } from "./endpoint-record.ts";
+import { ENDPOINT_BYTES, formatEndpoint, type Endpoint } from "./endpoint.ts";
 import { loadNative, type NativeTcpOptions, type TcpState } from "./native.ts";
-import { withZoneIndex } from "./zone.ts";
 
 /** RFC 2385: the kernel takes keys of 1 to 80 octets. */
 export const LONGEST_MD5_PASSWORD = 80;
@@ -125,12 +125,9 @@ function nativeOptions(options: TcpConnectOptions): NativeTcpOptions {
 }
 
 function recordOf(endpoint: Endpoint): Uint8Array {
-  const record = new Uint8Array(ENDPOINT_BYTES);
-  const { port } = endpoint;
-  if (port >>> 0 !== port || port > 65_535 || !writeEndpoint(withZoneIndex(endpoint), record, 0)) {
-    throw Object.assign(new Error("an IP address and a port are needed"), { code: "EINVAL" });
-  }
-  return record;
+  const record = endpointRecord(endpoint);
+  if (record !== undefined) return record;
+  throw Object.assign(new Error("an IP address and a port are needed"), { code: "EINVAL" });
 }
 
 function codeOf(failure: unknown): string {

@@ -8,13 +8,16 @@ import type { Endpoint } from "./endpoint.ts";
  */
 const indexes = new Map<string, number>();
 
-/** The endpoint with the zone of its address, if any, as an index; 0 when the interface is not known. */
+/** The endpoint with the zone of its address, if any, as an index, which it may be already; 0 when the interface is not known. */
 export function withZoneIndex(endpoint: Endpoint): Endpoint {
   const percent = endpoint.address.indexOf("%");
   if (percent < 0) return endpoint;
   const name = endpoint.address.slice(percent + 1);
   if (!indexes.has(name)) readInterfaces(name);
-  return { address: `${endpoint.address.slice(0, percent)}%${indexes.get(name) ?? 0}`, port: endpoint.port };
+  return {
+    address: `${endpoint.address.slice(0, percent)}%${indexes.get(name) || numberOf(name)}`,
+    port: endpoint.port,
+  };
 }
 
 /** The address with the zone, if any, as the name that the system wants; unchanged when the index is not known. */
@@ -24,6 +27,10 @@ export function withZoneName(address: string): string {
   const index = Number(address.slice(percent + 1));
   const name = nameOf(index);
   return name === undefined ? address : `${address.slice(0, percent)}%${name}`;
+}
+
+function numberOf(zone: string): number {
+  return /^\d+$/.test(zone) ? Number(zone) : 0;
 }
 
 function nameOf(index: number): string | undefined {

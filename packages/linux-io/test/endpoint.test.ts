@@ -1,7 +1,16 @@
 import * as fc from "fast-check";
 import { isIP } from "node:net";
 import { describe, expect, test } from "vitest";
-import { ENDPOINT_BYTES, formatEndpoint, parseIPv4, parseIPv6, readEndpoint, writeEndpoint } from "../src/index.ts";
+import {
+  ENDPOINT_BYTES,
+  endpointRecord,
+  formatEndpoint,
+  isWildcard,
+  parseIPv4,
+  parseIPv6,
+  readEndpoint,
+  writeEndpoint,
+} from "../src/index.ts";
 
 function through(address: string, port: number): unknown {
   const record = new Uint8Array(3 * ENDPOINT_BYTES).fill(0xee);
@@ -14,6 +23,21 @@ function through(address: string, port: number): unknown {
 const port = fc.integer({ min: 0, max: 65_535 });
 
 describe("endpoint records", () => {
+  test("are made of an IP literal and a port, and of nothing else", () => {
+    expect(endpointRecord({ address: "192.0.2.1", port: 53 })?.subarray(0, 8)).toEqual(
+      Uint8Array.of(4, 0, 0, 53, 192, 0, 2, 1),
+    );
+    for (const none of [-1, 65_536, 5.5, Number.NaN]) {
+      expect(endpointRecord({ address: "::1", port: none })).toBeUndefined();
+    }
+    expect(endpointRecord({ address: "localhost", port: 53 })).toBeUndefined();
+  });
+
+  test("a wildcard is every address, however it is written", () => {
+    expect(["0.0.0.0", "::", "0:0:0:0:0:0:0:0"].map(isWildcard)).toEqual([true, true, true]);
+    expect(["::1", "0.0.0.1", "1::", "fe80::1%0"].map(isWildcard)).toEqual([false, false, false, false]);
+  });
+
   test("IPv4 endpoints come back as they were written", () => {
     fc.assert(
       fc.property(fc.ipV4(), port, (address, n) => {

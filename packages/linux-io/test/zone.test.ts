@@ -14,6 +14,10 @@ test("an interface that is not there has no index", () => {
   expect(withZoneName("fe80::1%4000000")).toBe("fe80::1%4000000");
 });
 
+test("a zone that is an index already stays what it is", () => {
+  expect(withZoneIndex({ address: "fe80::1%4000000", port: 53 })).toEqual({ address: "fe80::1%4000000", port: 53 });
+});
+
 test("every interface with a link-local address is named by its index and back", () => {
   for (const [name, addresses] of Object.entries(networkInterfaces())) {
     const linkLocal = addresses?.find((address) => address.family === "IPv6" && address.address.startsWith("fe80:"));

@@ -12,7 +12,7 @@ import {
   type Problem,
   type SiteDocument,
 } from "@stitch/config";
-import { formatEndpoint } from "@stitch/linux-io";
+import { formatEndpoint, isWildcard } from "@stitch/linux-io";
 import { z } from "zod";
 
 const NTP_PORT = 123;
@@ -129,10 +129,6 @@ function parseClockUrl(text: string): ClockSetting | undefined {
 
 export function sameEndpoint(a: HostPort, b: HostPort): boolean {
   return a.address === b.address && a.port === b.port;
-}
-
-function isWildcard(address: string): boolean {
-  return address === "0.0.0.0" || /^[0:]+$/.test(address);
 }
 
 function isLoopback(address: string): boolean {

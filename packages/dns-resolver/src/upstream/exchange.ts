@@ -4,7 +4,7 @@ import { writeOpt } from "../wire/edns.ts";
 import { AT, CD, HEADER_BYTES, opcodeOf, QR, RD, TC, Z } from "../wire/header.ts";
 import { OPT_BYTES } from "../wire/edns.ts";
 import { decodeMessage, type Message } from "../wire/message.ts";
-import { lowerByte } from "../wire/name.ts";
+import { lowerByte, sameName } from "../wire/name.ts";
 import { put16, sameBytes, u16, u8 } from "../wire/octets.ts";
 
 /** One question to one upstream. */
@@ -15,7 +15,7 @@ export interface Request {
   readonly id: number;
   /** Name in lower case, type, class. */
   readonly question: Uint8Array;
-  /** Over UDP: ask with the letters of the name in mixed case, and take no answer that does not repeat it. */
+  /** Ask with the letters of the name in mixed case; over UDP, take no answer that does not repeat it. */
   readonly mixedCase: boolean;
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
@@ -84,4 +84,20 @@ export function readAnswer(bytes: Uint8Array): Exchange {
   if ((u8(bytes, AT.flags) & TC) !== 0) return { kind: "truncated" };
   const message = decodeMessage(bytes);
   return message.ok ? { kind: "answer", message: message.value } : { kind: "malformed" };
+}
+
+/**
+ * The name as it is kept, in the question and where a server repeats it instead of pointing there: nobody is shown the
+ * case that was drawn.
+ */
+export function inOwnCase(result: Exchange, question: Uint8Array): Exchange {
+  if (result.kind !== "answer") return result;
+  const { bytes, records } = result.message;
+  const name = question.subarray(0, question.length - 4);
+  bytes.set(question, HEADER_BYTES);
+  for (const { ownerAt } of records) {
+    if (u8(bytes, ownerAt) < 0xc0 && sameName(bytes.subarray(ownerAt, ownerAt + name.length), name))
+      bytes.set(name, ownerAt);
+  }
+  return result;
 }

@@ -1,6 +1,9 @@
 import { elapsed, milliseconds, scaled, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 
-/** RFC 9520 section 3.2: a failure is kept for 1 s at least; doubled with every further one, and never for more than 5 min. */
+/**
+ * RFC 9520 section 3.2: a failure is kept for 1 s at least; doubled with every further one, and never for more than 5 min.
+ * One that is older than twice the longest is another matter: it begins anew.
+ */
 const FIRST: Duration = seconds(1);
 const LONGEST: Duration = seconds(30);
 /** Names that fail are made up by strangers: so many are remembered, some 300 bytes each, the oldest forgotten first. */
@@ -36,10 +39,12 @@ export class FailureCache {
   }
 
   failed(key: string, extended: Uint8Array): void {
+    const now = this.#clock.now();
     const before = this.#failures.get(key);
-    const hold = before === undefined ? FIRST : milliseconds(Math.min(LONGEST, scaled(before.hold, 2)));
+    const again = before !== undefined && elapsed(before.at, now) < scaled(LONGEST, 2);
+    const hold = again ? milliseconds(Math.min(LONGEST, scaled(before.hold, 2))) : FIRST;
     this.#failures.delete(key); // to the end of the order
-    this.#failures.set(key, { at: this.#clock.now(), hold, extended });
+    this.#failures.set(key, { at: now, hold, extended });
     if (this.#failures.size <= MOST) return;
     const [oldest] = this.#failures.keys();
     if (oldest !== undefined) this.#failures.delete(oldest);

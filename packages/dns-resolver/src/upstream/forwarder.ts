@@ -9,6 +9,7 @@ import { CLASS, EDE, TYPE } from "../wire/registry.ts";
 import { digest, type TtlLimits } from "./digest.ts";
 import type { Exchange, Request } from "./exchange.ts";
 import { FailureCache } from "./failure-cache.ts";
+import { MixedCase } from "./mixed-case.ts";
 import { RandomIds } from "./random-ids.ts";
 import { exchangeTcp } from "./tcp-exchange.ts";
 import { UdpExchanges } from "./udp-exchange.ts";
@@ -22,6 +23,8 @@ const STALE_AFTER: Duration = milliseconds(1_800);
 const PROBE_TICK: Duration = milliseconds(500);
 /** Questions on their way per route: one dead route must not take the sockets and memory of the others. */
 const MOST_PER_ROUTE = 2_000;
+/** Of all routes together, however many: an address has no more ports. Further questions come to `no-socket`. */
+const MOST_SOCKETS = 65_536;
 /** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
 const MOST_WAITERS = 64;
 /** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
@@ -100,6 +103,7 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #flights = new Map<string, Flight>();
   readonly #ids = new RandomIds();
+  readonly #mixedCase = new MixedCase();
   readonly #scratch = new Query();
   readonly #probe: Timer;
   readonly #udp: UdpExchanges;
@@ -113,7 +117,8 @@ export class Forwarder {
     this.perRoute = Math.max(1, Math.floor(Math.min(mostPerRoute(options.workers), sockets)));
     this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
     const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
-    this.#udp = new UdpExchanges(options.clock, this.perRoute * routes.length + probes + 1);
+    const most = Math.min(MOST_SOCKETS, this.perRoute * routes.length + probes + 1);
+    this.#udp = new UdpExchanges(options.clock, most);
     this.#failures = new FailureCache(options.clock);
     this.#probe = options.clock.every("upstream-probe", PROBE_TICK, () => this.#probeDown());
   }
@@ -264,14 +269,14 @@ export class Forwarder {
   }
 
   async #exchange(
-    asked: Pick<Flight, "question" | "dnssecOk" | "checkingDisabled">,
+    about: Pick<Flight, "question" | "dnssecOk" | "checkingDisabled">,
     upstream: Upstream,
     limit: Duration,
     kind: Kind,
   ): Promise<Exchange> {
     const { clock } = this.#options;
     const { target, source } = upstream;
-    const { question, dnssecOk, checkingDisabled } = asked;
+    const { question, dnssecOk, checkingDisabled } = about;
     const onIgnored = (): void => void (this.counters.ignored += 1);
     const { mixedCase } = upstream;
     const request = { upstream: target, source, question, mixedCase, dnssecOk, checkingDisabled, clock, onIgnored };
@@ -286,12 +291,15 @@ export class Forwarder {
     // What comes of this says nothing about the upstream, which has answered: TCP may be filtered on the way.
     this.counters.overTcp += 1;
     if (result.kind === "near-misses") this.counters.nearMisses += 1;
-    const certain = await exchangeTcp({ ...request, id: this.#ids.next(), limit: TCP_LIMIT } satisfies Request);
+    const asked = mixedCase ? this.#mixedCase.mix(question) : question;
+    const tcp = { ...request, id: this.#ids.next(), limit: TCP_LIMIT } satisfies Request;
+    const { exchange, caseChanged } = await exchangeTcp(tcp, asked);
     if (result.kind === "case-changed") {
       this.counters.caseChanged += 1;
-      if (certain.kind === "answer") upstream.mixedCase = false;
+      // One forged datagram brings us here; only what the upstream itself does over TCP may end mixed case.
+      if (exchange.kind === "answer" && caseChanged) upstream.mixedCase = false;
     }
-    return certain;
+    return exchange;
   }
 
   #judge(upstream: Upstream, result: Exchange, sent: Instant, kind: Kind): void {

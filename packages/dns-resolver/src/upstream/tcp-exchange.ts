@@ -1,10 +1,16 @@
 import { connect } from "node:net";
 import { put16 } from "../wire/octets.ts";
 import { Frames } from "../wire/frames.ts";
-import { encodeRequest, failed, matchAnswer, readAnswer, type Exchange, type Request } from "./exchange.ts";
+import { encodeRequest, failed, inOwnCase, matchAnswer, readAnswer, type Exchange, type Request } from "./exchange.ts";
 
-/** Asks over TCP (RFC 7766), on a connection for this one question. */
-export function exchangeTcp(request: Request): Promise<Exchange> {
+export interface TcpResult {
+  readonly exchange: Exchange;
+  /** It was answered in another case than it was asked: here nobody but the upstream can have done that. */
+  readonly caseChanged: boolean;
+}
+
+/** Asks over TCP (RFC 7766), on a connection for this one question; `question` is that of the request as it is to be written. */
+export function exchangeTcp(request: Request, question: Uint8Array): Promise<TcpResult> {
   const { upstream, source, clock, limit } = request;
   return new Promise((resolve) => {
     const socket = connect({
@@ -14,19 +20,20 @@ export function exchangeTcp(request: Request): Promise<Exchange> {
       ...(source === undefined ? {} : { localAddress: source }),
     });
     const frames = new Frames();
-    const finish = (result: Exchange): void => {
+    const finish = (exchange: Exchange, caseChanged = false): void => {
       timer.cancel();
       socket.destroy();
-      resolve(result);
+      resolve({ exchange, caseChanged });
     };
     const timer = clock.after("upstream-tcp", limit, () => finish({ kind: "timeout" }));
     socket.on("error", (failure) => finish(failed((failure as NodeJS.ErrnoException).code ?? "unknown")));
     socket.on("close", () => finish({ kind: "unreachable", code: "closed" }));
-    socket.on("connect", () => socket.write(framed(encodeRequest(request, request.question))));
+    socket.on("connect", () => socket.write(framed(encodeRequest(request, question))));
     socket.on("data", (chunk: Buffer) => {
       frames.push(chunk);
       for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
-        if (matchAnswer(request.id, request.question, frame) === "answer") return finish(readAnswer(frame));
+        const match = matchAnswer(request.id, question, frame);
+        if (match !== "other") return finish(inOwnCase(readAnswer(frame), request.question), match === "case-changed");
         request.onIgnored();
       }
     });

@@ -1,13 +1,10 @@
 import { getSystemErrorName } from "node:util";
 import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
-import { ENDPOINT_BYTES, openSocketSet, SEND_ERROR, TRUNCATED, writeEndpoint } from "@stitch/linux-io";
+import { ENDPOINT_BYTES, endpointRecord, openSocketSet, SEND_ERROR, TRUNCATED } from "@stitch/linux-io";
 import type { SetArrivals, SocketSet } from "@stitch/linux-io";
 import { EDNS_SIZE } from "../wire/edns.ts";
-import { HEADER_BYTES } from "../wire/header.ts";
-import { sameName } from "../wire/name.ts";
-import { u8 } from "../wire/octets.ts";
-import { encodeRequest, failed, matchAnswer, readAnswer, type Exchange, type Request } from "./exchange.ts";
+import { encodeRequest, failed, inOwnCase, matchAnswer, readAnswer, type Exchange, type Request } from "./exchange.ts";
 import { MixedCase } from "./mixed-case.ts";
 import { RandomIds } from "./random-ids.ts";
 
@@ -221,24 +218,7 @@ export class UdpExchanges {
   }
 }
 
-/**
- * The name as it is kept, in the question and where a server repeats it instead of pointing there: nobody is shown the
- * case that was drawn.
- */
-function inOwnCase(result: Exchange, question: Uint8Array): Exchange {
-  if (result.kind !== "answer") return result;
-  const { bytes, records } = result.message;
-  const name = question.subarray(0, question.length - 4);
-  bytes.set(question, HEADER_BYTES);
-  for (const { ownerAt } of records) {
-    if (u8(bytes, ownerAt) < 0xc0 && sameName(bytes.subarray(ownerAt, ownerAt + name.length), name))
-      bytes.set(name, ownerAt);
-  }
-  return result;
-}
-
+/** The empty record, for what is no endpoint, opens no socket. */
 function recordOf(endpoint: HostPort): Uint8Array {
-  const record = new Uint8Array(ENDPOINT_BYTES);
-  writeEndpoint(endpoint, record, 0);
-  return record;
+  return endpointRecord(endpoint) ?? new Uint8Array(ENDPOINT_BYTES);
 }

@@ -20,7 +20,7 @@ export class Upstream {
   readonly source: string | undefined;
   /** A query is on its way to this upstream while it is down: the only one that may be. */
   probing = false;
-  /** It repeats the case of names; false once it was seen, over TCP, to answer and not to do so. */
+  /** It repeats the case of names; false once it was seen, over TCP too, to answer and not to do so. */
   mixedCase = true;
   readonly #clock: Clock;
   #failures = 0;

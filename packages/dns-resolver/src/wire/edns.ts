@@ -12,7 +12,7 @@ export const OPT_BYTES = 11;
 const MOST_OPTIONS = 16;
 const DO = 0x80;
 /** RFC 7873 section 4: a client's cookie alone, or with a server's of 8 to 32 octets; anything else is malformed. */
-const CLIENT_COOKIE = 8;
+export const CLIENT_COOKIE = 8;
 const SHORTEST_COOKIE = 16;
 const LONGEST_COOKIE = 40;
 
@@ -41,17 +41,18 @@ function readOptions(bytes: Uint8Array, start: number, end: number, query: Query
   for (let count = 0; at < end; count += 1) {
     if (count >= MOST_OPTIONS || at + 4 > end) return false;
     const code = u16(bytes, at);
+    const length = u16(bytes, at + 2);
+    if (at + 4 + length > end) return false; // nothing is kept of an option whose data may lie behind the datagram
     const bit = code === OPTION.NSID ? 1 : code === OPTION.COOKIE ? 2 : code === OPTION.ECS ? 4 : 0;
     if ((seen & bit) !== 0) return false;
     seen |= bit;
     if (code === OPTION.NSID) query.wantsNsid = true;
     if (code === OPTION.COOKIE) {
-      const length = u16(bytes, at + 2);
       if (length !== CLIENT_COOKIE && (length < SHORTEST_COOKIE || length > LONGEST_COOKIE)) return false;
       query.cookieAt = at + 4;
       query.cookieLength = length;
     }
-    at += 4 + u16(bytes, at + 2);
+    at += 4 + length;
   }
   return at === end;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "@stitch/clock";
 import type { KernelClock } from "@stitch/linux-io";
-import { referenceIdOf, timestampOf, type Leap } from "../wire/index.ts";
+import { LEAP_UNKNOWN, referenceIdOf, timestampOf, type Leap } from "../wire/index.ts";
 import { OWN_PRECISION, type ClockReading } from "./clock-state.ts";
 import type { ClockSource, SourceAnswer } from "./source.ts";
 
@@ -13,7 +13,6 @@ const STA_DEL = 0x20;
 const STA_UNSYNC = 0x40;
 const STA_NANO = 0x2000;
 const TIME_ERROR = 5;
-const LEAP_UNKNOWN = 3;
 
 /** Reads the kernel's clock discipline; a sentence where that cannot be done. */
 export type ReadKernelClock = () => KernelClock | string;
