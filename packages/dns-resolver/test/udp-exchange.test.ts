@@ -1,6 +1,5 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { networkInterfaces } from "node:os";
 import { milliseconds, seconds } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { afterEach, expect, test } from "vitest";
@@ -93,20 +92,6 @@ test("idle sockets make room for questions", async () => {
   await exchanges.close();
   clock.advance(seconds(5));
   for (const { kind } of await Promise.all(others)) expect(["timeout", "unreachable"]).toContain(kind);
-});
-
-const LINK_LOCAL = Object.entries(networkInterfaces()).flatMap(([name, all]) =>
-  (all ?? []).filter(({ address }) => address.startsWith("fe80:")).map(({ address }) => `${address}%${name}`),
-)[0];
-
-test.skipIf(LINK_LOCAL === undefined)("a link-local upstream is asked on the interface that it names", async () => {
-  const clock = new FakeClock();
-  const exchanges = new UdpExchanges(clock, 2);
-  closers.push(() => exchanges.close());
-  const address = LINK_LOCAL ?? "";
-  const { port } = await server(address);
-  const asked = { ...request({ address, port }, clock, 1), source: address };
-  expect((await exchanges.exchange(asked)).kind).toBe("answer");
 });
 
 test("with no place left the answer is that there is no socket", async () => {

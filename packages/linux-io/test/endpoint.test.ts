@@ -31,6 +31,8 @@ describe("endpoint records", () => {
       expect(endpointRecord({ address: "::1", port: none })).toBeUndefined();
     }
     expect(endpointRecord({ address: "localhost", port: 53 })).toBeUndefined();
+    const zoned = endpointRecord({ address: "fe80::1%7", port: 53 }) ?? new Uint8Array(ENDPOINT_BYTES);
+    expect(readEndpoint(zoned, 0)).toEqual({ address: "fe80::1%7", port: 53 });
   });
 
   test("a wildcard is every address, however it is written", () => {
