@@ -6,6 +6,7 @@ import { FakeClock } from "@stitch/clock/testing";
 import { createRegistry } from "@stitch/health";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Journal, type JournalFact } from "../src/journal.ts";
+import { HealthRecord } from "../src/health-record.ts";
 import { registerAnnouncerMetrics } from "../src/metrics.ts";
 import { Scenario } from "./scenario.ts";
 
@@ -107,6 +108,29 @@ describe("the journal", () => {
     const reader = createReadStream(fifo);
     await journal.written();
     reader.destroy();
+  });
+});
+
+describe("what a check says, in the journal", () => {
+  const judged = { verdict: "pass", reason: "check-failed", detail: "" } as const;
+  let journal: Journal;
+  let record: HealthRecord;
+
+  beforeEach(() => {
+    journal = new Journal(undefined, new FakeClock(), (failure) => expect.fail(failure.message));
+    record = new HealthRecord({ vip: "10.10.10.53/32", service: () => "dns", journal });
+  });
+
+  test("is one entry for a combination whose parts take turns, round after round", () => {
+    for (let i = 0; i < 500; i += 1) for (const good of [false, true]) record.judged({ ...judged, good });
+    expect(journal.entries).toMatchObject([{ good: false }, { good: true }]);
+  });
+
+  test("is an entry again when a combination fails or recovers", () => {
+    record.judged({ ...judged, good: true });
+    record.judged({ ...judged, verdict: "fail", reason: "fallen", good: false });
+    record.judged({ ...judged, good: false });
+    expect(journal.entries).toMatchObject([{ good: true }, { verdict: "fail" }, { verdict: "pass", good: false }]);
   });
 });
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SiteDocument } from "@stitch/config";
+import type { HealthReport } from "@stitch/health";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { announcerConfig, type AnnouncerConfig } from "../src/config.ts";
 import type { Change } from "../src/reload/changes.ts";
@@ -182,5 +183,37 @@ describe("the file of a running announcer", () => {
   test("that is gone is refused with a sentence", () => {
     const read = readAgain(join(directory, "gone.yaml"), "nyc", "nyc-1");
     expect(read.ok ? "" : read.problems.join("\n")).toMatch(/gone\.yaml/);
+  });
+});
+
+describe("another check under a living route", () => {
+  const POLLED = changed('check: { lease: "http://127.0.0.1:8153" }', 'check: { http: "http://127.0.0.1:8153/" }');
+
+  test("forgets what the lease said: nobody is stopping because the service once was", async () => {
+    await run("report dns draining pass", "expect dns DRAINING last-resort");
+    await reload(POLLED);
+    expect(scenario.announcer.find("dns")[0]?.lastReport).toBeUndefined();
+  });
+
+  test("keeps what the lease said where the check is the same", async () => {
+    await reload(changed('check: { lease: "http://127.0.0.1:8153" }', "$&\n      holdDown: 30s"));
+    expect(scenario.announcer.find("dns")[0]?.lastReport?.phase).toBe("serving");
+  });
+
+  test("an address that is back does not make one part's report the verdict of the whole", async () => {
+    const parts = '{ all: [ { lease: "http://127.0.0.1:8153" }, { tcp: "127.0.0.1:53" } ] }';
+    await reload(changed('{ lease: "http://127.0.0.1:8153" }', parts));
+    const vip = scenario.announcer.find("dns")[0];
+    const part = { service: "dns", site: "", instance: "", phase: "serving", verdict: "pass", load: 0, reasons: [] };
+    vip?.heardOf(part as HealthReport);
+    vip?.judged({ verdict: "fail", reason: "fallen", detail: "", good: false });
+    await run("expect dns DOWN none");
+    vip?.addressChecked(false);
+    vip?.addressChecked(true);
+    expect(vip?.verdict).toBe("unknown");
+    expect(scenario.journal.entries.findLast((entry) => entry.kind === "health")).toMatchObject({
+      said: "address",
+      present: true,
+    });
   });
 });
