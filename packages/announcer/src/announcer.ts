@@ -6,6 +6,7 @@ import { wish } from "./decision/machine.ts";
 import { Drains, SERVICE_STOPS, type Guarded } from "./drains.ts";
 import type { JournalEntry } from "./journal.ts";
 import { Alarms } from "./loop/alarms.ts";
+import { hears } from "./loop/findings.ts";
 import type { AnnouncerOptions, Drain, DrainRequest } from "./options.ts";
 import { changeTo, sameCheck, type Change } from "./reload/changes.ts";
 import { advertisementFor, originOf, type Origin } from "./route/advertisement.ts";
@@ -94,6 +95,12 @@ export class Announcer {
   /** Somebody hears what is announced. */
   get listeners(): number {
     return this.#speakers.listeners;
+  }
+
+  /** Somebody hears of this very VIP: a session may be unable to carry it. */
+  heard({ name }: Vip): boolean {
+    const { kernel, peers } = this;
+    return peers.some((peer) => hears(peer, name)) || (kernel?.established === true && kernel.asserted.includes(name));
   }
 
   drainOf(vip: Vip): Drain | undefined {

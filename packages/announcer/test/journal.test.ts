@@ -144,7 +144,8 @@ describe("the announcer's metrics", () => {
     const where = 'service="announcer",site="nyc",instance="nyc-1"';
     expect(text).toContain(`stitch_announcer_route{vip="10.10.10.53/32",${where}} 2`);
     expect(text).toContain(`stitch_announcer_route{vip="10.10.5.14/32",${where}} 0`);
-    expect(text).toContain(`stitch_announcer_session_established{peer="192.0.2.101",${where}} 0`);
+    expect(text).toContain(`stitch_announcer_session_established{peer="192.0.2.101",${where}} 1`);
+    expect(text).toContain(`stitch_announcer_session_established{peer="192.0.2.102",${where}} 0`);
     expect(text).toContain(`stitch_announcer_decisions_total{reason="risen",${where}} 1`);
     expect(text).toContain(`stitch_announcer_decisions_total{reason="lease-closed",${where}} 0`);
   });

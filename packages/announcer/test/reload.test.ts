@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { SiteDocument } from "@stitch/config";
 import type { HealthReport } from "@stitch/health";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { Combination } from "../src/check/combination.ts";
+import type { CheckObserver, RouteCheck } from "../src/check/observer.ts";
 import { announcerConfig, type AnnouncerConfig } from "../src/config.ts";
 import type { Change } from "../src/reload/changes.ts";
 import { readAgain } from "../src/reload/read.ts";
@@ -217,3 +219,23 @@ describe("another check under a living route", () => {
     });
   });
 });
+
+test.each(["all", "any"] as const)(
+  "a combination of %s that a reload opens leaves an UP VIP where it is",
+  async (rule) => {
+    const tcp = ["127.0.0.1:53", "127.0.0.1:54"].map((target) => `{ tcp: "${target}" }`).join(", ");
+    await reload(changed('{ lease: "http://127.0.0.1:8153" }', `{ ${rule}: [ ${tcp} ] }`));
+    const [vip] = scenario.announcer.find("dns");
+    if (vip === undefined) throw new Error("no dns");
+    const parts: CheckObserver[] = [];
+    const open = (part: CheckObserver): RouteCheck => {
+      parts.push(part);
+      return { start: () => undefined, release: () => undefined, stop: () => undefined };
+    };
+    new Combination({ rule, parts: [open, open], observer: vip, fall: 3 }).start();
+    parts[0]?.polled({ verdict: rule === "all" ? "pass" : "fail", detail: "" });
+    expect([vip.situation.state.name, vip.wish]).toEqual(["UP", "normal"]);
+    parts[1]?.polled({ verdict: "pass", detail: "" });
+    expect([vip.situation.state.name, vip.wish]).toEqual(["UP", "normal"]);
+  },
+);
