@@ -146,6 +146,21 @@ describe("a reload", () => {
     await run("heard 1 dns:normal");
   });
 
+  test("is refused, and changes nothing, where a new peer cannot have the session that it asks for", async () => {
+    const before = scenario.announcer.config;
+    scenario.unsettable.add("192.0.2.103");
+    const text = `    - { address: 192.0.2.104, asn: 65004 }\n    - { address: 192.0.2.103, asn: 65003, password: x }\n`;
+    const change = await reload(
+      announcerConfig(SiteDocument.parse(SITE.replace(PEER_2, text).replace(WEB, "").replace(/$/, GPU), "site.yaml")),
+    );
+    expect(change).toEqual({ kind: "refused", problems: ["peer 192.0.2.103: this transport cannot set TCP-MD5"] });
+    expect(scenario.announcer.config).toBe(before);
+    expect(scenario.announcer.peers.map(({ config }) => config.address)).toEqual(["192.0.2.101", "192.0.2.102"]);
+    expect(scenario.doings).toEqual([]);
+    expect(scenario.journal.entries.at(-1)).toMatchObject({ kind: "reload", accepted: false });
+    await run("heard 1 dns:normal", "heard 2 dns:normal", "poll web pass 3", "heard 1 dns:normal web:normal");
+  });
+
   test("is refused by an announcer that is stopping", async () => {
     await run("stop");
     expect(await reload(changed(/$/, GPU))).toEqual({ kind: "refused", problems: ["the announcer is stopping"] });

@@ -78,6 +78,8 @@ export class Scenario {
   #stopped = false;
   /** What sessions and checks were told to do, in order. */
   readonly doings: string[] = [];
+  /** Peers whose sessions cannot be opened, as without the addon one with a password. */
+  readonly unsettable = new Set<string>();
 
   /** Files that keep the operators' drains and the memory of falls; without them none survives a restart. */
   constructor(drains?: string, flaps?: string, config = announcerConfig(SiteDocument.parse(SITE, "scenario"))) {
@@ -245,6 +247,7 @@ export class Scenario {
   }
 
   #fakeSession(address: string, onEvent: (event: SessionEvent) => void): RouteSession {
+    if (this.unsettable.has(address)) throw new Error(`peer ${address}: this transport cannot set TCP-MD5`);
     const n = this.#events.push(onEvent) - 1;
     this.#heard[n] = [];
     this.#told[n] = [];
@@ -272,7 +275,7 @@ export class Scenario {
     const sendable = (this.#heard[n] ?? []).filter(({ prefix }) => prefix.family === "ipv4");
     const up = {
       state: "Established",
-      holdTime: seconds(9),
+      ...AGREED,
       announced: sendable.map(({ prefix }) => formatPrefix(prefix)),
     };
     return { ...SESSION_STATUS, ...(this.#up.has(n) ? up : {}) } as unknown as RouteSession["status"];
