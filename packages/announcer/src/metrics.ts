@@ -49,6 +49,7 @@ function registerTimeliness(registry: Registry, announcer: Announcer): void {
         labelNames: ["peer"],
         registers: [],
         collect(this: Gauge<"peer">) {
+          this.reset(); // a reload takes peers out
           collect(this);
         },
       }),
@@ -66,14 +67,14 @@ function registerTimeliness(registry: Registry, announcer: Announcer): void {
   gauge("stitch_announcer_bfd_ups", "How often BFD with a peer has come up", (each) => {
     for (const { address, ups } of announcer.bfd.report.sessions) each.set({ peer: address }, ups);
   });
-  if (!announcer.bfd.wanted) return;
   registry.registerMetric(
     new Gauge({
       name: "stitch_announcer_bfd_lag_seconds",
       help: "How late the thread of BFD ran a timer at the worst within the last second",
       registers: [],
       collect(this: Gauge) {
-        this.set(announcer.bfd.report.lag / 1_000);
+        this.reset();
+        if (announcer.bfd.wanted) this.set(announcer.bfd.report.lag / 1_000);
       },
     }),
   );

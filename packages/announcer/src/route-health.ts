@@ -11,7 +11,7 @@ const LARGEST_BODY = 1_024;
 const MOST_CONNECTIONS = 64;
 
 /** What the answers are made of. */
-type Answers = Pick<Announcer, "find" | "listeners">;
+type Answers = Pick<Announcer, "vips" | "heard">;
 
 /** What a sibling is told of one VIP. */
 export interface RouteHealth {
@@ -20,7 +20,7 @@ export interface RouteHealth {
   readonly instance: string;
   readonly prefix: string;
   readonly wish: Wish;
-  /** A router hears it: a session is established. */
+  /** A router hears it: an established session, or the kernel, has taken this very route. */
   readonly heard: boolean;
 }
 
@@ -52,11 +52,12 @@ export class RouteHealthEndpoint {
 
 /** A service with an IPv4 and an IPv6 VIP has a route for each. */
 export function routeHealthOf({ site, instance }: HealthIdentity, service: string, announcer: Answers): RouteHealth[] {
-  const heard = announcer.listeners > 0;
-  return announcer
-    .find(service)
+  return announcer.vips
     .filter(({ config }) => config.service === service)
-    .map(({ name, wish }) => ({ service, site, instance, prefix: name, wish, heard }));
+    .map((vip) => {
+      const { name: prefix, wish } = vip;
+      return { service, site, instance, prefix, wish, heard: announcer.heard(vip) };
+    });
 }
 
 function routes(identity: HealthIdentity, announcer: Answers): FastifyInstance {

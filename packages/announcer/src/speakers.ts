@@ -29,6 +29,13 @@ export interface SpeakersOptions {
   readonly onPaths: () => void;
 }
 
+/** A peer after a reload: the old one itself where it lives on. */
+interface Successor {
+  readonly config: PeerConfig;
+  readonly old: Peer | undefined;
+  readonly peer: Peer;
+}
+
 /** Everything that carries the wish to routers: one session for each peer, and the kernel where it is asked for. */
 export class Speakers {
   readonly kernel: KernelSpeaker | undefined;
@@ -84,19 +91,34 @@ export class Speakers {
     for (const peer of this.#peers) if (peer.config.address === address) peer.bfdDown();
   }
 
-  /** Other peers than before. Sessions whose settings are the same know nothing of it, but for what they watch. */
-  reload(peers: readonly PeerConfig[], watch: readonly Prefix[], text: string): void {
+  /**
+   * Other peers than before. Throws, and has changed nothing, where a new one cannot have the session that it asks for;
+   * nothing starts or ends before the answer is called. Sessions whose settings are the same know nothing of it, but for
+   * what they watch.
+   */
+  prepare(peers: readonly PeerConfig[], watch: readonly Prefix[]): (text: string) => void {
     const before = new Map(this.#peers.map((peer) => [peerName(peer.config), peer]));
-    this.#peers = peers.map((config) => {
-      const peer = before.get(peerName(config));
-      before.delete(peerName(config));
-      if (peer === undefined) return this.#begin(this.#open(config, watch), Promise.resolve());
-      if (!peer.mayBecome(config)) return this.#begin(this.#open(config, watch), peer.stop(text));
+    const next = peers.map((config) => {
+      const old = before.get(peerName(config));
+      const stays = old?.mayBecome(config) === true;
+      return { config, old, peer: stays ? old : this.#open(config, watch) };
+    });
+    return (text) => this.#replace(next, watch, text);
+  }
+
+  #replace(next: readonly Successor[], watch: readonly Prefix[], text: string): void {
+    const gone = new Set(this.#peers);
+    this.#peers = next.map(({ peer }) => peer);
+    for (const { config, old, peer } of next) {
+      if (old !== undefined) gone.delete(old);
+      if (peer !== old) {
+        void this.#startAfter(peer, old?.stop(text) ?? Promise.resolve());
+        continue;
+      }
       peer.become(config);
       peer.watch(watch);
-      return peer;
-    });
-    for (const gone of before.values()) void gone.stop(text);
+    }
+    for (const peer of gone) void peer.stop(text);
   }
 
   get #all(): readonly Speaker[] {
@@ -109,11 +131,6 @@ export class Speakers {
   }
 
   /** A router takes the new session of a peer only when the old one has ended. */
-  #begin(peer: Peer, afterwards: Promise<void>): Peer {
-    void this.#startAfter(peer, afterwards);
-    return peer;
-  }
-
   async #startAfter(peer: Peer, end: Promise<void>): Promise<void> {
     await end;
     if (!this.#started || !this.#peers.includes(peer)) return; // another reload, or a stop, was faster

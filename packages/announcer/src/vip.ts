@@ -19,6 +19,7 @@ import { INITIAL, step, wish, type MachineEvent, type Situation, type Verdict, t
 import type { FlapMemory } from "./flap-memory.ts";
 import { HealthRecord } from "./health-record.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
+import { sameCheck } from "./reload/changes.ts";
 
 /** A change of load is an UPDATE at every router on the way: no more often than this. */
 const LOAD_PACE: Duration = seconds(10);
@@ -69,8 +70,12 @@ export class Vip implements CheckObserver {
     return this.#config;
   }
 
-  /** Another policy for the same prefix: the state stays, and what happens next is judged by the new one. */
+  /**
+   * Another policy for the same prefix: the state stays, and what happens next is judged by the new one. What a service
+   * said to the check before is no word of the next.
+   */
   configure(config: VipConfig): void {
+    if (!sameCheck(this.#config, config)) this.#report = undefined;
     this.#config = config;
     this.#movesByLoad = namesLoad(config.check);
   }
@@ -210,7 +215,8 @@ export class Vip implements CheckObserver {
     const detail = `${this.config.prefix.address} is ${present ? "an" : "not an"} address of this machine`;
     this.#record.address(present, detail);
     if (!present) this.apply({ kind: "lost", reason: "vip-not-local" }, detail);
-    else if (this.#report !== undefined) this.report(this.#report);
+    // The report of a combination is one part's; the whole is judged with the next check.
+    else if (this.#report !== undefined && this.config.check.kind === "lease") this.report(this.#report);
   }
 
   /**

@@ -61,6 +61,16 @@ describe("the announcer's section", () => {
     ["asn: 65100 }", "asn: 65100, bfd: { multiplier: 0 } }", /peers\[0\]\.bfd\.multiplier/],
     ["asn: 65100 }", "asn: 65100, ttlSecurity: 1, multihop: 4 }", /multihop: ttlSecurity sends with TTL 255 already/],
     ["asn: 65100 }", "asn: 65100, multihop: 4, bfd: {} }", /bfd: watches one link only/],
+    [
+      "asn: 65100 }",
+      "asn: 65100, bfd: {} }, { address: 10.1.0.1, port: 1790, asn: 65100, bfd: {} }",
+      /peers\[1\]\.bfd: another peer at 10\.1\.0\.1 has it already; .* leave it out here/,
+    ],
+    [
+      "10.1.0.1, asn: 65100 }",
+      '"FE80::1", asn: 65100, nextHop: 10.1.0.10, bfd: {} }',
+      /peers\[0\]\.bfd: cannot watch the link-local address fe80::1; .*global or unique local/,
+    ],
     ["asn: 65100 }", "asn: 65100, holdTime: 1s }", /peers\[0\]\.holdTime: "1s" is not/],
     ["10.10.10.53/32", "10.10.10.53/24", /vips\[0\]\.prefix: "10\.10\.10\.53\/24" is not a prefix/],
     ["http://127.0.0.1:8153", "https://127.0.0.1:8153", /check\.lease: .* is not the service's health address/],

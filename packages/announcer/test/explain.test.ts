@@ -76,7 +76,7 @@ describe("explain tells the cause", () => {
   });
 
   test("of a session that cannot carry the route", async () => {
-    const { status, lines } = await after(...UP);
+    const { status, lines } = await after(...UP.slice(1));
     expect(lines).toContain("Peer 192.0.2.101 (AS 65001) is Idle (not started).");
     const [dns] = status.vips;
     const [peer] = status.peers;

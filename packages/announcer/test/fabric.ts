@@ -1,4 +1,10 @@
-import { GRACEFUL_SHUTDOWN, type Advertisement, type ReceivedPath, type SessionEvent } from "@stitch/bgp-speaker";
+import {
+  GRACEFUL_SHUTDOWN,
+  formatPrefix,
+  type Advertisement,
+  type ReceivedPath,
+  type SessionEvent,
+} from "@stitch/bgp-speaker";
 import { milliseconds, type Duration } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { SiteDocument } from "@stitch/config";
@@ -164,7 +170,10 @@ announcer:
       stop: () => Promise.resolve(),
       bfdDown: () => undefined,
       watch: () => undefined,
-      status: {} as RouteSession["status"],
+      get status() {
+        const announced = site.heard.map(({ prefix }) => formatPrefix(prefix));
+        return { state: "Established", announced } as unknown as RouteSession["status"];
+      },
     };
   }
 

@@ -31,6 +31,20 @@ describe("the penalty", () => {
     expect(waitLeft(after(10_000), RULES, 0)).toBe(minutes(10));
   });
 
+  test.each([
+    ["half", 30],
+    ["equal to", 60],
+    ["a little more than", 61],
+  ])("costs a wait, and no more than max, where max is %s the half-life", (_name, max) => {
+    const rules = { halfLife: minutes(1), max: seconds(max) };
+    let flaps: Flaps | undefined;
+    for (let i = 0; i < 3; i += 1) flaps = fell(flaps, rules, 1_000_000 * i);
+    const wait = waitLeft(flaps, rules, 2_000_000);
+    expect(wait).toBeGreaterThan(seconds(max) - 1);
+    expect(wait).toBeLessThanOrEqual(seconds(max));
+    expect(waitLeft(flaps, rules, 2_000_000 + max * 1_000_000)).toBeCloseTo(0);
+  });
+
   test("is over when it has decayed, to the moment", () => {
     const flaps = after(4);
     const wait = waitLeft(flaps, RULES, 0);

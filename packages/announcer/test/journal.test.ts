@@ -6,6 +6,8 @@ import { FakeClock } from "@stitch/clock/testing";
 import { createRegistry } from "@stitch/health";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Journal, type JournalFact } from "../src/journal.ts";
+import type { Announcer } from "../src/announcer.ts";
+import { HealthRecord } from "../src/health-record.ts";
 import { registerAnnouncerMetrics } from "../src/metrics.ts";
 import { Scenario } from "./scenario.ts";
 
@@ -110,6 +112,29 @@ describe("the journal", () => {
   });
 });
 
+describe("what a check says, in the journal", () => {
+  const judged = { verdict: "pass", reason: "check-failed", detail: "" } as const;
+  let journal: Journal;
+  let record: HealthRecord;
+
+  beforeEach(() => {
+    journal = new Journal(undefined, new FakeClock(), (failure) => expect.fail(failure.message));
+    record = new HealthRecord({ vip: "10.10.10.53/32", service: () => "dns", journal });
+  });
+
+  test("is one entry for a combination whose parts take turns, round after round", () => {
+    for (let i = 0; i < 500; i += 1) for (const good of [false, true]) record.judged({ ...judged, good });
+    expect(journal.entries).toMatchObject([{ good: false }, { good: true }]);
+  });
+
+  test("is an entry again when a combination fails or recovers", () => {
+    record.judged({ ...judged, good: true });
+    record.judged({ ...judged, verdict: "fail", reason: "fallen", good: false });
+    record.judged({ ...judged, good: false });
+    expect(journal.entries).toMatchObject([{ good: true }, { verdict: "fail" }, { verdict: "pass", good: false }]);
+  });
+});
+
 describe("the announcer's metrics", () => {
   test("tell routes, sessions and decisions by reason", async () => {
     const scenario = new Scenario();
@@ -120,9 +145,31 @@ describe("the announcer's metrics", () => {
     const where = 'service="announcer",site="nyc",instance="nyc-1"';
     expect(text).toContain(`stitch_announcer_route{vip="10.10.10.53/32",${where}} 2`);
     expect(text).toContain(`stitch_announcer_route{vip="10.10.5.14/32",${where}} 0`);
-    expect(text).toContain(`stitch_announcer_session_established{peer="192.0.2.101",${where}} 0`);
+    expect(text).toContain(`stitch_announcer_session_established{peer="192.0.2.101",${where}} 1`);
+    expect(text).toContain(`stitch_announcer_session_established{peer="192.0.2.102",${where}} 0`);
     expect(text).toContain(`stitch_announcer_decisions_total{reason="risen",${where}} 1`);
     expect(text).toContain(`stitch_announcer_decisions_total{reason="lease-closed",${where}} 0`);
+  });
+
+  test("forget peers that a reload has taken out, and show BFD where a reload brings it", async () => {
+    const registry = createRegistry({ service: "announcer", site: "nyc", instance: "nyc-1" });
+    const scenario = new Scenario();
+    const peer = { config: { address: "192.0.2.101" }, status: { state: "Established", lag: { worst: 5 } } };
+    const bfd = { wanted: false, report: { sessions: [] as object[], lag: 7_000 } };
+    const running = { vips: [], peers: [peer], bfd } as unknown as Announcer;
+    registerAnnouncerMetrics(registry, running, scenario.journal);
+    expect(await registry.metrics()).not.toMatch(/bfd_lag_seconds\{.*\} 7/);
+    bfd.wanted = true;
+    bfd.report.sessions.push({ address: "192.0.2.101", state: "Up", ups: 1 });
+    const text = await registry.metrics();
+    expect(text).toMatch(/bfd_lag_seconds\{.*\} 7/);
+    for (const name of ["lag_seconds", "bfd_up", "bfd_ups"])
+      expect(text).toContain(`stitch_announcer_${name}{peer="192.0.2.101"`);
+    Object.assign(running, { peers: [] });
+    bfd.report.sessions.length = 0;
+    bfd.wanted = false;
+    expect(await registry.metrics()).not.toContain('peer="192.0.2.101"');
+    expect(await registry.metrics()).not.toMatch(/bfd_lag_seconds\{.*\} 7/);
   });
 
   test("an update names the decision that caused it", async () => {

@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SiteDocument } from "@stitch/config";
+import type { HealthReport } from "@stitch/health";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { Combination } from "../src/check/combination.ts";
+import type { CheckObserver, RouteCheck } from "../src/check/observer.ts";
 import { announcerConfig, type AnnouncerConfig } from "../src/config.ts";
 import type { Change } from "../src/reload/changes.ts";
 import { readAgain } from "../src/reload/read.ts";
@@ -143,6 +146,21 @@ describe("a reload", () => {
     await run("heard 1 dns:normal");
   });
 
+  test("is refused, and changes nothing, where a new peer cannot have the session that it asks for", async () => {
+    const before = scenario.announcer.config;
+    scenario.unsettable.add("192.0.2.103");
+    const text = `    - { address: 192.0.2.104, asn: 65004 }\n    - { address: 192.0.2.103, asn: 65003, password: x }\n`;
+    const change = await reload(
+      announcerConfig(SiteDocument.parse(SITE.replace(PEER_2, text).replace(WEB, "").replace(/$/, GPU), "site.yaml")),
+    );
+    expect(change).toEqual({ kind: "refused", problems: ["peer 192.0.2.103: this transport cannot set TCP-MD5"] });
+    expect(scenario.announcer.config).toBe(before);
+    expect(scenario.announcer.peers.map(({ config }) => config.address)).toEqual(["192.0.2.101", "192.0.2.102"]);
+    expect(scenario.doings).toEqual([]);
+    expect(scenario.journal.entries.at(-1)).toMatchObject({ kind: "reload", accepted: false });
+    await run("heard 1 dns:normal", "heard 2 dns:normal", "poll web pass 3", "heard 1 dns:normal web:normal");
+  });
+
   test("is refused by an announcer that is stopping", async () => {
     await run("stop");
     expect(await reload(changed(/$/, GPU))).toEqual({ kind: "refused", problems: ["the announcer is stopping"] });
@@ -184,3 +202,55 @@ describe("the file of a running announcer", () => {
     expect(read.ok ? "" : read.problems.join("\n")).toMatch(/gone\.yaml/);
   });
 });
+
+describe("another check under a living route", () => {
+  const POLLED = changed('check: { lease: "http://127.0.0.1:8153" }', 'check: { http: "http://127.0.0.1:8153/" }');
+
+  test("forgets what the lease said: nobody is stopping because the service once was", async () => {
+    await run("report dns draining pass", "expect dns DRAINING last-resort");
+    await reload(POLLED);
+    expect(scenario.announcer.find("dns")[0]?.lastReport).toBeUndefined();
+  });
+
+  test("keeps what the lease said where the check is the same", async () => {
+    await reload(changed('check: { lease: "http://127.0.0.1:8153" }', "$&\n      holdDown: 30s"));
+    expect(scenario.announcer.find("dns")[0]?.lastReport?.phase).toBe("serving");
+  });
+
+  test("an address that is back does not make one part's report the verdict of the whole", async () => {
+    const parts = '{ all: [ { lease: "http://127.0.0.1:8153" }, { tcp: "127.0.0.1:53" } ] }';
+    await reload(changed('{ lease: "http://127.0.0.1:8153" }', parts));
+    const vip = scenario.announcer.find("dns")[0];
+    const part = { service: "dns", site: "", instance: "", phase: "serving", verdict: "pass", load: 0, reasons: [] };
+    vip?.heardOf(part as HealthReport);
+    vip?.judged({ verdict: "fail", reason: "fallen", detail: "", good: false });
+    await run("expect dns DOWN none");
+    vip?.addressChecked(false);
+    vip?.addressChecked(true);
+    expect(vip?.verdict).toBe("unknown");
+    expect(scenario.journal.entries.findLast((entry) => entry.kind === "health")).toMatchObject({
+      said: "address",
+      present: true,
+    });
+  });
+});
+
+test.each(["all", "any"] as const)(
+  "a combination of %s that a reload opens leaves an UP VIP where it is",
+  async (rule) => {
+    const tcp = ["127.0.0.1:53", "127.0.0.1:54"].map((target) => `{ tcp: "${target}" }`).join(", ");
+    await reload(changed('{ lease: "http://127.0.0.1:8153" }', `{ ${rule}: [ ${tcp} ] }`));
+    const [vip] = scenario.announcer.find("dns");
+    if (vip === undefined) throw new Error("no dns");
+    const parts: CheckObserver[] = [];
+    const open = (part: CheckObserver): RouteCheck => {
+      parts.push(part);
+      return { start: () => undefined, release: () => undefined, stop: () => undefined };
+    };
+    new Combination({ rule, parts: [open, open], observer: vip, fall: 3 }).start();
+    parts[0]?.polled({ verdict: rule === "all" ? "pass" : "fail", detail: "" });
+    expect([vip.situation.state.name, vip.wish]).toEqual(["UP", "normal"]);
+    parts[1]?.polled({ verdict: "pass", detail: "" });
+    expect([vip.situation.state.name, vip.wish]).toEqual(["UP", "normal"]);
+  },
+);

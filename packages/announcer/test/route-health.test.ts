@@ -1,9 +1,11 @@
 import { SystemClock } from "@stitch/clock";
+import { SiteDocument } from "@stitch/config";
 import { afterEach, expect, test } from "vitest";
 import { pageOver } from "../src/evidence/page.ts";
 import { Siblings } from "../src/evidence/siblings.ts";
-import { RouteHealthEndpoint } from "../src/route-health.ts";
-import { Scenario } from "./scenario.ts";
+import { announcerConfig } from "../src/config.ts";
+import { RouteHealthEndpoint, routeHealthOf } from "../src/route-health.ts";
+import { Scenario, SITE } from "./scenario.ts";
 
 const IDENTITY = { service: "announcer", site: "nyc", instance: "nyc-1" };
 const LISTEN = { address: "127.0.0.1", port: 0 };
@@ -42,6 +44,21 @@ test("says 200 while the VIP is announced plainly and a router hears it, 503 oth
   expect(await get("/route/dns")).toMatchObject({ status: 200, body: { routes: [{ wish: "normal", heard: true }] } });
   await play(scenario, "drain dns");
   expect(await get("/route/dns")).toMatchObject({ status: 503, body: { routes: [{ wish: "last-resort" }] } });
+});
+
+test("is not heard where the session cannot carry the VIP, though it carries others", async () => {
+  const six = '    - { prefix: "fd00:10:10::53/128", service: dns6, check: { tcp: "127.0.0.1:53" } }\n';
+  const text = SITE.replaceAll("asn: 65001 }", 'asn: 65001, nextHop: "fd00::1" }').replaceAll(
+    "asn: 65002 }",
+    'asn: 65002, nextHop: "fd00::1" }',
+  );
+  const start = announcerConfig(SiteDocument.parse(`${text}${six}`, "site.yaml"));
+  const dual = new Scenario(undefined, undefined, start);
+  await play(dual, "peer 1 up", "report dns serving pass", "renew dns 3", "poll dns6 pass 3");
+  expect(routeHealthOf(IDENTITY, "dns", dual.announcer)).toMatchObject([{ wish: "normal", heard: true }]);
+  expect(routeHealthOf(IDENTITY, "dns6", dual.announcer)).toMatchObject([{ wish: "normal", heard: false }]);
+  await play(dual, "peer 1 down");
+  expect(routeHealthOf(IDENTITY, "dns", dual.announcer)).toMatchObject([{ wish: "normal", heard: false }]);
 });
 
 test("knows no other service, takes no prefix or `all` for one, and changes nothing", async () => {

@@ -1,4 +1,10 @@
-import { GRACEFUL_SHUTDOWN, pathOrigin, type Advertisement, type SessionEvent } from "@stitch/bgp-speaker";
+import {
+  GRACEFUL_SHUTDOWN,
+  formatPrefix,
+  pathOrigin,
+  type Advertisement,
+  type SessionEvent,
+} from "@stitch/bgp-speaker";
 import { elapsed, milliseconds, seconds, type Duration, type Instant } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { SiteDocument } from "@stitch/config";
@@ -7,7 +13,7 @@ import { expect } from "vitest";
 import { Announcer } from "../src/announcer.ts";
 import type { LeaseLoss } from "../src/check/lease.ts";
 import type { CheckObserver } from "../src/check/observer.ts";
-import { announcerConfig } from "../src/config.ts";
+import { announcerConfig, type AnnouncerConfig } from "../src/config.ts";
 import { Evidence } from "../src/evidence/evidence.ts";
 import { FlapMemory } from "../src/flap-memory.ts";
 import { Journal } from "../src/journal.ts";
@@ -36,12 +42,14 @@ announcer:
 `;
 
 const NO_LAG = { last: 0, worst: 0 };
+const AGREED = { holdTime: seconds(9), offeredHoldTime: seconds(9) };
 const SESSION_STATUS = {
   state: "Idle",
   reason: undefined,
   detail: "",
   announced: [],
   unsendable: [],
+  received: { bytes: 0, messages: { open: 1, update: 1, notification: 0, keepalive: 9, "route-refresh": 0 } },
   lag: NO_LAG,
 };
 
@@ -49,11 +57,13 @@ const SESSION_STATUS = {
 export class Scenario {
   readonly clock = new FakeClock();
   readonly #journal = new Journal(undefined, this.clock, (failure) => expect.fail(failure.message));
-  readonly #config = announcerConfig(SiteDocument.parse(SITE, "scenario"));
+  readonly #config: AnnouncerConfig;
   readonly #observers = new Map<string, CheckObserver>();
   readonly #released = new Set<string>();
   readonly #events: ((event: SessionEvent) => void)[] = [];
   readonly #heard: (readonly Advertisement[])[] = [];
+  /** Which sessions are established. */
+  readonly #up = new Set<number>();
   /** Everything that was set since the last `mark`, by peer. */
   readonly #told: (readonly Advertisement[])[][] = [];
   /** What the machine says of an address; true for those not named here. */
@@ -68,9 +78,12 @@ export class Scenario {
   #stopped = false;
   /** What sessions and checks were told to do, in order. */
   readonly doings: string[] = [];
+  /** Peers whose sessions cannot be opened, as without the addon one with a password. */
+  readonly unsettable = new Set<string>();
 
   /** Files that keep the operators' drains and the memory of falls; without them none survives a restart. */
-  constructor(drains?: string, flaps?: string) {
+  constructor(drains?: string, flaps?: string, config = announcerConfig(SiteDocument.parse(SITE, "scenario"))) {
+    this.#config = config;
     this.#flapFile = flaps;
     this.#flaps = this.#flapMemory();
     this.#savedDrains = new SavedDrains(drains, (failure) => expect.fail(failure.message));
@@ -195,6 +208,7 @@ export class Scenario {
       this.#flaps = this.#flapMemory();
       this.#observers.clear();
       this.#events.length = 0;
+      this.#up.clear();
       this.#announcer = this.#started();
     },
     stop: () => void this.#announcer.stop().then(() => (this.#stopped = true)),
@@ -233,9 +247,11 @@ export class Scenario {
   }
 
   #fakeSession(address: string, onEvent: (event: SessionEvent) => void): RouteSession {
+    if (this.unsettable.has(address)) throw new Error(`peer ${address}: this transport cannot set TCP-MD5`);
     const n = this.#events.push(onEvent) - 1;
     this.#heard[n] = [];
     this.#told[n] = [];
+    const status = (): RouteSession["status"] => this.#status(n);
     return {
       start: () => void this.doings.push(`session ${address} starts`),
       set: (advertisements) => {
@@ -248,12 +264,27 @@ export class Scenario {
         return Promise.resolve();
       },
       bfdDown: () => undefined,
-      status: SESSION_STATUS as unknown as RouteSession["status"],
+      get status() {
+        return status();
+      },
     };
+  }
+
+  /** As a session that has negotiated IPv4 alone says it. */
+  #status(n: number): RouteSession["status"] {
+    const sendable = (this.#heard[n] ?? []).filter(({ prefix }) => prefix.family === "ipv4");
+    const up = {
+      state: "Established",
+      ...AGREED,
+      announced: sendable.map(({ prefix }) => formatPrefix(prefix)),
+    };
+    return { ...SESSION_STATUS, ...(this.#up.has(n) ? up : {}) } as unknown as RouteSession["status"];
   }
 
   #peer(n: number, to: string): void {
     const [from, next] = to === "up" ? (["OpenConfirm", "Established"] as const) : (["Established", "Idle"] as const);
+    if (to === "up") this.#up.add(n - 1);
+    else this.#up.delete(n - 1);
     const event = { kind: "state", from, to: next, reason: "peer-closed", detail: "" } as unknown as SessionEvent;
     this.#events[n - 1]?.(event);
   }

@@ -6,7 +6,7 @@ import type { CheckObserver, Judgement, PollResult, RouteCheck } from "./observe
 /** `all`: as good as its worst part. `any`: as good as its best. */
 export type Rule = "all" | "any";
 
-/** Where one part stands. A part that has not spoken counts as failed: nothing is announced on a guess. */
+/** Where one part stands. A part that has not spoken counts for nothing: nothing is announced on a guess. */
 interface Standing {
   readonly verdict: ServiceVerdict | "unknown";
   readonly reason: Reason;
@@ -28,6 +28,9 @@ const RANK = { pass: 0, degraded: 1, fail: 2, unknown: 3 } as const;
 /**
  * Several checks as one. Failed polls are counted per part, so that one part's misses are not forgiven by another's
  * passes. A good check of the whole is a round: of `all`, every part has been good again since the last; of `any`, one.
+ *
+ * Nothing is judged while a part is yet to be heard that could still turn the result: a reload opens the check anew under
+ * a living route. The wait is bounded by the timeout of each part, which is heard then, as failed.
  */
 export class Combination implements RouteCheck {
   readonly #options: CombinationOptions;
@@ -56,29 +59,36 @@ export class Combination implements RouteCheck {
 
   #heard(part: Part, good: boolean): void {
     const { rule, observer } = this.#options;
+    part.fresh ||= good;
     const decisive = this.#decisive();
+    if (decisive === undefined) return;
     const { verdict, detail, reason } = decisive.standing;
     const loads = this.#parts.flatMap(({ standing: { load } }) => load ?? []);
     const load = loads.length === 0 ? {} : { load: Math.max(...loads) };
-    const serves = verdict === "pass" || verdict === "degraded";
-    part.fresh ||= good;
+    const { serves } = decisive;
     const round = serves && good && (rule === "any" || this.#parts.every(({ fresh }) => fresh));
     if (round) for (const each of this.#parts) each.fresh = false;
-    const judgement: Judgement = { verdict: serves ? verdict : "fail", detail, reason, good: round, ...load };
+    const sound = verdict === "pass" || verdict === "degraded" ? verdict : "fail";
+    const judgement: Judgement = { verdict: sound, detail, reason, good: round, ...load };
     observer.judged(judgement);
   }
 
-  /** The part that makes the whole what it is. */
-  #decisive(): Part {
-    const sign = this.#options.rule === "all" ? 1 : -1;
-    const rank = ({ standing }: Part): number => sign * RANK[standing.verdict];
-    return this.#parts.reduce((decisive, part) => (rank(part) > rank(decisive) ? part : decisive));
+  /** The part that makes the whole what it is; undefined while one that is yet to be heard may do so. */
+  #decisive(): Part | undefined {
+    const all = this.#options.rule === "all";
+    const heard = this.#parts.filter((part) => part.heard);
+    const rank = ({ standing }: Part): number => (all ? 1 : -1) * RANK[standing.verdict];
+    const decisive = heard.reduce((worst, part) => (rank(part) > rank(worst) ? part : worst));
+    const final = decisive.serves !== all;
+    return final || heard.length === this.#parts.length ? decisive : undefined;
   }
 }
 
 /** Listens to one part. */
 class Part implements CheckObserver {
   standing: Standing = { verdict: "unknown", reason: "check-failed", detail: "not heard yet", load: undefined };
+  /** It has come to a result, be it that it cannot tell. */
+  heard = false;
   /** It has been good since the last round. */
   fresh = false;
   readonly #fall: number;
@@ -91,6 +101,10 @@ class Part implements CheckObserver {
     this.#fall = fall;
     this.#whole = whole;
     this.#heard = heard;
+  }
+
+  get serves(): boolean {
+    return this.standing.verdict === "pass" || this.standing.verdict === "degraded";
   }
 
   get unsettled(): boolean {
@@ -107,8 +121,10 @@ class Part implements CheckObserver {
     this.#whole.heardOf(report);
   }
 
+  /** A lease that renews and has said no verdict would be waited for without end: it cannot tell. */
   renewed(_load: number): void {
-    if (this.#serving) this.#stands(this.standing, this.standing.verdict !== "fail");
+    if (!this.heard) this.#stands(this.standing, false);
+    else if (this.#serving) this.#stands(this.standing, this.standing.verdict !== "fail");
   }
 
   lost(reason: LeaseLoss, detail: string): void {
@@ -120,8 +136,7 @@ class Part implements CheckObserver {
   polled({ verdict, detail, load }: PollResult): void {
     this.#failures = verdict === "fail" ? this.#failures + 1 : 0;
     const missed = verdict === "fail" && this.#failures < this.#fall;
-    const held = missed && (this.standing.verdict === "pass" || this.standing.verdict === "degraded");
-    if (held) return;
+    if (missed && this.serves) return;
     const reason = this.#failures >= this.#fall ? "fallen" : "check-failed";
     this.#stands({ verdict, reason, detail, load }, verdict !== "fail");
   }
@@ -135,6 +150,7 @@ class Part implements CheckObserver {
   }
 
   #stands(standing: Standing, good: boolean): void {
+    this.heard = true;
     this.standing = standing;
     if (!good) this.fresh = false;
     this.#heard(this, good);

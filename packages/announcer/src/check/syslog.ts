@@ -49,12 +49,20 @@ async function lookOut({ readBack, counter }: SyslogCheck, token: string, signal
   const url = new URL(readBack.replaceAll(TOKEN, token));
   const page = (): ReturnType<typeof fetched> => fetched(url, undefined, signal);
   if (readBack.includes(TOKEN)) {
-    return async () => ((await page()).body.includes(token) ? passed("the message was read back") : undefined);
+    return async () => (shown(await page())?.includes(token) ? passed("the message was read back") : undefined);
   }
-  const before = sumOf((await page()).body, counter, SELF_CHECK);
+  const first = await page();
+  const body = shown(first);
+  if (body === undefined) return () => Promise.resolve(failed(`HTTP ${first.status} at ${url.host}`));
+  const before = sumOf(body, counter, SELF_CHECK);
   if (before === undefined) return () => Promise.resolve(failed(`${url.host} has no metric ${counter}`));
   return async () => {
-    const now = sumOf((await page()).body, counter, SELF_CHECK);
+    const now = sumOf(shown(await page()) ?? "", counter, SELF_CHECK);
     return now !== undefined && now > before ? passed(`${counter} has grown`) : undefined;
   };
+}
+
+/** The page that was asked for. One that says it could not be found may well repeat the URL, token and all. */
+function shown({ status, body }: Awaited<ReturnType<typeof fetched>>): string | undefined {
+  return status >= 200 && status <= 299 ? body : undefined;
 }

@@ -36,13 +36,16 @@ export const peerSection = section({
 export type PeerConfig = z.infer<typeof peerSection>;
 
 /** What cannot stand together in one peer, as setting and sentence. */
-export function peerContradictions({ ttlSecurity, multihop, bfd }: PeerConfig): (readonly [string, string])[] {
+export function peerContradictions({ address, ttlSecurity, multihop, bfd }: PeerConfig): (readonly [string, string])[] {
   const found: (readonly [string, string])[] = [];
   if (ttlSecurity !== undefined && multihop !== undefined) {
     found.push(["multihop", "ttlSecurity sends with TTL 255 already; leave one of them out"]);
   }
   if (bfd !== undefined && multihop !== undefined) {
     found.push(["bfd", "watches one link only (RFC 5881); a peer several hops away cannot have it"]);
+  }
+  if (bfd !== undefined && /^fe80:/i.test(address)) {
+    found.push(["bfd", `cannot watch the link-local address ${address}; use the router's global or unique local one`]);
   }
   return found;
 }

@@ -21,11 +21,15 @@ export const PENALTY_PER_FALL = 1_000;
 const CUT_OFF = 2_000;
 const REUSE = 1_000;
 
-/** The memory after one more fall. The ceiling (RFC 2439 section 4.2) is what decays to REUSE within `max`. */
+/**
+ * The memory after one more fall. The ceiling (RFC 2439 section 4.2) is what decays to REUSE within `max`; it bounds the
+ * wait and not what counts as too many falls, for it is below the cut-off where `max` is shorter than `halfLife`.
+ */
 export function fell(before: Flaps | undefined, rules: DampingRules, wall: number): Flaps {
   const ceiling = REUSE * 2 ** (rules.max / rules.halfLife);
-  const penalty = Math.min(ceiling, penaltyAt(before, rules, wall) + PENALTY_PER_FALL);
-  return { penalty, at: wall, suppressed: penalty > CUT_OFF || waitLeft(before, rules, wall) > 0 };
+  const raised = penaltyAt(before, rules, wall) + PENALTY_PER_FALL;
+  const penalty = Math.min(ceiling, raised);
+  return { penalty, at: wall, suppressed: raised > CUT_OFF || waitLeft(before, rules, wall) > 0 };
 }
 
 /** How long the VIP must not be announced, by its penalty alone. */

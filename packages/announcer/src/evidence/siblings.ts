@@ -8,8 +8,8 @@ const STALE_AFTER: Duration = seconds(3);
 
 /**
  * The announcers of other sites, asked at their own addresses while a planned withdrawal waits for permission. Whoever is
- * asked only once its asker is on last resort itself cannot take the asker for its own proof: of sites that drain at the
- * same time, the last to begin stays.
+ * asked only once its asker is on last resort itself cannot take the asker for its own proof: sites that drain at the same
+ * time are no proof to each other, and never leave together.
  */
 export class Siblings {
   readonly #prefix: string;

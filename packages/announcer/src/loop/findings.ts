@@ -95,11 +95,19 @@ function atPeer(vip: VipFacts, { address, internal, status }: PeerFacts): Findin
   return [{ code: "other-path-preferred", subject, detail, after: CHOOSING }];
 }
 
+/** The session is established and has taken the route: the router has it, as far as can be known here. */
+export function hears(
+  { status }: { readonly status: Pick<SessionStatus, "state" | "announced"> },
+  vip: string,
+): boolean {
+  return status.state === "Established" && status.announced.includes(vip);
+}
+
 function ofVip({ name, wish, selfQuery, clients, clientsSeen }: VipFacts, peers: readonly PeerFacts[]): Finding[] {
   const found: Finding[] = [];
   if (selfQuery !== "" && wish !== "none")
     found.push({ code: "self-query-failed", subject: name, detail: selfQuery, after: AT_ONCE });
-  const heard = peers.some(({ status }) => status.state === "Established" && status.announced.includes(name));
+  const heard = peers.some((peer) => hears(peer, name));
   if (wish === "normal" && heard && clients === "quiet" && !clientsSeen) {
     const detail = "it is announced, and no client has come since: routers may have other paths, or filter ours";
     found.push({ code: "no-traffic", subject: name, detail, after: MOVING });

@@ -31,7 +31,7 @@ function report(part: number, phase: string, verdict: string): void {
   parts[part]?.report({ service: "dns", site: "", instance: "", phase, verdict, load: 0, reasons: [] } as never);
 }
 
-const last = (): unknown => {
+const last = (): unknown[] => {
   const { verdict, reason, good } = heard.at(-1) ?? {};
   return [verdict, verdict === "fail" ? reason : good];
 };
@@ -47,13 +47,32 @@ describe("all", () => {
 
   test("passes only when every part has been heard, and a good check takes a round", () => {
     poll(0, "pass", 5);
-    expect(last()).toEqual(["fail", "check-failed"]);
+    expect(heard).toEqual([]);
     poll(1, "pass");
     expect(last()).toEqual(["pass", true]);
     poll(1, "pass", 4);
     expect(last()).toEqual(["pass", false]);
     poll(0, "pass");
     expect(last()).toEqual(["pass", true]);
+  });
+
+  test("says nothing while a part is yet to be heard, but that a heard one fails is final", () => {
+    poll(0, "degraded");
+    expect(heard).toEqual([]);
+    poll(1, "fail");
+    expect(last()).toEqual(["fail", "check-failed"]);
+  });
+
+  test("fails with the part that is not there, unheard others or not", () => {
+    parts[0]?.lost("lease-refused", "ECONNREFUSED");
+    expect(last()).toEqual(["fail", "lease-refused"]);
+  });
+
+  test("does not wait for the verdict of a service that renews and never says one", () => {
+    poll(1, "pass");
+    expect(heard).toEqual([]);
+    parts[0]?.renewed(0);
+    expect(last()).toEqual(["fail", "check-failed"]);
   });
 
   test("counts each part's misses by themselves: another's passes forgive none", () => {
@@ -106,7 +125,7 @@ describe("any", () => {
 
   test("is as good as its best part, and fails when all have", () => {
     poll(0, "fail", 3);
-    expect(last()).toEqual(["fail", "fallen"]);
+    expect(heard).toEqual([]);
     poll(1, "degraded");
     expect(last()).toEqual(["degraded", true]);
     poll(0, "pass");
@@ -115,6 +134,19 @@ describe("any", () => {
     expect(last()).toEqual(["degraded", false]);
     poll(1, "fail", 3);
     expect(last()).toEqual(["fail", "fallen"]);
+  });
+
+  test("passes with the first part that does, and fails only when none is left to be heard", () => {
+    poll(1, "fail");
+    expect(heard).toEqual([]);
+    parts[0]?.lost("lease-refused", "ECONNREFUSED");
+    expect(last()[0]).toBe("fail");
+    poll(1, "pass");
+    expect(last()).toEqual(["pass", true]);
+    combine("any");
+    heard.length = 0;
+    poll(2, "pass");
+    expect(last()).toEqual(["pass", true]);
   });
 
   test("reports the highest load", () => {
@@ -139,8 +171,10 @@ test("combinations nest", () => {
   whole.start();
   outer[0]?.polled({ verdict: "pass", detail: "" });
   poll(0, "fail", 3);
-  expect(last()).toEqual(["fail", "fallen"]);
+  expect(heard).toEqual([]);
   poll(1, "pass");
   expect(last()).toEqual(["pass", true]);
+  poll(1, "fail", 3);
+  expect(last()).toEqual(["fail", "fallen"]);
   whole.stop();
 });

@@ -113,8 +113,8 @@ describe("ntp", () => {
   });
 });
 
-async function pages(body: (url: string) => string): Promise<string> {
-  const server: Server = createServer((request, response) => response.end(body(request.url ?? "")));
+async function pages(body: (url: string) => string, status: () => number = () => 200): Promise<string> {
+  const server: Server = createServer((request, response) => response.writeHead(status()).end(body(request.url ?? "")));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   closing.push(() => {
     server.closeAllConnections();
@@ -149,6 +149,30 @@ describe("syslog", () => {
       clock,
     );
     expect(await run(probe, 300)).toMatch(/abort/i);
+  });
+
+  test.each([404, 500, 302])("does not believe a page with status %i that repeats the URL", async (status) => {
+    const target = await udpServer(() => undefined);
+    const base = await pages(
+      (url) => `cannot GET ${url}`,
+      () => status,
+    );
+    const readBack = `${base}/search?q=${TOKEN}`;
+    const probe = syslogProbe({ target, localAddress: undefined, readBack, counter }, clock);
+    expect(await run(probe, 300)).toMatch(/abort/i);
+  });
+
+  test("does not read a counter from a page that is an error", async () => {
+    let stored = 7;
+    let looks = 0;
+    const target = await udpServer(() => void (stored += 1));
+    const text = (): string => `${counter}{reason="stored"} ${stored}\n`;
+    const check = { target, localAddress: undefined, counter };
+    const broken = await pages(text, () => 503);
+    const probe = syslogProbe({ ...check, readBack: `${broken}/metrics` }, clock);
+    expect(await run(probe, 300)).toEqual(["fail", expect.stringMatching(/HTTP 503 at 127\.0\.0\.1/)]);
+    const breaks = await pages(text, () => ((looks += 1) === 1 ? 200 : 500));
+    expect(await run(syslogProbe({ ...check, readBack: `${breaks}/metrics` }, clock), 300)).toMatch(/abort/i);
   });
 
   test("passes when the collector's counter grows, its own self-check aside", async () => {

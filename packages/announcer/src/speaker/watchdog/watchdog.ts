@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { formatPrefix, type Prefix } from "@stitch/bgp-speaker";
 import { scaled, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
@@ -27,13 +27,21 @@ export interface WatchdogOptions {
   readonly prefixes: readonly Prefix[];
   readonly clock: Clock;
   readonly onEvent: (event: WatchdogEvent) => void;
+  /** Starts Node with these arguments. */
+  readonly start?: (args: readonly string[]) => ChildProcess;
+}
+
+/** A descriptor of our standard error would keep our supervisor waiting for the end of it. */
+function startNode(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, args, { cwd: "/", detached: true, stdio: ["pipe", "pipe", "pipe"] });
 }
 
 /** The announcer's side of the watchdog: a process of its own session, so that it outlives what ends us. */
 export class WatchdogProcess implements Watchdog {
   readonly #options: WatchdogOptions;
-  readonly #timers: Timer[] = [];
-  #child: ChildProcessWithoutNullStreams | undefined;
+  #heart: Timer | undefined;
+  #restart: Timer | undefined;
+  #child: ChildProcess | undefined;
   #stopped = false;
 
   constructor(options: WatchdogOptions) {
@@ -47,25 +55,20 @@ export class WatchdogProcess implements Watchdog {
   start(): void {
     const { clock, bound } = this.#options;
     this.#spawn();
-    this.#timers.push(clock.every("watchdog-beat", scaled(bound, 1 / BEATS), () => this.#beat()));
+    this.#heart = clock.every("watchdog-beat", scaled(bound, 1 / BEATS), () => this.#beat());
   }
 
   /** Closes the pipe: it finds nothing to remove, and ends. */
   stop(): void {
     this.#stopped = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#child?.stdin.end();
+    this.#heart?.cancel();
+    this.#restart?.cancel();
+    this.#child?.stdin?.end();
   }
 
   #spawn(): void {
-    const { protocol, bound, prefixes, onEvent } = this.#options;
-    const args = [PROGRAM, String(protocol), String(bound), ...prefixes.map(formatPrefix)];
-    // A descriptor of our standard error would keep our supervisor waiting for the end of it.
-    const child = spawn(process.execPath, args, { cwd: "/", detached: true, stdio: ["pipe", "pipe", "pipe"] });
-    child.stderr.resume();
-    child.stdin.on("error", () => undefined);
-    child.stdout.setEncoding("utf8").on("data", (text: string) => onEvent({ kind: "flushed", detail: text.trim() }));
-    child.once("spawn", () => onEvent({ kind: "started", detail: `pid ${child.pid}, bound ${bound} ms` }));
+    const { protocol, bound, prefixes, onEvent, start = startNode } = this.#options;
+    const child = start([PROGRAM, String(protocol), String(bound), ...prefixes.map(formatPrefix)]);
     let ended = false;
     const end = (detail: string): void => {
       if (ended) return;
@@ -74,15 +77,20 @@ export class WatchdogProcess implements Watchdog {
     };
     child.once("error", (failure) => end(failure.message));
     child.once("exit", (code, signal) => end(signal ?? `exit ${code}`));
+    child.once("spawn", () => onEvent({ kind: "started", detail: `pid ${child.pid}, bound ${bound} ms` }));
+    // Where we are out of descriptors (EMFILE) there are no pipes, whatever the types say.
+    child.stderr?.resume();
+    child.stdin?.on("error", () => undefined);
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => onEvent({ kind: "flushed", detail: text.trim() }));
     this.#child = child;
     this.#letGo(child);
   }
 
   /** Neither the process nor its pipes keep the announcer from ending. */
-  #letGo(child: ChildProcessWithoutNullStreams): void {
+  #letGo(child: ChildProcess): void {
     child.unref();
     for (const stream of [child.stdin, child.stdout, child.stderr]) {
-      if ("unref" in stream && typeof stream.unref === "function") stream.unref();
+      if (stream && "unref" in stream && typeof stream.unref === "function") stream.unref();
     }
   }
 
@@ -93,7 +101,7 @@ export class WatchdogProcess implements Watchdog {
     const again = (): void => {
       if (!this.#stopped) this.#spawn();
     };
-    this.#timers.push(this.#options.clock.after("watchdog-restart", RESTART, again));
+    this.#restart = this.#options.clock.after("watchdog-restart", RESTART, again);
   }
 
   /** One that does not read gets no more bytes than the pipe holds. */
