@@ -8,7 +8,7 @@ export const CONTAINERLAB_VERSION = "0.69.3";
 const MODULE = `github.com/srl-labs/containerlab@v${CONTAINERLAB_VERSION}`;
 const GO = ["go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go"];
 /** Some 300 modules, and a minute or three of compiling on two cores. */
-const BUILD_LIMIT_MS = 420_000;
+const BUILD_LIMIT_MS = 900_000;
 
 /** The Go command, if this machine has one. */
 export async function go(): Promise<string | undefined> {
