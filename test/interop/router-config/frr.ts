@@ -11,9 +11,10 @@ export async function configureFrr(wire: Wire, stanza: string): Promise<Configur
   const found = await peer("frr");
   const { directory } = wire;
   const sockets = ["--vty_socket", directory, "-z", wire.file("zserv.api"), "-P", "0", "--log", "stdout"];
-  for (const file of ["zebra.conf", "bgpd.conf", "vtysh.conf"]) await writeFile(wire.file(file), "");
-  for (const daemon of ["zebra", "bgpd"]) {
-    const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`)];
+  for (const file of ["zebra.conf", "bfdd.conf", "bgpd.conf", "vtysh.conf"]) await writeFile(wire.file(file), "");
+  for (const daemon of ["zebra", "bfdd", "bgpd"]) {
+    const socket = daemon === "bfdd" ? ["--bfdctl", wire.file("bfdd.sock")] : [];
+    const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`), ...socket];
     transcript(
       wire.start(wire.router, inPrivateEtc([found.program(daemon), ...own, ...sockets], { peers: [found] }), found.env),
     );
@@ -25,7 +26,7 @@ export async function configureFrr(wire: Wire, stanza: string): Promise<Configur
     return all;
   };
   await eventually("vtysh answers", 20_000, () =>
-    vtysh("-c", "show bgp summary").then(
+    vtysh("-c", "show bgp summary", "-c", "show bfd peers").then(
       () => true,
       () => undefined,
     ),
@@ -39,6 +40,10 @@ export async function configureFrr(wire: Wire, stanza: string): Promise<Configur
       const shown = JSON.parse(await vtysh("-c", `show bgp ${family} unicast ${prefix} json`)) as FrrRoute;
       const path = shown.paths?.find(({ peer: from }) => from?.peerId === SPEAKER.address);
       return path && (path.locPrf ?? 100);
+    },
+    complaintsOf: async (other) => {
+      await writeFile(wire.file("other.conf"), `${other}\n`);
+      return vtysh("--dryrun", "-f", wire.file("other.conf")).catch((failure: Error) => failure.message);
     },
     holdTime: async () => {
       const shown = JSON.parse(await vtysh("-c", `show bgp neighbors ${SPEAKER.address} json`)) as FrrNeighbours;
