@@ -66,7 +66,9 @@ describe("the supervisor", () => {
     supervise([role("dns", LIVES), role("ntp", LIVES)]);
     await vi.waitFor(() => expect(lines).toHaveLength(2), 10_000);
     const before = roles();
-    process.kill(before["dns"]?.pid ?? 0, "SIGKILL");
+    const pid = before["dns"]?.pid;
+    if (!pid) throw new Error("the role does not run");
+    process.kill(pid, "SIGKILL");
     await vi.waitFor(() => expect(roles()["dns"]?.restarts).toBe(1), 10_000);
     expect(roles()["dns"]?.pid).not.toBe(before["dns"]?.pid);
     expect(roles()["ntp"]).toEqual(before["ntp"]);
