@@ -1,6 +1,6 @@
 /** `npm start` as a new user meets it: the built-in site, its three protocols, and a route that comes and goes. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LOOPBACK } from "@stitch/cli";
@@ -170,6 +170,33 @@ describe("the built-in site", () => {
     await lineLike(/it stays on last resort/, from);
     const back = await stitch("undrain", "ntp", "--json");
     expect(JSON.parse(back.out)).toMatchObject([{ state: "UP", wish: "normal" }]);
+  });
+
+  test("takes a new VIP by a reload, and lets it go after a drain, without its session ending", async () => {
+    const file = join(state, "stitch", "site.yaml");
+    const before = readFileSync(file, "utf8");
+    const sessions = async (): Promise<number | undefined> =>
+      (JSON.parse((await stitch("status", "--json")).out) as { peers: { session: { established: number } }[] }).peers[0]
+        ?.session.established;
+    const established = await sessions();
+    const from = lines.length;
+    writeFileSync(file, `${before}    - { prefix: 127.10.20.1/32, service: gpu, check: { tcp: "127.0.0.1:8153" } }\n`);
+    expect(await stitch("reload")).toMatchObject({ code: 0, out: "with 127.10.20.1/32 (gpu)" });
+    await lineLike(/^router .*\+ 127\.10\.20\.1\/32 +announced/, from);
+    writeFileSync(file, before);
+    expect(await stitch("reload")).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/is announced; drain it first/),
+    });
+    await stitch("drain", "gpu", "--force");
+    await lineLike(/^router .*- 127\.10\.20\.1\/32 +withdrawn/, from);
+    expect(await stitch("reload")).toMatchObject({ code: 0, out: "without 127.10.20.1/32 (gpu)" });
+    writeFileSync(file, before.replace("asn: 65101", "asm: 65101"));
+    expect(await stitch("reload", "-c", file)).toMatchObject({ code: 2 });
+    writeFileSync(file, before);
+    expect(await sessions()).toBe(established);
+    const gone = lines.slice(from).filter(({ text }) => /^router .*- 127\.10\.(10|5)\./.test(text));
+    expect(gone).toEqual([]);
   });
 
   test("stores what it is told and gives it back", async () => {

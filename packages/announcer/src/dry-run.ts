@@ -24,6 +24,10 @@ export function controlOfDryRun({ control }: Pick<AnnouncerConfig, "control">): 
   return `${control}${SUFFIX}`;
 }
 
+export function isDryRun({ control }: Pick<AnnouncerConfig, "control">): boolean {
+  return control.endsWith(SUFFIX);
+}
+
 /** A session that is told everything and never begins. */
 export function mute(session: RouteSession): RouteSession {
   return {

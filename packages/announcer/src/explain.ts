@@ -13,7 +13,7 @@ const WISH_IN_WORDS: Readonly<Record<Wish, string>> = {
 };
 
 /** What a dry run decides is told as what an announcer does. */
-export const DRY_RUN_SAID = "This is a dry run: no router hears of anything here; it is what would be announced.";
+export const DRY_RUN_SAID = "This is a dry run: nothing is announced; it tells what would be.";
 
 /** Each reason as an operator would say it. */
 export const REASON_IN_WORDS: Readonly<Record<Reason, string>> = {

@@ -105,7 +105,7 @@ async function open(
   const source: ControlSource = {
     announcer,
     journal,
-    status: () => statusOf(announcer, identity, clock, config.routerId, dryRun),
+    status: () => statusOf(announcer, identity, clock, config.routerId),
     reload,
     metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   };

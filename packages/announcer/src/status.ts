@@ -5,15 +5,16 @@ import type { Announcer } from "./announcer.ts";
 import { describeCheck } from "./check/describe.ts";
 import type { LoadMark } from "./decision/load.ts";
 import { holdDownLeft, type StateName, type Verdict, type Wish } from "./decision/machine.ts";
+import { isDryRun } from "./dry-run.ts";
 import type { Alarm } from "./loop/alarms.ts";
 import type { Vip } from "./vip.ts";
 
 /** Everything `stitch status` shows; the JSON of GET /status. Ages are in milliseconds. */
 export interface AnnouncerStatus extends HealthIdentity {
-  /** It checks and decides, and announces nothing. */
-  readonly dryRun: boolean;
   readonly asn: number;
   readonly routerId: string;
+  /** Decisions are made and nothing is announced. */
+  readonly dryRun: boolean;
   readonly vips: readonly VipStatus[];
   readonly peers: readonly PeerStatus[];
   /** What is wrong with the effect of what is announced. */
@@ -89,13 +90,12 @@ export function statusOf(
   identity: HealthIdentity,
   clock: Clock,
   routerId: string,
-  dryRun = false,
 ): AnnouncerStatus {
   return {
     ...identity,
-    dryRun,
     asn: announcer.origin.asn,
     routerId,
+    dryRun: isDryRun(announcer.config),
     vips: announcer.vips.map((vip) => vipStatus(announcer, vip, clock)),
     peers: announcer.peers.map(({ config: { address, port, asn }, status, advice }) => ({
       address,

@@ -63,6 +63,13 @@ test("what a check says is journalled when it changes, not when it is said again
   ]);
 });
 
+test("explain says of a dry run that it is one", async () => {
+  const scenario = await after();
+  const status = { ...statusOf(scenario.announcer, IDENTITY, scenario.clock, "192.0.2.1"), dryRun: true };
+  const [vip] = status.vips;
+  expect(vip && explain(vip, status, [])[0]).toMatch(/^This is a dry run: nothing is announced/);
+});
+
 test("explain tells the chain by its numbers and times", async () => {
   const scenario = await after("lost dns lease-closed");
   const status = statusOf(scenario.announcer, IDENTITY, scenario.clock, "192.0.2.1");

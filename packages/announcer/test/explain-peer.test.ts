@@ -99,6 +99,6 @@ test("in a dry run nothing is said of routers, and a VIP's story begins with tha
   if (dns === undefined) throw new Error("no VIP");
   expect(said(now, {})).toEqual([expect.stringMatching(/^This is a dry run/)]);
   const lines = explain(dns, now, []);
-  expect(lines[0]).toMatch(/^This is a dry run: no router hears/);
+  expect(lines[0]).toMatch(/^This is a dry run: nothing is announced/);
   expect(lines.filter((line) => line.startsWith("Peer"))).toEqual([]);
 });

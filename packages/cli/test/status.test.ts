@@ -51,5 +51,5 @@ test("status says in its first line that nothing is announced by a dry run", () 
       "\n",
     )[0];
   expect(first(false)).toBe("nyc/nyc-1  AS 65101");
-  expect(first(true)).toBe("nyc/nyc-1  AS 65101  DRY RUN: nothing is announced, ROUTE is what would be");
+  expect(first(true)).toBe("nyc/nyc-1  AS 65101  DRY RUN: nothing is announced");
 });

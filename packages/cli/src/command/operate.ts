@@ -71,14 +71,18 @@ function controlOf({ file, dryRun }: Pick<OperateContext, "file" | "dryRun">): s
   return dryRun === true ? controlOfDryRun(config) : config.control;
 }
 
-export function statusText({ site, instance, asn, vips, peers, kernel, alarms, dryRun }: AnnouncerStatus): string {
+export function statusText({ site, instance, asn, dryRun, vips, peers, kernel, alarms }: AnnouncerStatus): string {
   const speakers = [
     ...(peers.length > 0 ? [peerTable(peers)] : []),
     ...(kernel === undefined ? [] : [kernelText(kernel)]),
   ];
   const ringing = alarms.map(({ code, subject, detail }) => `ALARM ${code} (${subject}): ${detail}`);
-  const title = `${site}/${instance}  AS ${asn}${dryRun ? "  DRY RUN: nothing is announced, ROUTE is what would be" : ""}`;
-  return [title, vipTable(vips), ...speakers, ...ringing].join("\n\n");
+  return [
+    `${site}/${instance}  AS ${asn}${dryRun ? "  DRY RUN: nothing is announced" : ""}`,
+    vipTable(vips),
+    ...speakers,
+    ...ringing,
+  ].join("\n\n");
 }
 
 function kernelText({ protocol, announced, failure, watched }: KernelStatus): string {
