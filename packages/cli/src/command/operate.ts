@@ -76,11 +76,15 @@ export function statusText({ site, instance, asn, dryRun, vips, peers, kernel, a
     ...(peers.length > 0 ? [peerTable(peers)] : []),
     ...(kernel === undefined ? [] : [kernelText(kernel)]),
   ];
+  const advised = peers
+    .filter(({ advice }) => advice !== "")
+    .map(({ address, port, advice }) => `LOOK AT ${address}:${port}: ${advice}`);
   const ringing = alarms.map(({ code, subject, detail }) => `ALARM ${code} (${subject}): ${detail}`);
   return [
     `${site}/${instance}  AS ${asn}${dryRun ? "  DRY RUN: nothing is announced" : ""}`,
     vipTable(vips),
     ...speakers,
+    ...advised,
     ...ringing,
   ].join("\n\n");
 }
