@@ -51,11 +51,22 @@ const GTSM =
 const BIRD =
   "BIRD refuses a neighbour for 60 s, doubling to 300 s, after any error: `error wait time 1, 30; error forget time 30`";
 
+const UNREACHABLE = /E(HOST|NET)(UNREACH|DOWN)/;
+
+function silence({ password, ttlSecurity }: Peer): string {
+  const key = MD5[password === undefined ? "none" : "ours"];
+  const gtsm = ttlSecurity === undefined ? "" : OUR_GTSM;
+  return `no answer to the connection request: the router is down or filters us, ${key}${gtsm}`;
+}
+
 const ADVICE: Partial<Record<SessionReason, (peer: Peer, failure: SessionFailure) => string>> = {
-  "tcp-timeout": ({ password, ttlSecurity }) =>
-    `no answer to the connection request: the router is down or filters us, ${MD5[password === undefined ? "none" : "ours"]}${ttlSecurity === undefined ? "" : OUR_GTSM}`,
-  "tcp-failed": (_peer, { detail }) =>
-    `the connection is refused (${detail}): no BGP listens there, we are no neighbour of it, or it waits after an error; ${BIRD}`,
+  "tcp-timeout": silence,
+  "tcp-failed": (peer, { detail }) => {
+    if (detail.includes("ETIMEDOUT")) return silence(peer); // the kernel's patience, or the dialer's, ended before ours
+    if (UNREACHABLE.test(detail))
+      return `there is no way to it (${detail}): look at the link, the address and the route`;
+    return `the connection is refused (${detail}): no BGP listens there, we are no neighbour of it, or it waits after an error; ${BIRD}`;
+  },
   "peer-closed": () =>
     `it closes the connection: we are no neighbour of it at our address, or it waits after an error; ${BIRD}`,
   collision: () =>

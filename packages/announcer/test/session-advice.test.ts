@@ -20,6 +20,12 @@ describe("a session that is not there", () => {
   test.each([
     ["no answer without a password", advice("tcp-timeout"), /down or filters us, or it wants a TCP-MD5 password/],
     [
+      "no answer before the kernel gave up",
+      advice("tcp-failed", "cannot connect to tcp 10.1.0.1:179: connect ETIMEDOUT"),
+      /^no answer to the connection request.*TCP-MD5/,
+    ],
+    ["no way", advice("tcp-failed", "connect EHOSTUNREACH"), /^there is no way to it \(connect EHOSTUNREACH\)/],
+    [
       "no answer with one",
       advice("tcp-timeout", "", undefined, { ...PEER, password: "x" } as never),
       /its TCP-MD5 password is missing or another/,
