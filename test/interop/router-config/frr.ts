@@ -34,6 +34,12 @@ export async function configureFrr(wire: Wire, stanza: string): Promise<Configur
   await writeFile(wire.file("stanza.conf"), `${stanza}\n`);
   const complaints = await vtysh("-f", wire.file("stanza.conf"));
   if (/%|fail|unknown|error/i.test(complaints)) throw new Error(`FRR does not take the stanza: ${complaints}`);
+  // FRR turns connections away, or opens with the identifier 0.0.0.0, until zebra has told bgpd of an address.
+  await eventually("the router waits for us under an identifier of its own", 20_000, async () => {
+    const { ipv4Unicast: summary } = JSON.parse(await vtysh("-c", "show bgp summary json")) as FrrSummary;
+    const ready = summary?.routerId !== "0.0.0.0" && summary?.peers?.[SPEAKER.address]?.state === "Active";
+    return ready ? true : undefined;
+  });
   return {
     preference: async (prefix) => {
       const family = prefix.includes(":") ? "ipv6" : "ipv4";
@@ -49,6 +55,13 @@ export async function configureFrr(wire: Wire, stanza: string): Promise<Configur
       const shown = JSON.parse(await vtysh("-c", `show bgp neighbors ${SPEAKER.address} json`)) as FrrNeighbours;
       return (shown[SPEAKER.address]?.bgpTimerHoldTimeMsecs ?? 0) / 1_000;
     },
+  };
+}
+
+interface FrrSummary {
+  readonly ipv4Unicast?: {
+    readonly routerId?: string;
+    readonly peers?: Readonly<Record<string, { readonly state?: string }>>;
   };
 }
 
