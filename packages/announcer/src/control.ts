@@ -8,6 +8,7 @@ import { controlRoutes, REQUEST_TIMEOUT, type ControlSource } from "./control-ro
 const LONGEST_SOCKET_PATH = 107;
 /** Connections at once, watchers included. A script that leaks them must not take the descriptors that BGP needs. */
 const MOST_CONNECTIONS = 128;
+
 export interface ControlOptions extends ControlSource {
   readonly path: string;
 }
