@@ -49,6 +49,13 @@ const ROUTERS: readonly (readonly ["frr" | "bird", Configure])[] = [
   ["bird", configureBird],
 ];
 
+async function stanzaOf(vendor: string, file: string, site: string): Promise<string> {
+  await writeFile(file, site);
+  let stanza = "";
+  routerConfig({ file, json: false, print: (text) => void (stanza += text) }, { vendor, peer: undefined });
+  return stanza;
+}
+
 const unavailable = await namespacesUnavailable();
 const ci = process.env["CI"] !== undefined;
 
@@ -66,10 +73,7 @@ for (const [vendor, configure] of ROUTERS) {
       beforeAll(async () => {
         wire = await Wire.lay();
         const file = wire.file("site.yaml");
-        await writeFile(file, SITE);
-        let stanza = "";
-        routerConfig({ file, json: false, print: (text) => void (stanza += text) }, { vendor, peer: undefined });
-        router = await configure(wire, stanza);
+        router = await configure(wire, await stanzaOf(vendor, file, SITE));
         const options: SpeakerOptions = {
           peer: { address: ROUTER.address, asn: ROUTER.asn },
           local: { asn: SPEAKER.asn, routerId: SPEAKER.routerId },
@@ -103,6 +107,24 @@ for (const [vendor, configure] of ROUTERS) {
 
       test("makes LOCAL_PREF of a load step", async () => {
         expect(await router.preference(GPU)).toBe(93);
+      });
+
+      test.each([
+        ["TCP-MD5 and GTSM", "password: secret, ttlSecurity: 1"],
+        ["GTSM over hops", "ttlSecurity: 3"],
+        ["a session over hops", "multihop: 3"],
+        ["slow BFD", "bfd: { interval: 2s, multiplier: 5 }"],
+        ["a long hold time", "holdTime: 90s"],
+      ])("understands what is printed for %s", async (_name, settings) => {
+        const site = SITE.replace("bfd: { interval: 100ms }", settings);
+        expect(site).not.toBe(SITE);
+        expect(await router.complaintsOf(await stanzaOf(vendor, wire.file("other.yaml"), site))).toBe("");
+        expect(await router.complaintsOf("neighbour who { nonsense")).not.toBe("");
+      });
+
+      test("understands what is printed for a session within one AS", async () => {
+        const site = SITE.replace(`asn: ${ROUTER.asn}`, `asn: ${SPEAKER.asn}`);
+        expect(await router.complaintsOf(await stanzaOf(vendor, wire.file("other.yaml"), site))).toBe("");
       });
 
       test("agrees on our hold time", async () => {

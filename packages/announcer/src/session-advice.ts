@@ -1,4 +1,4 @@
-import type { NotificationView, SessionReason, SessionStatus } from "@stitch/bgp-speaker";
+import type { SessionReason, SessionStatus } from "@stitch/bgp-speaker";
 import { formatDuration, seconds } from "@stitch/clock";
 import type { PeerConfig } from "./config.ts";
 
@@ -29,7 +29,7 @@ type Peer = Pick<PeerConfig, "asn" | "holdTime" | "password" | "ttlSecurity">;
 export function sessionAdvice(peer: Peer, session: SessionStatus, failure: SessionFailure | undefined): string {
   if (session.state === "Established") return raisedHold(peer, session);
   if (failure === undefined) return "";
-  return byNotification(session.lastNotification) ?? ADVICE[failure.reason]?.(peer, failure) ?? "";
+  return ADVICE[failure.reason]?.(peer, failure) ?? "";
 }
 
 function raisedHold({ holdTime }: Peer, { offeredHoldTime }: SessionStatus): string {
@@ -38,18 +38,12 @@ function raisedHold({ holdTime }: Peer, { offeredHoldTime }: SessionStatus): str
   return `it refuses a hold time of ${asked}, so ${raised} is offered: a frozen host keeps its route that long, unless BFD is spoken`;
 }
 
-const CEASE = 6;
-const COLLISION = 7;
-
-function byNotification(last: NotificationView | undefined): string | undefined {
-  if (last?.direction !== "received" || last.code !== CEASE || last.subcode !== COLLISION) return undefined;
-  return "it still holds our session from before a power cut or a cut wire, and takes a new one when its hold time is over; BFD makes that short";
-}
-
 const MD5 = {
   ours: "or its TCP-MD5 password is missing or another: a router drops such packets without a word",
   none: "or it wants a TCP-MD5 password (peers[].password): a router drops packets without one, and says nothing",
 } as const;
+
+const OUR_GTSM = "; or it does not send with TTL 255, which peers[].ttlSecurity asks for";
 
 const GTSM =
   "where one side has GTSM (peers[].ttlSecurity, `ttl security`), it drops what the other sends with a TTL below 255: set it on both or on neither";
@@ -57,18 +51,32 @@ const GTSM =
 const BIRD =
   "BIRD refuses a neighbour for 60 s, doubling to 300 s, after any error: `error wait time 1, 30; error forget time 30`";
 
+const UNREACHABLE = /E(HOST|NET)(UNREACH|DOWN)/;
+
+function silence({ password, ttlSecurity }: Peer): string {
+  const key = MD5[password === undefined ? "none" : "ours"];
+  const gtsm = ttlSecurity === undefined ? "" : OUR_GTSM;
+  return `no answer to the connection request: the router is down or filters us, ${key}${gtsm}`;
+}
+
 const ADVICE: Partial<Record<SessionReason, (peer: Peer, failure: SessionFailure) => string>> = {
-  "tcp-timeout": ({ password }) =>
-    `no answer to the connection request: the router is down or filters us, ${MD5[password === undefined ? "none" : "ours"]}`,
-  "tcp-failed": (_peer, { detail }) =>
-    `the connection is refused (${detail}): no BGP listens there, we are no neighbour of it, or it waits after an error; ${BIRD}`,
+  "tcp-timeout": silence,
+  "tcp-failed": (peer, { detail }) => {
+    if (detail.includes("ETIMEDOUT")) return silence(peer); // the kernel's patience, or the dialer's, ended before ours
+    if (UNREACHABLE.test(detail))
+      return `there is no way to it (${detail}): look at the link, the address and the route`;
+    return `the connection is refused (${detail}): no BGP listens there, we are no neighbour of it, or it waits after an error; ${BIRD}`;
+  },
   "peer-closed": () =>
     `it closes the connection: we are no neighbour of it at our address, or it waits after an error; ${BIRD}`,
+  collision: () =>
+    "it still holds our session from before a power cut or a cut wire, and takes a new one when its hold time is over; BFD makes that short",
   "wrong-as": ({ asn }, { detail }) => `${detail}: peers[].asn is ${asn}`,
   "open-timeout": () => `it takes the connection and sends no OPEN; ${GTSM}`,
   "hold-timer-expired": () => `it fell silent; ${GTSM}; else the path or the router has been lost`,
   "send-hold-expired": () =>
     "it took nothing from us for twice the hold time: it hangs, or the path lets only one direction through",
+  "peer-shutdown": () => "it was shut down at the router by an operator, whose text is in the journal",
   "prefix-limit": () =>
     "it has a limit of prefixes that we exceed: raise it (stitch router-config prints one that fits)",
   "open-refused-by-peer": (_peer, { detail }) =>

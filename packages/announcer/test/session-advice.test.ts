@@ -20,6 +20,12 @@ describe("a session that is not there", () => {
   test.each([
     ["no answer without a password", advice("tcp-timeout"), /down or filters us, or it wants a TCP-MD5 password/],
     [
+      "no answer before the kernel gave up",
+      advice("tcp-failed", "cannot connect to tcp 10.1.0.1:179: connect ETIMEDOUT"),
+      /^no answer to the connection request.*TCP-MD5/,
+    ],
+    ["no way", advice("tcp-failed", "connect EHOSTUNREACH"), /^there is no way to it \(connect EHOSTUNREACH\)/],
+    [
       "no answer with one",
       advice("tcp-timeout", "", undefined, { ...PEER, password: "x" } as never),
       /its TCP-MD5 password is missing or another/,
@@ -36,11 +42,18 @@ describe("a session that is not there", () => {
     ],
     ["the wrong AS", advice("wrong-as", "the peer is in AS 65001"), /AS 65001: peers\[\]\.asn is 65100/],
     ["silence after the OPEN", advice("hold-timer-expired"), /GTSM.*set it on both or on neither/],
+    ["a collision after a power cut", advice("collision"), /still holds our session from before a power cut/],
     [
-      "a collision after a power cut",
-      advice("peer-notification", "", COLLISION),
-      /still holds our session from before a power cut/,
+      "silence that came after a collision",
+      advice("tcp-timeout", "", COLLISION),
+      /^no answer to the connection request/,
     ],
+    [
+      "no answer where we want TTL 255",
+      advice("tcp-timeout", "", undefined, { ...PEER, ttlSecurity: 1 } as never),
+      /or it does not send with TTL 255, which peers\[\]\.ttlSecurity asks for/,
+    ],
+    ["an operator at the router", advice("peer-shutdown"), /shut down at the router/],
     ["a limit of prefixes", advice("prefix-limit"), /raise it/],
   ])("%s", (_name, text, why) => {
     expect(text).toMatch(why);
@@ -49,9 +62,7 @@ describe("a session that is not there", () => {
   test("steps on the way are no failures, and every failure but our own stop has advice or says what the peer said", () => {
     const silent = SESSION_REASONS.filter((reason) => isFailure(reason) && advice(reason) === "");
     expect(silent).toEqual([
-      "peer-shutdown",
       "peer-notification",
-      "collision",
       "hold-time-raised",
       "unsupported-version",
       "unsupported-parameter",

@@ -53,3 +53,13 @@ test("status says in its first line that nothing is announced by a dry run", () 
   expect(first(false)).toBe("nyc/nyc-1  AS 65101");
   expect(first(true)).toBe("nyc/nyc-1  AS 65101  DRY RUN: nothing is announced, ROUTE is what would be");
 });
+
+test("status says what to look at where a session fails", () => {
+  const session = { state: "Active", reason: "tcp-timeout", detail: "", unsendable: [] } as never;
+  const peer = { address: "10.1.0.1", port: 179, asn: 65_100, announced: [], session, bfd: undefined };
+  const now = { site: "nyc", instance: "nyc-1", asn: 65_101, vips: [WELL], alarms: [], kernel: undefined };
+  const text = (advice: string): string =>
+    statusText({ ...now, service: "announcer", routerId: "10.1.0.10", dryRun: false, peers: [{ ...peer, advice }] });
+  expect(text("no answer")).toMatch(/^LOOK AT 10\.1\.0\.1:179: no answer$/m);
+  expect(text("")).not.toContain("LOOK AT");
+});

@@ -9,8 +9,8 @@ export interface FrrDaemons {
   /** All that they have written. */
   log(): string;
   vtysh(...commands: readonly string[]): Promise<string>;
-  /** Loads a file of commands, and answers all that vtysh says of it. */
-  load(file: string): Promise<string>;
+  /** Loads a file of commands, or only reads it (a dry run), and answers all that vtysh says of it. */
+  load(file: string, how?: "dry run"): Promise<string>;
 }
 
 const WITHIN_MS = 20_000;
@@ -55,7 +55,7 @@ export async function startFrrDaemons(
     children,
     log: () => outputs.map((read) => read()).join("\n"),
     vtysh,
-    load: async (file) => (await call(["-f", file])).all,
+    load: async (file, how) => (await call([...(how === undefined ? [] : ["--dryrun"]), "-f", file])).all,
   };
 }
 

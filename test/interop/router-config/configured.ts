@@ -6,6 +6,8 @@ export interface ConfiguredRouter {
   preference(prefix: string): Promise<number | undefined>;
   /** Seconds, as agreed with our speaker. */
   holdTime(): Promise<number>;
+  /** What the program's own parser says against another stanza, which is not loaded; empty where it understands all. */
+  complaintsOf(stanza: Stanza): Promise<string>;
 }
 
 /** The stanza for the router of the wire, as the command prints it. */

@@ -8,7 +8,7 @@ import type { ConfiguredRouter } from "./configured.ts";
 
 /** The stanza goes into a running FRR through vtysh, which complains of what it does not understand. */
 export async function configureFrr(wire: Wire, stanza: string): Promise<ConfiguredRouter> {
-  const { vtysh, load } = await startFrrDaemons(await peer("frr"), wire, { bgpd: "" });
+  const { vtysh, load } = await startFrrDaemons(await peer("frr"), wire, { bfdd: "", bgpd: "" });
   await writeFile(wire.file("stanza.conf"), `${stanza}\n`);
   const complaints = await load(wire.file("stanza.conf"));
   if (/%|fail|unknown|error/i.test(complaints)) throw new Error(`FRR does not take the stanza: ${complaints}`);
@@ -24,6 +24,10 @@ export async function configureFrr(wire: Wire, stanza: string): Promise<Configur
       const shown = JSON.parse(await vtysh(`show bgp ${family} unicast ${prefix} json`)) as FrrRoute;
       const path = shown.paths?.find(({ peer: from }) => from?.peerId === SPEAKER.address);
       return path && (path.locPrf ?? 100);
+    },
+    complaintsOf: async (other) => {
+      await writeFile(wire.file("other.conf"), `${other}\n`);
+      return load(wire.file("other.conf"), "dry run").catch((failure: Error) => failure.message);
     },
     holdTime: async () => {
       const shown = JSON.parse(await vtysh(`show bgp neighbors ${SPEAKER.address} json`)) as FrrNeighbours;

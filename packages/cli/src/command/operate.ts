@@ -76,9 +76,12 @@ export function statusText({ site, instance, asn, vips, peers, kernel, alarms, d
     ...(peers.length > 0 ? [peerTable(peers)] : []),
     ...(kernel === undefined ? [] : [kernelText(kernel)]),
   ];
+  const advised = peers
+    .filter(({ advice }) => advice !== "")
+    .map(({ address, port, advice }) => `LOOK AT ${address}:${port}: ${advice}`);
   const ringing = alarms.map(({ code, subject, detail }) => `ALARM ${code} (${subject}): ${detail}`);
   const title = `${site}/${instance}  AS ${asn}${dryRun ? "  DRY RUN: nothing is announced, ROUTE is what would be" : ""}`;
-  return [title, vipTable(vips), ...speakers, ...ringing].join("\n\n");
+  return [title, vipTable(vips), ...speakers, ...advised, ...ringing].join("\n\n");
 }
 
 function kernelText({ protocol, announced, failure, watched }: KernelStatus): string {

@@ -22,6 +22,7 @@ export function birdStanza(plan: RouterPlan): string[] {
     ...(bfd === undefined ? [] : [`  bfd { interval ${bfd.interval} ms; multiplier ${bfd.multiplier}; };`]),
     `  hold time ${holdTime};`,
     `  keepalive time ${keepalive};`,
+    "  graceful restart off;",
     "  error wait time 1, 30;",
     "  error forget time 30;",
     ...families.flatMap((family) => channel(plan, family)),

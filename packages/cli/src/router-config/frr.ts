@@ -36,6 +36,7 @@ export function frrStanza(plan: RouterPlan): string[] {
     `${neighbor} description ${description(plan)}`,
     `${neighbor} passive`,
     `${neighbor} timers ${keepalive} ${holdTime}`,
+    `${neighbor} graceful-restart-disable`,
     ...protection(plan, neighbor),
     ...(bfd === undefined ? [] : [`${neighbor} bfd profile STITCH`]),
     ...activated,

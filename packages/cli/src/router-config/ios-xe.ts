@@ -38,6 +38,7 @@ export function iosXeStanza(plan: RouterPlan): string[] {
     `${neighbor} description ${description(plan)}`,
     `${neighbor} transport connection-mode passive`,
     `${neighbor} timers ${keepalive} ${holdTime}`,
+    `${neighbor} ha-mode graceful-restart disable`,
     ...protection(plan, neighbor),
     ...activated,
   ];

@@ -23,6 +23,7 @@ export function junosStanza(plan: RouterPlan): string[] {
     ...(internal(plan) ? [] : [`${neighbor} peer-as ${speaker.asn}`]),
     `${neighbor} passive`,
     `${neighbor} hold-time ${Math.max(SHORTEST_HOLD, holdTime)}`,
+    `${neighbor} graceful-restart disable`,
     ...(internal(plan) ? [] : [`${neighbor} advertise-peer-as`]),
     ...protection(plan, neighbor),
     `${neighbor} import [ ${families.map(({ tag }) => `STITCH-IN-${tag}`).join(" ")} STITCH-REFUSE ]`,
