@@ -20,7 +20,7 @@ import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
 export const ACTION = { silent: 0, answer: 1, forward: 2 } as const;
 export type Action = (typeof ACTION)[keyof typeof ACTION];
 
-/** Who answers for a name: data of our own, or the route with this number. */
+/** Who answers for a name: data of our own, or the route with this number (see RouteBook). */
 export type Place =
   | { readonly kind: "zone"; readonly zone: LocalZone }
   | { readonly kind: "route"; readonly route: number };
@@ -39,6 +39,11 @@ export interface ResolverOptions {
   readonly seed: number;
   /** `site/instance`. */
   readonly identity: string;
+}
+
+/** What a reload puts in the place of what was; `table` is made from `suffixes`. */
+export interface Replaced extends Pick<ResolverOptions, "allow" | "budget" | "cookies" | "places" | "suffixes"> {
+  readonly table: RouteTable;
 }
 
 /** Images of local answers, which are made when first asked for; names that do not exist are made up by strangers. */
@@ -60,12 +65,12 @@ export class Resolver {
   readonly query = new Query();
   length = 0;
   reason: ReasonCode = 0;
-  /** Index of the place, and the cache tag, of a query to forward. */
+  /** Number of the route, and the cache tag, of a query to forward. */
   place = -1;
   tag = 0;
-  readonly #options: ResolverOptions;
-  readonly #routes: RouteTable;
-  readonly #local: Cache;
+  #options: ResolverOptions;
+  #routes: RouteTable;
+  #local: Cache;
   readonly #writer: ReplyWriter;
   readonly #identity: Uint8Array;
   readonly #alias = new Query();
@@ -73,8 +78,8 @@ export class Resolver {
   constructor(options: ResolverOptions) {
     this.#options = options;
     this.cache = options.cache;
-    this.#routes = new RouteTable(options.suffixes, options.seed);
-    this.#local = new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed: options.seed });
+    this.#routes = RouteTable.of(options.suffixes, options.seed);
+    this.#local = localCache(options.seed);
     this.#identity = Buffer.from(options.identity);
     this.#writer = new ReplyWriter(this.#identity);
   }
@@ -120,10 +125,19 @@ export class Resolver {
     if ((query.flags & RD) === 0) {
       return this.#refuse(bytes, at, EXTENDED.notRecursive, REASON.recursionNotDesired, out, outAt);
     }
+    this.place = place.route;
     const action = this.#fromCache(bytes, at, tcp, tick, out, outAt);
     if (action !== ACTION.forward || known) return action;
     const limited = this.#options.budget.take(peers, peerAt, COST.question, tick);
     return limited === LIMITED.no ? action : this.#limit(limited, bytes, at, out, outAt);
+  }
+
+  /** Decides by these from the next query on. Cached answers stay with the numbers of their routes. */
+  adopt(next: Replaced): void {
+    const { allow, budget, cookies, places, suffixes, table } = next;
+    this.#options = { ...this.#options, allow, budget, cookies, places, suffixes };
+    this.#routes = table;
+    this.#local = localCache(this.#options.seed); // an alias may have led from one zone's answer into another zone
   }
 
   /** Whether the client at this endpoint record may ask at all. */
@@ -288,6 +302,10 @@ export class Resolver {
     const place = this.#options.places[this.#routes.find(this.#alias)];
     return place?.kind === "zone" ? place.zone : undefined;
   }
+}
+
+function localCache(seed: number): Cache {
+  return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });
 }
 
 /** A seed that strangers cannot guess. */

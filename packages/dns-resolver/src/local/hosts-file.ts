@@ -3,6 +3,7 @@ import { parseIPv4, parseIPv6 } from "@stitch/linux-io";
 import { isBelow, parseName } from "../wire/name.ts";
 import { TYPE } from "../wire/registry.ts";
 import { LocalZone, type LocalRecord } from "./local-zone.ts";
+import { atOnce, type Steps } from "../sliced.ts";
 import { reverseName, soaFor } from "./built-in.ts";
 
 /** Built in (RFC 6761 section 6.3); every system's hosts file names it, and not always with both addresses. */
@@ -19,8 +20,14 @@ export class HostsTable {
 
   /** Adds what `text` says; returns what is wrong with it. */
   read(text: string): Problem[] {
+    return atOnce(this.reading(text));
+  }
+
+  /** The same, line by line. */
+  *reading(text: string): Steps<Problem[]> {
     const problems: Problem[] = [];
     for (const [i, whole] of text.split("\n").entries()) {
+      yield;
       const fields = (whole.split("#")[0] ?? "").trim().split(/\s+/);
       const [address = "", ...names] = fields;
       if (address === "") continue;

@@ -4,6 +4,12 @@ import { ConfigError, type Problem } from "@stitch/config";
 /** Largest file that is read; a wrong path may name anything. */
 const LARGEST_FILE = 16 * 2 ** 20;
 
+/** A file as it was read: what is checked in one thread and served by others is the same text. */
+export interface TextFile {
+  readonly file: string;
+  readonly text: string;
+}
+
 /** Throws ConfigError when there are problems. */
 export function refuse(file: string, problems: readonly Problem[]): void {
   if (problems.length > 0) throw new ConfigError(file, problems);
@@ -12,6 +18,10 @@ export function refuse(file: string, problems: readonly Problem[]): void {
 /** A problem of the file as a whole. */
 export function whole(message: string): Problem {
   return { path: "", line: undefined, message };
+}
+
+export function readFile(file: string): TextFile {
+  return { file, text: readText(file) };
 }
 
 /** Looks before it reads: a pipe would never end, and a device neither. */

@@ -1,3 +1,4 @@
+import type { Steps } from "../sliced.ts";
 import type { Field } from "./rdata-text.ts";
 
 /** One entry of a zone file: a line, or several that parentheses make one (RFC 1035 section 5.1). */
@@ -16,7 +17,9 @@ export interface LexError {
 const TOKEN = /"((?:\\[\s\S]|[^"\\\n])*)"|(;[^\n]*)|([()])|(\n)|([^\S\n]+)|((?:\\[\s\S]|[^\s;()"\\])+)|([\s\S])/g;
 
 /** Splits a zone file into entries: comments, quotes and parentheses are dealt with here and nowhere else. */
-export function lexZone(text: string): { readonly entries: readonly Entry[]; readonly errors: readonly LexError[] } {
+export function* lexZone(
+  text: string,
+): Steps<{ readonly entries: readonly Entry[]; readonly errors: readonly LexError[] }> {
   const entries: Entry[] = [];
   const errors: LexError[] = [];
   let line = 1;
@@ -41,6 +44,7 @@ export function lexZone(text: string): { readonly entries: readonly Entry[]; rea
       depth = 0;
     }
     if (newline === undefined) continue;
+    yield;
     if (depth === 0) {
       if (open !== undefined) entries.push(open);
       open = undefined;

@@ -25,6 +25,8 @@ const PROBE_TICK: Duration = milliseconds(500);
 const MOST_PER_ROUTE = 2_000;
 /** Of all routes together, however many: an address has no more ports. Further questions come to `no-socket`. */
 const MOST_SOCKETS = 65_536;
+/** Beside the questions of clients: upstreams that are down are asked for their zone, one question at a time each. */
+const SOCKETS_FOR_PROBES = 64;
 /** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
 const MOST_WAITERS = 64;
 /** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
@@ -53,7 +55,7 @@ export interface ForwarderOptions extends TtlLimits {
   readonly workers: number;
   readonly clock: Clock;
   readonly cache: Cache;
-  /** By place; undefined where the place is a local zone. */
+  /** By number. */
   readonly routes: ReadonlyMap<number, Route>;
   /** Sockets that may be open at once, shared out among the routes; without it only the limits per route hold. */
   readonly sockets?: number;
@@ -98,9 +100,9 @@ export class Forwarder {
     useless: 0,
   };
   /** Questions of one route that may be on their way. */
-  readonly perRoute: number;
+  perRoute = 0;
   readonly #mostWaiting: number;
-  readonly #options: ForwarderOptions;
+  #options: ForwarderOptions;
   readonly #flights = new Map<string, Flight>();
   readonly #ids = new RandomIds();
   readonly #mixedCase = new MixedCase();
@@ -112,13 +114,10 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
-    const routes = [...options.routes.values()];
-    const sockets = (options.sockets ?? Infinity) / Math.max(1, routes.length);
-    this.perRoute = Math.max(1, Math.floor(Math.min(mostPerRoute(options.workers), sockets)));
+    this.#share();
     this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
-    const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
-    const most = Math.min(MOST_SOCKETS, this.perRoute * routes.length + probes + 1);
-    this.#udp = new UdpExchanges(options.clock, most);
+    const sockets = options.sockets ?? MOST_SOCKETS;
+    this.#udp = new UdpExchanges(options.clock, Math.max(1, Math.min(MOST_SOCKETS, sockets + SOCKETS_FOR_PROBES)));
     this.#failures = new FailureCache(options.clock);
     this.#probe = options.clock.every("upstream-probe", PROBE_TICK, () => this.#probeDown());
   }
@@ -132,6 +131,23 @@ export class Forwarder {
     let most = 0;
     for (const { inFlight } of this.#options.routes.values()) most = Math.max(most, inFlight);
     return most / this.perRoute;
+  }
+
+  /**
+   * Routes and limits from now on. Questions on their way to others go on, and come to an end for those who wait; what is
+   * known of failures is not carried over, for a reload is how an operator mends them.
+   */
+  adopt(routes: ReadonlyMap<number, Route>, limits: TtlLimits): void {
+    this.#options = { ...this.#options, routes, ...limits };
+    this.#failures.clear();
+    this.#share();
+  }
+
+  /** Shares the sockets out: with many routes each has fewer. */
+  #share(): void {
+    const { routes, sockets = Infinity, workers } = this.#options;
+    const each = sockets / Math.max(1, routes.size);
+    this.perRoute = Math.max(1, Math.floor(Math.min(mostPerRoute(workers), each)));
   }
 
   /** Waits with `waiter` for the answer to `query`, which the resolver wants forwarded to `place`. */

@@ -1,0 +1,43 @@
+import type { Clock } from "@stitch/clock";
+import type { DnsSettings } from "./config.ts";
+import { Upstream, type Route } from "./upstream/upstream.ts";
+import { lowerName, parseName } from "./wire/name.ts";
+
+/** A route under the number that stands in the tags of its cached answers. */
+export interface NumberedRoute {
+  readonly number: number;
+  readonly route: Route;
+}
+
+/**
+ * Gives routes their numbers. A route that a new file leaves as it was keeps its number, and with it its answers in the
+ * cache, and what is known of its upstreams. One that differs in anything gets a number that none has had before: what the
+ * other upstreams said is found no more, an answer of theirs that is still on its way included, and goes with time.
+ */
+export class RouteBook {
+  readonly #clock: Clock;
+  #known = new Map<string, NumberedRoute>();
+  #next = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** In the order of the file. What is in the book and not in the file is forgotten. */
+  take(routes: DnsSettings["routes"]): NumberedRoute[] {
+    const entries = routes.map((settings): [string, NumberedRoute] => {
+      const key = JSON.stringify(settings);
+      return [key, this.#known.get(key) ?? this.#opened(settings)];
+    });
+    this.#known = new Map(entries);
+    return entries.map(([, numbered]) => numbered);
+  }
+
+  #opened({ zone, upstreams, source }: DnsSettings["routes"][number]): NumberedRoute {
+    const number = this.#next;
+    this.#next += 1;
+    const name = lowerName(parseName(zone) ?? Uint8Array.of(0));
+    const servers = upstreams.map((target) => new Upstream(target, source, this.#clock));
+    return { number, route: { zone, name, upstreams: servers, inFlight: 0, waiting: 0 } };
+  }
+}

@@ -1,0 +1,31 @@
+import type { SiteDocument } from "@stitch/config";
+import { dnsConfig, localPath, type DnsSettings } from "./config.ts";
+import { readCookieSecret } from "./local/cookie-secret.ts";
+import { localSteps } from "./local/load-local.ts";
+import { readFile, type TextFile } from "./local/read-text.ts";
+import type { Steps } from "./sliced.ts";
+
+/**
+ * What is served: the settings and every file that they name, read once, in one thread, and found to be good. The workers
+ * get the same texts: a file that changes between two of them would make one site give two answers.
+ */
+export interface Served {
+  readonly dns: DnsSettings;
+  readonly hosts: readonly TextFile[];
+  readonly zones: readonly TextFile[];
+  /** Zones and hosts that these files make. */
+  readonly localZones: number;
+  /** Of DNS cookies, sixteen octets each. */
+  readonly cookieSecrets: readonly Uint8Array[];
+}
+
+/** Ends with ConfigError when any of it cannot be used. */
+export function* readServed(document: SiteDocument): Steps<Served> {
+  const dns = dnsConfig(document);
+  const files = (paths: readonly string[]): TextFile[] => paths.map((path) => readFile(localPath(document, path)));
+  const [hosts, zones] = [files(dns.local.hosts), files(dns.local.zones)];
+  const local = yield* localSteps(hosts, zones);
+  const localZones = local.zones.length + local.hosts.length;
+  const cookieSecrets = dns.cookies.secrets.map((path) => readCookieSecret(localPath(document, path)));
+  return { dns, hosts, zones, localZones, cookieSecrets };
+}
