@@ -92,6 +92,8 @@ export const dnsSection = section({
   /** Threads that serve, each with its share of the cache and of the limits. */
   workers: workerCount().default(1),
   health: hostPort().default({ address: "127.0.0.1", port: 8_153 }),
+  /** A Unix socket for orders to the running resolver. */
+  control: filePath().optional(),
   allow: prefix()
     .array()
     .default([...INSIDE]),

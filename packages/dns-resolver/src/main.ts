@@ -10,6 +10,8 @@ import {
   type ServingParts,
 } from "@stitch/health";
 import { claimed } from "./claim.ts";
+import { localPath, type DnsSettings } from "./config.ts";
+import { openControl } from "./control.ts";
 import { openFileLimit, upstreamSockets } from "./descriptors.ts";
 import { UpstreamHealth } from "./health.ts";
 import { registerMetrics } from "./metrics.ts";
@@ -81,6 +83,10 @@ async function start(
   };
   const reloader = new Reloader({ document, running: served, clock, log, adopt });
   reloads.serve(reloader);
+  const closeControl = await controlled(document, settings, reloader).catch(async (failure: unknown) => {
+    await group.close();
+    throw failure;
+  });
   registerMetrics(registry, table, reloader);
   const load = clock.every("dns-load", LOAD_INTERVAL, () => (health.load = table.most("load")));
   const probe = new SelfProbe(clock, listen, `${context.identity.site}/${context.identity.instance}`);
@@ -91,9 +97,21 @@ async function start(
     warm: async () => {}, // the workers are, or they would not be ready
     close: async () => {
       load.cancel();
+      await closeControl();
       await group.close();
     },
   };
+}
+
+/** Opens the control socket, if the settings name one; resolves with how to close it. */
+async function controlled(
+  document: SiteDocument,
+  { control: path }: DnsSettings,
+  reloader: Reloader,
+): Promise<() => Promise<void>> {
+  if (path === undefined) return async () => {};
+  const control = await openControl(localPath(document, path), () => reloader.reload());
+  return () => control.close();
 }
 
 function logStart({ ready }: WorkerGroup<DnsWorkers>, workers: number, log: ServiceContext["log"]): void {

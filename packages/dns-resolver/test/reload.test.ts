@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SystemClock } from "@stitch/clock";
@@ -7,6 +8,7 @@ import { createLogger, Outcomes } from "@stitch/health";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Cache } from "../src/cache.ts";
 import { claimed } from "../src/claim.ts";
+import { openControl } from "../src/control.ts";
 import { REASONS } from "../src/reasons.ts";
 import type { Change } from "../src/reload/changes.ts";
 import { Reloader } from "../src/reload/reloader.ts";
@@ -139,6 +141,42 @@ describe("a reload of the resolver", () => {
   });
 });
 
+describe("the control socket", () => {
+  test("reloads, and says what came of it", async () => {
+    const path = join(folder, "dns.sock");
+    let change: Change = { kind: "accepted", changes: ["with route a.example"] };
+    const control = await openControl(path, async () => change);
+    whenDone(control);
+    expect(await post(path)).toEqual({ status: 200, value: change });
+    change = { kind: "refused", problems: ["site.yaml:3: no", "site.yaml:4: neither"] };
+    const error = "nothing has been changed: site.yaml:3: no\nsite.yaml:4: neither";
+    expect(await post(path)).toEqual({ status: 409, value: { error } });
+  });
+
+  test("at a path that cannot be is an error that names the setting", async () => {
+    await expect(openControl(join(folder, "a".repeat(120)), never)).rejects.toThrow("set dns.control to a shorter one");
+    const path = join(folder, "dns.sock");
+    whenDone(await openControl(path, never));
+    await expect(openControl(path, never)).rejects.toThrow("another resolver is running here");
+  });
+});
+
+async function never(): Promise<Change> {
+  return { kind: "refused", problems: [] };
+}
+
+function post(socketPath: string): Promise<{ status: number | undefined; value: unknown }> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, method: "POST", path: "/reload" }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+      response.on("end", () => resolve({ status: response.statusCode, value: JSON.parse(text) }));
+    });
+    call.on("error", reject);
+    call.end();
+  });
+}
+
 interface Site {
   readonly resolver: Resolver;
   /** Serves what the site's file says now. */
@@ -182,8 +220,8 @@ function addressOf(query: Buffer, data: string): { type: "A"; name: string; ttl:
 }
 
 function routes(root: FakeUpstream, corp: FakeUpstream): string {
-  const at = ({ port }: FakeUpstream): string => `127.88.0.2:${port}`;
-  return `  routes: [{ zone: ".", upstreams: ["${at(root)}"] }, { zone: corp.example, upstreams: ["${at(corp)}"] }]\n`;
+  const [rootAt, corpAt] = [root, corp].map(({ port }) => `127.88.0.2:${port}`);
+  return `  routes: [{ zone: ".", upstreams: ["${rootAt}"] }, { zone: corp.example, upstreams: ["${corpAt}"] }]\n`;
 }
 
 describe("what a reload puts in place", () => {

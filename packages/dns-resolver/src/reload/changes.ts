@@ -13,6 +13,7 @@ const FIXED: readonly (readonly [string, (settings: DnsSettings) => unknown])[] 
   ["dns.listen", ({ listen }) => listen],
   ["dns.workers", ({ workers }) => workers],
   ["dns.health", ({ health }) => health],
+  ["dns.control", ({ control }) => control],
   ["dns.cache.size", ({ cache }) => cache.size],
 ];
 
@@ -71,7 +72,6 @@ function policyChanges(
   { dns: now, cookieSecrets: before }: Served,
   { dns: next, cookieSecrets: after }: Served,
 ): string[] {
-  const times = ({ maxTtl, negativeTtl, stale }: DnsSettings["cache"]): unknown => [maxTtl, negativeTtl, stale];
   const different: readonly (readonly [boolean, string])[] = [
     [same(now.allow, next.allow), "another allow list"],
     [same(now.limit, next.limit), "another budget of clients"],
@@ -79,6 +79,10 @@ function policyChanges(
     [same(times(now.cache), times(next.cache)), "other times of the cache, for answers from now on"],
   ];
   return different.filter(([unchanged]) => !unchanged).map(([, phrase]) => phrase);
+}
+
+function times({ maxTtl, negativeTtl, stale }: DnsSettings["cache"]): unknown {
+  return [maxTtl, negativeTtl, stale];
 }
 
 function hex(secret: Uint8Array): string {

@@ -14,6 +14,7 @@ import { RandomIds } from "./random-ids.ts";
 import { exchangeTcp } from "./tcp-exchange.ts";
 import { UdpExchanges } from "./udp-exchange.ts";
 import { allDown, pick, type Route, type Upstream } from "./upstream.ts";
+import { WHY } from "./why.ts";
 
 /** How long each attempt waits, in order; with TCP after them still below the 5 s that clients wait. */
 const ATTEMPT_LIMITS: readonly Duration[] = [milliseconds(600), milliseconds(1_000), milliseconds(1_400)];
@@ -351,13 +352,3 @@ type Kind = "question" | "again" | "probe";
 
 /** What makes a question be put again over TCP, where nobody can answer in the upstream's place. */
 const OVER_TCP: ReadonlySet<Exchange["kind"]> = new Set(["truncated", "malformed", "case-changed", "near-misses"]);
-
-const WHY = {
-  truncated: "truncated its answer over TCP",
-  malformed: "sent an answer that cannot be read",
-  "case-changed": "changed the case of the name",
-  "near-misses": "sent what was no answer",
-  timeout: "did not answer in time",
-  unreachable: "cannot be reached",
-  "no-socket": "could not be asked: this machine has no socket left",
-} as const;
