@@ -38,14 +38,12 @@ test("stitch reload says what the resolver made of its file", async () => {
   const reload = (): Promise<{ stdout: string; stderr: string; exitCode?: number }> =>
     execa(process.execPath, [STITCH, "reload", "-c", file], { reject: false });
   resolver.write(1);
-  expect((await reload()).stdout).toMatch(
-    /^resolver: route other.test by other settings.*\nresolver: \/.*zone as it is now$/,
-  );
-  expect((await reload()).stdout).toBe("resolver: nothing has changed");
+  expect((await reload()).stdout).toMatch(/^route other.test by other settings.*\n\/.*zone as it is now$/);
+  expect((await reload()).stdout).toBe("nothing has changed");
   resolver.writeSite("  workers: 3\n");
   const { exitCode, stderr } = await reload();
   expect(exitCode).toBe(1);
   expect(stderr).toContain(
-    "resolver: nothing has been changed: dns.workers cannot be changed while the resolver runs; restart it",
+    "nothing has been changed: dns.workers cannot be changed while the resolver runs; restart it",
   );
 });

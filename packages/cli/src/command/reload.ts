@@ -18,24 +18,22 @@ interface Accepted {
 export async function reload({ file, json, print }: OperateContext): Promise<number> {
   const done: Record<string, Accepted> = {};
   const refused: string[] = [];
-  for (const [role, path] of controlsOf(SiteDocument.load(file))) {
+  const controls = controlsOf(SiteDocument.load(file));
+  const named = (role: string, text: string): string => (controls.length > 1 ? `${role}: ${text}` : text);
+  for (const [role, path] of controls) {
     try {
       done[role] = await ask<Accepted>(path, "POST", "/reload", {}, RELOAD_LIMIT, role);
     } catch (failure) {
       if (!(failure instanceof CommandError)) throw failure;
-      refused.push(`${role}: ${failure.message}`);
+      refused.push(named(role, failure.message));
     }
   }
   if (json) print(JSON.stringify(done));
-  else for (const [role, { changes }] of Object.entries(done)) print(textOf(role, changes));
+  else
+    for (const [role, { changes }] of Object.entries(done))
+      for (const change of changes.length === 0 ? ["nothing has changed"] : changes) print(named(role, change));
   if (refused.length > 0) throw new CommandError(refused.join("\n"));
   return 0;
-}
-
-function textOf(role: string, changes: readonly string[]): string {
-  return changes.length === 0
-    ? `${role}: nothing has changed`
-    : changes.map((change) => `${role}: ${change}`).join("\n");
 }
 
 /** The sockets that are set; without one, a role hears SIGHUP alone. */

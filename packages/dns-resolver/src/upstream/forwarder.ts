@@ -14,7 +14,7 @@ import { RandomIds } from "./random-ids.ts";
 import { exchangeTcp } from "./tcp-exchange.ts";
 import { UdpExchanges } from "./udp-exchange.ts";
 import { allDown, pick, type Route, type Upstream } from "./upstream.ts";
-import { WHY } from "./why.ts";
+import { OVER_TCP, WHY, type Kind } from "./why.ts";
 
 /** How long each attempt waits, in order; with TCP after them still below the 5 s that clients wait. */
 const ATTEMPT_LIMITS: readonly Duration[] = [milliseconds(600), milliseconds(1_000), milliseconds(1_400)];
@@ -346,9 +346,3 @@ export class Forwarder {
 }
 
 const BUSY: Outcome = { kind: "failed", extended: EXTENDED.busy, reason: REASON.upstreamBusy };
-
-/** A client's question, the same asked of the same upstream again, or a probe. */
-type Kind = "question" | "again" | "probe";
-
-/** What makes a question be put again over TCP, where nobody can answer in the upstream's place. */
-const OVER_TCP: ReadonlySet<Exchange["kind"]> = new Set(["truncated", "malformed", "case-changed", "near-misses"]);
