@@ -19,7 +19,8 @@ import { Adoptions } from "./reload/adoptions.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { ReloadWishes } from "./reload/wishes.ts";
 import { SelfProbe } from "./self-probe.ts";
-import { readServed, type Served } from "./served.ts";
+import { randomSeed } from "./resolver.ts";
+import { readServed, tellUnread, type Served } from "./served.ts";
 import { atOnce } from "./sliced.ts";
 import { mostPerRoute } from "./upstream/forwarder.ts";
 import { WORKER_LAYOUT, type DnsWorkers } from "./worker-contract.ts";
@@ -37,13 +38,15 @@ export async function main(document: SiteDocument, worker: URL = WORKER): Promis
   const reloads = new ReloadWishes();
   process.on("SIGHUP", reloads.wished);
   try {
-    const served = atOnce(readServed(document));
+    const seed = randomSeed();
+    const served = atOnce(readServed(document, seed));
+    tellUnread(served, log);
     return await runService({
       identity,
       clock: new SystemClock(),
       log,
       listenHealth: served.dns.health,
-      start: (context) => start(document, served, worker, reloads, context),
+      start: (context) => start(document, served, seed, worker, reloads, context),
     });
   } catch (failure) {
     if (!(failure instanceof ConfigError)) throw failure;
@@ -57,6 +60,7 @@ export async function main(document: SiteDocument, worker: URL = WORKER): Promis
 async function start(
   document: SiteDocument,
   served: Served,
+  seed: number,
   module: URL,
   reloads: ReloadWishes,
   context: ServiceContext,
@@ -81,7 +85,7 @@ async function start(
     group.tell(next);
     return adopted.all();
   };
-  const reloader = new Reloader({ document, running: served, clock, log, adopt });
+  const reloader = new Reloader({ document, seed, running: served, clock, log, adopt });
   reloads.serve(reloader);
   const closeControl = await controlled(document, settings, reloader).catch(async (failure: unknown) => {
     await group.close();

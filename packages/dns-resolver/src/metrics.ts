@@ -9,6 +9,16 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
     table.outcome(code),
   );
   gaugeFrom(registry, "stitch_dns_local_zones", "Zones and hosts served from files", () => reloader.running.localZones);
+  gaugeFrom(
+    registry,
+    "stitch_dns_policy_names",
+    "Names that the policies list",
+    () => reloader.running.policies.memory?.names ?? 0,
+  );
+  gaugeFrom(registry, "stitch_dns_policy_bytes", "Bytes of these, once for all workers", () => {
+    const { memory } = reloader.running.policies;
+    return memory === undefined ? 0 : memory.slots.byteLength + memory.arena.byteLength;
+  });
   outcomesFrom(registry, "stitch_dns_reloads_total", "Reloads by what became of them", "result", RELOADS, (code) => {
     const result = RELOADS[code];
     return result === undefined ? 0 : reloader.counts[result];

@@ -8,6 +8,7 @@ import type { Cookies } from "./cookies.ts";
 import { EXTENDED } from "./extended-error.ts";
 import { anyAnswer, identityAnswer, localAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
+import type { PolicyJudge } from "./policy/policies.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
 import { RouteTable, type Suffix } from "./routes.ts";
 import { AT, CD, RD, TC } from "./wire/header.ts";
@@ -29,6 +30,8 @@ export interface ResolverOptions {
   readonly allow: AllowList;
   readonly budget: ClientBudget;
   readonly cookies: Cookies;
+  /** Lists that decide before a route is asked; absent where there is none. */
+  readonly judge?: PolicyJudge | undefined;
   /** Wall time in whole seconds since 1970, for the cookies' age. */
   readonly wallSeconds: () => number;
   readonly places: readonly Place[];
@@ -42,7 +45,10 @@ export interface ResolverOptions {
 }
 
 /** What a reload puts in the place of what was; `table` is made from `suffixes`. */
-export interface Replaced extends Pick<ResolverOptions, "allow" | "budget" | "cookies" | "places" | "suffixes"> {
+export interface Replaced extends Pick<
+  ResolverOptions,
+  "allow" | "budget" | "cookies" | "judge" | "places" | "suffixes"
+> {
   readonly table: RouteTable;
 }
 
@@ -120,6 +126,10 @@ export class Resolver {
     this.place = this.#routes.find(query);
     const place = this.#options.places[this.place];
     if (place === undefined) return this.#refuse(bytes, at, EXTENDED.noRoute, REASON.noRoute, out, outAt);
+    const { judge } = this.#options;
+    if (judge !== undefined && place.kind === "route" && (query.flags & RD) !== 0 && judge.judge(query)) {
+      return this.#byPolicy(judge, bytes, at, tcp, out, outAt);
+    }
     if (query.type === TYPE.ANY) return this.#made(anyAnswer(query, 0), REASON.anyMinimal, bytes, at, tcp, out, outAt);
     if (place.kind === "zone") return this.#fromZone(place.zone, bytes, at, tcp, tick, out, outAt);
     if ((query.flags & RD) === 0) {
@@ -134,8 +144,8 @@ export class Resolver {
 
   /** Decides by these from the next query on. Cached answers stay with the numbers of their routes. */
   adopt(next: Replaced): void {
-    const { allow, budget, cookies, places, suffixes, table } = next;
-    this.#options = { ...this.#options, allow, budget, cookies, places, suffixes };
+    const { allow, budget, cookies, judge, places, suffixes, table } = next;
+    this.#options = { ...this.#options, allow, budget, cookies, judge, places, suffixes };
     this.#routes = table;
     this.#local = localCache(this.#options.seed); // an alias may have led from one zone's answer into another zone
   }
@@ -191,6 +201,15 @@ export class Resolver {
     }
     this.#write(this.#local.slab, found, 0, bytes, at, tcp, undefined, out, outAt);
     this.reason = REASON.local;
+    return ACTION.answer;
+  }
+
+  /** A list has the name: the answer is ours, and says so. */
+  #byPolicy(judge: PolicyJudge, bytes: Uint8Array, at: number, tcp: boolean, out: Uint8Array, outAt: number): Action {
+    const limit = tcp ? LARGEST_TCP : udpLimit(this.query);
+    const { rcode, records, extended } = judge;
+    this.length = this.#writer.records(this.query, bytes, at, rcode, records, extended, limit, out, outAt);
+    this.reason = POLICY_REASONS[judge.action] ?? REASON.policyNxdomain;
     return ACTION.answer;
   }
 
@@ -303,6 +322,15 @@ export class Resolver {
     return place?.kind === "zone" ? place.zone : undefined;
   }
 }
+
+/** By action. */
+const POLICY_REASONS: readonly ReasonCode[] = [
+  REASON.policyNxdomain,
+  REASON.policyNxdomain,
+  REASON.policyNodata,
+  REASON.policyNxdomain,
+  REASON.policyAddress,
+];
 
 function localCache(seed: number): Cache {
   return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });

@@ -5,6 +5,7 @@ import type { DnsSettings } from "./config.ts";
 import { Cookies } from "./cookies.ts";
 import { localSteps } from "./local/load-local.ts";
 import { arrange, type Places } from "./places.ts";
+import { PolicyJudge } from "./policy/policies.ts";
 import { RouteBook } from "./route-book.ts";
 import { RouteTable } from "./routes.ts";
 import type { Served } from "./served.ts";
@@ -17,6 +18,7 @@ export interface Serving extends Places {
   readonly allow: AllowList;
   readonly budget: ClientBudget;
   readonly cookies: Cookies;
+  readonly judge: PolicyJudge | undefined;
   readonly limits: TtlLimits;
   readonly staleSeconds: number;
 }
@@ -37,7 +39,7 @@ export class ServingBuilder {
     this.#book = new RouteBook(clock);
   }
 
-  *building({ dns, hosts, zones, cookieSecrets }: Served): Steps<Serving> {
+  *building({ dns, hosts, zones, cookieSecrets, policies }: Served): Steps<Serving> {
     const local = yield* localSteps(hosts, zones);
     const placed = arrange(dns, local, this.#clock, this.#book);
     const table = yield* RouteTable.building(placed.suffixes, this.#seed);
@@ -48,6 +50,7 @@ export class ServingBuilder {
       allow: new AllowList(dns.allow),
       budget: this.#budgetOf(dns.limit),
       cookies: new Cookies(cookieSecrets),
+      judge: PolicyJudge.of(policies),
       limits: { maxTtl: Math.floor(maxTtl / 1_000), negativeTtl: Math.floor(negativeTtl / 1_000) },
       staleSeconds: stale / 1_000,
     };

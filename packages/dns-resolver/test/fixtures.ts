@@ -83,7 +83,7 @@ export interface Bench {
   ask(query: Uint8Array, options?: { tick?: number; tcp?: boolean; peer?: Uint8Array }): Uint8Array | undefined;
 }
 
-export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "cookies">> {
+export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "cookies" | "judge">> {
   readonly allow?: readonly Prefix[];
 }
 
@@ -91,7 +91,7 @@ export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "
 export function bench(
   zones: readonly LocalZone[] = [],
   routes: readonly string[] = [],
-  { allow = [], budget = NO_LIMIT, cookies = NO_COOKIES }: BenchOptions = {},
+  { allow = [], budget = NO_LIMIT, cookies = NO_COOKIES, judge }: BenchOptions = {},
 ): Bench {
   const seed = randomBytes(4).readUInt32BE();
   const all = [...zones, ...builtInZones()];
@@ -106,6 +106,7 @@ export function bench(
     allow: new AllowList(allow),
     budget,
     cookies,
+    judge,
     wallSeconds: () => 0,
     places,
     suffixes,

@@ -41,8 +41,8 @@ function reader(file: string): { reloader: Reloader; adopted: Served[] } {
   const document = SiteDocument.load(file);
   const adopted: Served[] = [];
   const adopt = async (served: Served): Promise<void> => void adopted.push(served);
-  const running = atOnce(readServed(document));
-  return { reloader: new Reloader({ document, running, clock, log: SILENT, adopt }), adopted };
+  const running = atOnce(readServed(document, 1));
+  return { reloader: new Reloader({ document, seed: 1, running, clock, log: SILENT, adopt }), adopted };
 }
 
 function problemsOf(change: Change): string {
@@ -187,7 +187,7 @@ interface Site {
 /** A resolver over sockets that serves the site's file. */
 async function serving(file: string): Promise<Site> {
   const builder = new ServingBuilder(clock, 1, 1);
-  const read = (): Served => atOnce(readServed(SiteDocument.load(file)));
+  const read = (): Served => atOnce(readServed(SiteDocument.load(file), 1));
   const first = atOnce(builder.building(read()));
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
   const resolver = new Resolver({ ...first, wallSeconds: () => 0, cache, seed: 1, identity: "nyc/nyc-1" });

@@ -20,16 +20,16 @@ export function whole(message: string): Problem {
   return { path: "", line: undefined, message };
 }
 
-export function readFile(file: string): TextFile {
-  return { file, text: readText(file) };
+export function readFile(file: string, largest?: number): TextFile {
+  return { file, text: readText(file, largest) };
 }
 
 /** Looks before it reads: a pipe would never end, and a device neither. */
-export function readText(file: string): string {
+export function readText(file: string, largest = LARGEST_FILE): string {
   try {
     const stat = statSync(file);
     if (!stat.isFile()) refuse(file, [whole("is not a file")]);
-    if (stat.size > LARGEST_FILE) refuse(file, [whole("is larger than 16 MiB; is this the right file?")]);
+    if (stat.size > largest) refuse(file, [whole(`is larger than ${largest / 2 ** 20} MiB; is this the right file?`)]);
     return readFileSync(file, "utf8");
   } catch (failure) {
     if (failure instanceof ConfigError) throw failure;

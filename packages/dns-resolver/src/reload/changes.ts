@@ -1,4 +1,3 @@
-import type { TextFile } from "../local/read-text.ts";
 import type { DnsSettings } from "../config.ts";
 import type { Served } from "../served.ts";
 
@@ -64,8 +63,11 @@ function fileChanges(now: Served, next: Served): string[] {
   ];
 }
 
-function textsOf({ hosts, zones }: Served): ReadonlyMap<string, string> {
-  return new Map([...hosts, ...zones].map(({ file, text }: TextFile) => [file, text]));
+function textsOf({ hosts, zones, policies }: Served): ReadonlyMap<string, string> {
+  return new Map([
+    ...[...hosts, ...zones].map(({ file, text }): [string, string] => [file, text]),
+    ...policies.lists.map(({ file, digest }): [string, string] => [file, digest]),
+  ]);
 }
 
 function policyChanges(
@@ -76,6 +78,7 @@ function policyChanges(
     [same(now.allow, next.allow), "another allow list"],
     [same(now.limit, next.limit), "another budget of clients"],
     [same(before.map(hex), after.map(hex)), "other cookie secrets"],
+    [same(now.policies, next.policies), "other policies, or in another order"],
     [same(times(now.cache), times(next.cache)), "other times of the cache, for answers from now on"],
   ];
   return different.filter(([unchanged]) => !unchanged).map(([, phrase]) => phrase);

@@ -1,7 +1,7 @@
 import type { Clock } from "@stitch/clock";
 import { ConfigError, SiteDocument } from "@stitch/config";
 import type { Logger } from "@stitch/health";
-import { readServed, type Served } from "../served.ts";
+import { readServed, tellUnread, type Served } from "../served.ts";
 import { sliced } from "../sliced.ts";
 import { changeTo, type Change } from "./changes.ts";
 
@@ -16,6 +16,8 @@ export interface ReloaderOptions {
   /** Of the site that runs: its file is read again, and must be the same site's. */
   readonly document: Pick<SiteDocument, "file" | "site" | "instance">;
   readonly running: Served;
+  /** Random per process. */
+  readonly seed: number;
   readonly clock: Clock;
   readonly log: Logger;
   /** Puts it in place everywhere; resolves when every worker answers by it. */
@@ -59,6 +61,7 @@ export class Reloader {
       this.counts.refused += 1;
       log.error({ problems: change.problems }, "reload refused: nothing has been changed");
     } else if (read.ok) {
+      tellUnread(read.served, log);
       await adopt(read.served);
       this.#running = read.served;
       this.counts.accepted += 1;
@@ -69,7 +72,7 @@ export class Reloader {
 
   /** What the file says now, or what is wrong with it. */
   async #read(): Promise<Read> {
-    const { clock, document } = this.#options;
+    const { clock, document, seed } = this.#options;
     const { file, site, instance } = document;
     try {
       const read = SiteDocument.load(file);
@@ -77,7 +80,7 @@ export class Reloader {
         const problem = `${file} is now of ${read.site}/${read.instance}, and ${site}/${instance} runs; restart the resolver`;
         return { ok: false, problems: [problem] };
       }
-      return { ok: true, served: await sliced(readServed(read), clock) };
+      return { ok: true, served: await sliced(readServed(read, seed), clock) };
     } catch (failure) {
       if (failure instanceof ConfigError) return { ok: false, problems: failure.message.split("\n") };
       return { ok: false, problems: [failure instanceof Error ? failure.message : String(failure)] };

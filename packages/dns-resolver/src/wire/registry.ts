@@ -44,6 +44,8 @@ export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, EDE: 15 } as const;
 /** Extended errors (RFC 8914 section 4). */
 export const EDE = {
   STALE_ANSWER: 3,
+  BLOCKED: 15,
+  FILTERED: 17,
   PROHIBITED: 18,
   NOT_AUTHORITATIVE: 20,
   NOT_SUPPORTED: 21,
