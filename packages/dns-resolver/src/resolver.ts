@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { AllowList } from "./allow-list.ts";
 import { COST, LIMITED, type ClientBudget, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
-import { NEVER, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import { NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
 import type { Cookies } from "./cookies.ts";
 import { EXTENDED } from "./extended-error.ts";
@@ -147,9 +147,21 @@ export class Resolver {
     this.reason = reason;
   }
 
+  /** Index of the place that answers for the query's name, or -1. */
+  placeOf(query: Query): number {
+    return this.#routes.find(query);
+  }
+
+  /** What local data says at `place`; undefined when the place is a route. */
+  localImage(query: Query, place: number): Slab | undefined {
+    const found = this.#options.places[place];
+    if (found?.kind !== "zone") return undefined;
+    return localAnswer(query, found.zone, (name) => this.#zoneOf(name), place << 2);
+  }
+
   #fromCache(bytes: Uint8Array, at: number, tcp: boolean, tick: number, out: Uint8Array, outAt: number): Action {
     const { query, cache } = this;
-    this.tag = (this.place << 2) | (query.dnssecOk ? 2 : 0) | ((query.lowFlags & CD) !== 0 ? 1 : 0);
+    this.tag = tagOf(this.place, query.dnssecOk, (query.lowFlags & CD) !== 0);
     const found = cache.find(query, this.tag, tick);
     if (found < 0 || !cache.isFresh(found, tick)) return ACTION.forward;
     const stored = cache.slab.words[(found >>> 2) + WORD.stored] ?? 0;

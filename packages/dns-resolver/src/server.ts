@@ -14,7 +14,8 @@ import { LARGEST_TCP } from "./cache/reply-writer.ts";
 import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
 import { TcpListener } from "./tcp-listener.ts";
-import { Forwarder, type ForwarderOptions, type Outcome, type Waiter } from "./upstream/forwarder.ts";
+import type { Outcome } from "./upstream/flight.ts";
+import { Forwarder, type ForwarderOptions, type Waiter } from "./upstream/forwarder.ts";
 import { EDNS_SIZE } from "./wire/edns.ts";
 
 /**
@@ -34,7 +35,7 @@ export interface DnsServerOptions {
   readonly clock: Clock;
   readonly resolver: Resolver;
   readonly outcomes: Outcomes;
-  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache" | "workers">;
+  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache" | "names" | "workers">;
   readonly onFailure: (failure: Error) => void;
 }
 
@@ -66,6 +67,7 @@ export class DnsServer {
       workers: options.workers,
       clock: options.clock,
       cache: options.resolver.cache,
+      names: options.resolver,
       deliver: (waiter, outcome) => this.#deliver(waiter, outcome),
     });
   }

@@ -19,6 +19,7 @@ const FIGURES = [
   "nearMisses",
   "caseChanged",
   "coalesced",
+  "crossed",
   "tcpConnections",
   "tcpRefused",
   "sendFailures",

@@ -9,11 +9,15 @@ import { builtInZones } from "../src/local/built-in.ts";
 import type { LocalZone } from "../src/local/local-zone.ts";
 import { parseZone } from "../src/local/zone-file.ts";
 import { Resolver, type Place, type ResolverOptions } from "../src/resolver.ts";
+import type { Names } from "../src/upstream/forwarder.ts";
 import { parseName } from "../src/wire/name.ts";
 import { decodeQuery, Query } from "../src/wire/query.ts";
 
 export const NO_COOKIES = new Cookies([]);
 export const NO_LIMIT = new ClientBudget({ perSecond: 0, slip: 0, exempt: [], seed: 1 });
+
+/** Of a forwarder whose answers have no aliases. */
+export const NO_NAMES: Names = { placeOf: () => -1, localImage: () => undefined };
 
 export interface QueryOptions {
   readonly id?: number;

@@ -6,10 +6,11 @@ import { describe, expect, test, vi } from "vitest";
 import { Cache } from "../src/cache.ts";
 import { openFileLimit, upstreamSockets } from "../src/descriptors.ts";
 import { SelfProbe } from "../src/self-probe.ts";
-import { Forwarder, type Outcome } from "../src/upstream/forwarder.ts";
+import type { Outcome } from "../src/upstream/flight.ts";
+import { Forwarder } from "../src/upstream/forwarder.ts";
 import { Upstream, type Route } from "../src/upstream/upstream.ts";
 import { respond } from "./fake-upstream.ts";
-import { LOOPBACK, dataOf, decoded, queryFor, view } from "./fixtures.ts";
+import { LOOPBACK, NO_NAMES, dataOf, decoded, queryFor, view } from "./fixtures.ts";
 import { passing, rig, upstream, whenDone } from "./rig.ts";
 
 function typeOf(query: Buffer): string {
@@ -88,6 +89,7 @@ test("waiting clients are bounded per route, however many names they wait for", 
     workers: 1,
     clock,
     cache: new Cache({ size: 2 ** 20, staleSeconds: 0, seed: 1 }),
+    names: NO_NAMES,
     routes: new Map([[0, route]]),
     maxTtl: 60,
     negativeTtl: 60,
@@ -146,6 +148,7 @@ test("many routes have no more sockets in all than there are ports", async () =>
     workers: 1,
     clock,
     cache: new Cache({ size: 2 ** 20, staleSeconds: 0, seed: 1 }),
+    names: NO_NAMES,
     routes: new Map(routes.entries()),
     sockets: 2 ** 20,
     maxTtl: 60,
@@ -170,6 +173,7 @@ test("the sockets that this process may have are shared out among the routes", a
     workers: 1,
     clock,
     cache: new Cache({ size: 2 ** 20, staleSeconds: 0, seed: 1 }),
+    names: NO_NAMES,
     routes,
     maxTtl: 60,
     negativeTtl: 60,

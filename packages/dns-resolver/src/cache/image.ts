@@ -28,6 +28,8 @@ export const LIVE = 1;
 /** Asked for since it was stored or last spared. */
 export const USED = 2;
 export const NEGATIVE = 4;
+/** Put together from answers of several routes. */
+export const SPLICED = 8;
 
 /** A tenth of a second: fine enough for TTLs, and 32 bits of them last 13 years. */
 export const TICKS_PER_SECOND = 10;
@@ -47,6 +49,12 @@ export interface ImageParts {
   /** Offsets of TTLs in `message`. */
   readonly ttlsAt: readonly number[];
   readonly negative: boolean;
+  readonly spliced?: boolean;
+}
+
+/** With the question this is the key of an image. */
+export function tagOf(place: number, dnssecOk: boolean, checkingDisabled: boolean): number {
+  return (place << 2) | (dnssecOk ? 2 : 0) | (checkingDisabled ? 1 : 0);
 }
 
 /** One image alone, ready to be rendered or to be stored. */
@@ -58,7 +66,7 @@ export function packImage(parts: ImageParts, tag: number): Slab {
   const bytes = new Uint8Array(buffer);
   const words = new Uint32Array(buffer);
   words[WORD.size] = size;
-  words[WORD.state] = LIVE | (parts.negative ? NEGATIVE : 0);
+  words[WORD.state] = LIVE | (parts.negative ? NEGATIVE : 0) | (parts.spliced === true ? SPLICED : 0);
   words[WORD.tag] = tag;
   words[WORD.nameLength] = parts.nameLength;
   words[WORD.expires] = NEVER;

@@ -43,6 +43,7 @@ export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, EDE: 15 } as const;
 
 /** Extended errors (RFC 8914 section 4). */
 export const EDE = {
+  OTHER: 0,
   STALE_ANSWER: 3,
   PROHIBITED: 18,
   NOT_AUTHORITATIVE: 20,
