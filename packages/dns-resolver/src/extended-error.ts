@@ -15,6 +15,7 @@ export const EXTENDED = {
   notRecursive: extendedError(EDE.NOT_AUTHORITATIVE, "only local names are answered without recursion desired"),
   notSupported: extendedError(EDE.NOT_SUPPORTED),
   stale: extendedError(EDE.STALE_ANSWER),
+  staleNxdomain: extendedError(EDE.STALE_NXDOMAIN),
   aliasLoop: extendedError(EDE.OTHER, "an alias (CNAME) leads back to itself"),
   aliasTooLong: extendedError(EDE.OTHER, "aliases (CNAME) lead through too many routes"),
   aliasTooLarge: extendedError(EDE.OTHER, "the answer with its aliases (CNAME) is more than fits a message"),

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { AllowList } from "./allow-list.ts";
 import { COST, LIMITED, type ClientBudget, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
-import { NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import { MESSAGE_AT, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
 import type { Cookies } from "./cookies.ts";
 import { EXTENDED } from "./extended-error.ts";
@@ -16,8 +16,11 @@ import { sameBytes } from "./wire/octets.ts";
 import { adoptName, decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
 import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
 
-/** What is to be done with a query: nothing, send the reply that stands in `out`, or ask upstream. */
-export const ACTION = { silent: 0, answer: 1, forward: 2 } as const;
+/**
+ * What is to be done with a query: nothing, send the reply that stands in `out`, ask upstream, or send the reply and ask
+ * upstream for what will soon be in its place.
+ */
+export const ACTION = { silent: 0, answer: 1, forward: 2, refresh: 3 } as const;
 export type Action = (typeof ACTION)[keyof typeof ACTION];
 
 /** Who answers for a name: data of our own, or the route with this number. */
@@ -121,9 +124,10 @@ export class Resolver {
       return this.#refuse(bytes, at, EXTENDED.notRecursive, REASON.recursionNotDesired, out, outAt);
     }
     const action = this.#fromCache(bytes, at, tcp, tick, out, outAt);
-    if (action !== ACTION.forward || known) return action;
+    if (action === ACTION.answer || known) return action;
     const limited = this.#options.budget.take(peers, peerAt, COST.question, tick);
-    return limited === LIMITED.no ? action : this.#limit(limited, bytes, at, out, outAt);
+    if (limited === LIMITED.no) return action;
+    return action === ACTION.refresh ? ACTION.answer : this.#limit(limited, bytes, at, out, outAt);
   }
 
   /** Whether the client at this endpoint record may ask at all. */
@@ -135,7 +139,7 @@ export class Resolver {
   lateImage(image: Slab, stale: boolean, bytes: Uint8Array, peer: Uint8Array, tcp: boolean, out: Uint8Array): void {
     decodeQuery(bytes, 0, bytes.length, this.query);
     this.#cookie(bytes, peer, 0);
-    this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? EXTENDED.stale : undefined, out, 0);
+    this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? staleError(image) : undefined, out, 0);
     this.reason = stale ? REASON.stale : REASON.forwarded;
   }
 
@@ -168,7 +172,7 @@ export class Resolver {
     const age = Math.floor((tick - stored) / TICKS_PER_SECOND);
     this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
     this.reason = REASON.cached;
-    return ACTION.answer;
+    return cache.wantsRefresh(found, tick) ? ACTION.refresh : ACTION.answer;
   }
 
   #fromZone(
@@ -300,6 +304,12 @@ export class Resolver {
     const place = this.#options.places[this.#routes.find(this.#alias)];
     return place?.kind === "zone" ? place.zone : undefined;
   }
+}
+
+/** RFC 8914 sections 4.4 and 4.20. */
+function staleError({ bytes }: Slab): Uint8Array {
+  const rcode = (bytes[MESSAGE_AT + AT.lowFlags] ?? 0) & 0x0f;
+  return rcode === RCODE.NXDOMAIN ? EXTENDED.staleNxdomain : EXTENDED.stale;
 }
 
 /** A seed that strangers cannot guess. */

@@ -135,8 +135,9 @@ export class DnsServer {
         this.#later(socket, arrivals, slot);
         continue;
       }
-      if (action === ACTION.answer) replies.lengths[slot] = resolver.length;
+      if (action !== ACTION.silent) replies.lengths[slot] = resolver.length;
       outcomes.count(resolver.reason);
+      if (action === ACTION.refresh) this.forwarder.refresh(resolver.query, resolver.place, resolver.tag);
     }
   }
 
@@ -166,7 +167,8 @@ export class DnsServer {
       return;
     }
     outcomes.count(resolver.reason);
-    reply(this.#scratch.subarray(0, action === ACTION.answer ? resolver.length : 0));
+    reply(this.#scratch.subarray(0, resolver.length));
+    if (action === ACTION.refresh) this.forwarder.refresh(resolver.query, resolver.place, resolver.tag);
   }
 
   #deliver({ query, peer, tcp, reply }: Waiter, outcome: Outcome): void {

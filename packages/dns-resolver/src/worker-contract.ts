@@ -20,6 +20,7 @@ const FIGURES = [
   "caseChanged",
   "coalesced",
   "crossed",
+  "refreshed",
   "tcpConnections",
   "tcpRefused",
   "sendFailures",

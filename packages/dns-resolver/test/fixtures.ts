@@ -8,7 +8,7 @@ import { ClientBudget } from "../src/client-budget.ts";
 import { builtInZones } from "../src/local/built-in.ts";
 import type { LocalZone } from "../src/local/local-zone.ts";
 import { parseZone } from "../src/local/zone-file.ts";
-import { Resolver, type Place, type ResolverOptions } from "../src/resolver.ts";
+import { ACTION, Resolver, type Place, type ResolverOptions } from "../src/resolver.ts";
 import type { Names } from "../src/upstream/forwarder.ts";
 import { parseName } from "../src/wire/name.ts";
 import { decodeQuery, Query } from "../src/wire/query.ts";
@@ -124,7 +124,7 @@ export function bench(
     out,
     ask(query, { tick = 0, tcp = false, peer = LOOPBACK } = {}) {
       const action = resolver.decide(query, 0, query.length, peer, 0, tcp, tick, out, 0);
-      return action === 1 ? out.slice(0, resolver.length) : undefined;
+      return action === ACTION.answer || action === ACTION.refresh ? out.slice(0, resolver.length) : undefined;
     },
   };
 }

@@ -15,10 +15,16 @@ import { cachedOutcome, failed, keyOf, staleOutcome, turnAway } from "./flight.t
 import type { Failed, Flight, Outcome, Settle } from "./flight.ts";
 import { splice } from "./splice.ts";
 import { socketTransport, type Transport } from "./transport.ts";
-import type { Route } from "./upstream.ts";
+import { allDown, type Route } from "./upstream.ts";
 
 /** RFC 8767 section 5: when a client gets the stale answer that there is, while the question goes on. */
 const STALE_AFTER: Duration = milliseconds(1_800);
+const NOW: Duration = milliseconds(0);
+/**
+ * Share of a route's questions that may be for answers that have not expired yet: those can wait, and clients' cannot.
+ * Somebody who keeps many short-lived names warm gets no further than this.
+ */
+const REFRESH_SHARE = 0.1;
 /** Questions on their way per route: one dead route must not take the sockets and memory of the others. */
 const MOST_PER_ROUTE = 2_000;
 /** Of all routes together, however many: an address has no more ports. Further questions come to `no-socket`. */
@@ -84,7 +90,7 @@ export interface ForwarderOptions extends TtlLimits {
  * had, and the two answers become one.
  */
 export class Forwarder {
-  readonly counters: Asker["counters"] & { coalesced: number; crossed: number };
+  readonly counters: Asker["counters"] & { coalesced: number; crossed: number; refreshed: number };
   /** Questions of one route that may be on their way. */
   readonly perRoute: number;
   readonly #mostWaiting: number;
@@ -93,6 +99,7 @@ export class Forwarder {
   readonly #scratch = new Query();
   readonly #asker: Asker;
   readonly #failures: FailureCache;
+  #refreshing = 0;
   #closed = false;
 
   constructor(options: ForwarderOptions) {
@@ -110,7 +117,7 @@ export class Forwarder {
       options.onChange();
     };
     this.#asker = new Asker({ clock, transport, routes, onChange });
-    this.counters = Object.assign(this.#asker.counters, { coalesced: 0, crossed: 0 });
+    this.counters = Object.assign(this.#asker.counters, { coalesced: 0, crossed: 0, refreshed: 0 });
   }
 
   get inFlight(): number {
@@ -132,6 +139,19 @@ export class Forwarder {
     this.#want(query, place, route, tag, (outcome) => deliver(waiter, outcome));
   }
 
+  /** Asks anew for an answer that is about to expire, as long as that takes nothing from clients who wait. */
+  refresh(query: Query, place: number, tag: number): void {
+    const route = this.#options.routes.get(place);
+    if (route === undefined || route.inFlight >= this.perRoute / 2 || allDown(route)) return;
+    if (this.#refreshing >= Math.max(1, this.perRoute * REFRESH_SHARE)) return;
+    const key = keyOf(query, tag);
+    if (this.#flights.has(key) || this.#failures.standing(key) !== undefined) return;
+    this.counters.refreshed += 1;
+    this.#refreshing += 1;
+    const flight = this.#begin(key, query, place, route, tag, [], 0);
+    void this.#fly(flight).then(() => (this.#refreshing -= 1));
+  }
+
   /** Resolves when the sockets are closed; what is on its way comes to nothing. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -149,7 +169,7 @@ export class Forwarder {
       return turnAway(settle, this.#staleFor(query, tag), before);
     }
     if (route.inFlight >= this.perRoute || this.#isFull(route)) return turnAway(settle, this.#staleFor(query, tag));
-    const flight = this.#begin(key, query, place, route, tag, settle, crossings);
+    const flight = this.#begin(key, query, place, route, tag, [settle], crossings);
     void this.#fly(flight);
     return flight;
   }
@@ -174,7 +194,7 @@ export class Forwarder {
     place: number,
     route: Route,
     tag: number,
-    settle: Settle,
+    waiters: Settle[],
     crossings: number,
   ): Flight {
     const flight: Flight = {
@@ -188,14 +208,14 @@ export class Forwarder {
       dnssecOk: query.dnssecOk,
       checkingDisabled: (query.lowFlags & CD) !== 0,
       stale: this.#staleFor(query, tag),
-      waiters: [settle],
+      waiters,
       late: false,
       waitsFor: undefined,
       crossings,
     };
     this.#flights.set(key, flight);
     route.inFlight += 1;
-    route.waiting += 1;
+    route.waiting += waiters.length;
     return flight;
   }
 
@@ -206,14 +226,14 @@ export class Forwarder {
   }
 
   async #fly(flight: Flight): Promise<void> {
-    const { stale } = flight;
-    const early =
-      stale === undefined
-        ? undefined
-        : this.#options.clock.after("stale-answer", STALE_AFTER, () => {
-            flight.late = true;
-            this.#settle(flight, staleOutcome(stale));
-          });
+    const { stale, route } = flight;
+    const settleStale = (): void => {
+      flight.late = true;
+      if (stale !== undefined) this.#settle(flight, staleOutcome(stale));
+    };
+    // With nobody up there is nothing to wait for, though one question may still try.
+    const wait = allDown(route) ? NOW : STALE_AFTER;
+    const early = stale === undefined ? undefined : this.#options.clock.after("stale-answer", wait, settleStale);
     const outcome = await this.#answer(flight);
     early?.cancel();
     flight.route.inFlight -= 1;
@@ -244,7 +264,7 @@ export class Forwarder {
     const outcome = await this.#finish(flight, found);
     const isOurs = found.kind === "not-found" && found.ours;
     if (outcome.kind === "failed" && outcome.reason === REASON.upstreamFailed && !isOurs) {
-      this.#failures.failed(flight.key, outcome.extended);
+      this.#failures.failed(flight.key, outcome.extended, flight.stale !== undefined);
     }
     return outcome;
   }
