@@ -14,8 +14,8 @@ import { LARGEST_TCP } from "./cache/reply-writer.ts";
 import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
 import { TcpListener } from "./tcp-listener.ts";
-import type { Outcome } from "./upstream/flight.ts";
-import { Forwarder, type ForwarderOptions, type Waiter } from "./upstream/forwarder.ts";
+import type { Outcome, Waiter } from "./upstream/flight.ts";
+import { Forwarder, type ForwarderOptions } from "./upstream/forwarder.ts";
 import { EDNS_SIZE } from "./wire/edns.ts";
 
 /**

@@ -20,6 +20,7 @@ const FIGURES = [
   "caseChanged",
   "coalesced",
   "crossed",
+  "hedged",
   "refreshed",
   "tcpConnections",
   "tcpRefused",

@@ -9,7 +9,7 @@ import { builtInZones } from "../src/local/built-in.ts";
 import type { LocalZone } from "../src/local/local-zone.ts";
 import { parseZone } from "../src/local/zone-file.ts";
 import { ACTION, Resolver, type Place, type ResolverOptions } from "../src/resolver.ts";
-import type { Names } from "../src/upstream/forwarder.ts";
+import type { Names } from "../src/upstream/flight.ts";
 import { parseName } from "../src/wire/name.ts";
 import { decodeQuery, Query } from "../src/wire/query.ts";
 

@@ -1,7 +1,7 @@
-import { milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
+import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS, TYPE } from "../wire/registry.ts";
-import type { Exchange, Request } from "./exchange.ts";
+import type { Asking, Exchange, Request } from "./exchange.ts";
 import { MixedCase } from "./mixed-case.ts";
 import { RandomIds } from "./random-ids.ts";
 import type { Transport } from "./transport.ts";
@@ -9,6 +9,7 @@ import type { Route, Upstream } from "./upstream.ts";
 
 const TCP_LIMIT: Duration = seconds(1);
 const PROBE_LIMIT: Duration = seconds(1);
+const NOT_LATE: Duration = milliseconds(0);
 const PROBE_TICK: Duration = milliseconds(500);
 
 /** What is asked: the question as it is written, name in lower case. */
@@ -20,6 +21,11 @@ export interface About {
 
 /** A client's question, the same asked of the same upstream again, or a probe. */
 export type Kind = "question" | "again" | "probe";
+
+/** How long to wait, what for, and whom to tell that the limit has passed while the wait goes on. */
+export interface Terms extends Pick<Request, "limit" | "late" | "onOverdue"> {
+  readonly kind: Kind;
+}
 
 export interface AskerOptions {
   readonly clock: Clock;
@@ -36,6 +42,7 @@ export interface AskerOptions {
 export class Asker {
   readonly counters = {
     exchanges: 0,
+    hedged: 0,
     overTcp: 0,
     ignored: 0,
     nearMisses: 0,
@@ -61,24 +68,43 @@ export class Asker {
     await this.#options.transport.close();
   }
 
-  async ask(about: About, upstream: Upstream, limit: Duration, kind: Kind): Promise<Exchange> {
+  ask(about: About, upstream: Upstream, { limit, late, kind, onOverdue }: Terms): Asking {
     const { clock, transport } = this.#options;
     const { target, source, mixedCase } = upstream;
     const { question, dnssecOk, checkingDisabled } = about;
-    const onIgnored = (): void => void (this.counters.ignored += 1);
-    const request = { upstream: target, source, question, mixedCase, dnssecOk, checkingDisabled, clock, onIgnored };
-    const sent = clock.now();
-    const probing = upstream.down || kind === "probe";
-    if (probing) upstream.probing = true;
+    const put: Put = { upstream, kind, sent: clock.now(), probing: upstream.down || kind === "probe", overdue: false };
+    if (put.probing) upstream.probing = true;
     this.counters.exchanges += 1;
-    const result = await transport.udp({ ...request, id: this.#ids.next(), limit });
-    if (probing) upstream.probing = false;
-    this.#judge(upstream, result, sent, kind);
-    return OVER_TCP.has(result.kind) ? this.#overTcp(request, upstream, result) : result;
+    const request: Request = {
+      upstream: target,
+      source,
+      id: this.#ids.next(),
+      question,
+      mixedCase,
+      dnssecOk,
+      checkingDisabled,
+      limit,
+      late,
+      clock,
+      onIgnored: () => void (this.counters.ignored += 1),
+      onOverdue: () => {
+        put.overdue = true;
+        this.#judge(put, TIMEOUT);
+        onOverdue();
+      },
+    };
+    const { result, end } = transport.udp(request);
+    return { result: result.then((exchange) => this.#ended(put, request, exchange)), end };
+  }
+
+  #ended(put: Put, request: Request, result: Exchange): Exchange | Promise<Exchange> {
+    // That an overdue one has come to nothing is known already.
+    if (!put.overdue || result.kind !== "timeout") this.#judge(put, result);
+    return OVER_TCP.has(result.kind) ? this.#overTcp(request, put.upstream, result) : result;
   }
 
   /** What comes of this says nothing about the upstream, which has answered: TCP may be filtered on the way. */
-  async #overTcp(request: Omit<Request, "id" | "limit">, upstream: Upstream, over: Exchange): Promise<Exchange> {
+  async #overTcp(request: Request, upstream: Upstream, over: Exchange): Promise<Exchange> {
     this.counters.overTcp += 1;
     if (over.kind === "near-misses") this.counters.nearMisses += 1;
     const asked = request.mixedCase ? this.#mixedCase.mix(request.question) : request.question;
@@ -92,13 +118,16 @@ export class Asker {
     return exchange;
   }
 
-  #judge(upstream: Upstream, result: Exchange, sent: Instant, kind: Kind): void {
+  #judge({ upstream, kind, sent, probing }: Put, result: Exchange): void {
+    if (probing) upstream.probing = false;
     if (result.kind === "no-socket") return;
     const wasDown = upstream.down;
     if (result.kind === "timeout") this.counters.timeouts += 1;
     if (result.kind === "unreachable") this.counters.unreachable += 1;
-    if (result.kind !== "timeout" && result.kind !== "unreachable") upstream.succeeded();
-    else if (kind !== "again") upstream.failed(sent, kind === "probe" || result.kind === "unreachable");
+    if (result.kind !== "timeout" && result.kind !== "unreachable") {
+      upstream.succeeded();
+      upstream.pace.answered(elapsed(sent, this.#options.clock.now()));
+    } else if (kind !== "again") upstream.failed(sent, kind === "probe" || result.kind === "unreachable");
     if (upstream.down !== wasDown) this.#options.onChange(wasDown);
   }
 
@@ -110,11 +139,24 @@ export class Asker {
         if (!upstream.probeDue) continue;
         adoptName(this.#scratch, route.name, TYPE.SOA, CLASS.IN);
         const question = this.#scratch.key.slice(0, this.#scratch.keyLength);
-        void this.ask({ question, dnssecOk: false, checkingDisabled: false }, upstream, PROBE_LIMIT, "probe");
+        this.ask({ question, dnssecOk: false, checkingDisabled: false }, upstream, PROBE);
       }
     }
   }
 }
+
+/** A question that was put, for the judgement of its upstream. */
+interface Put {
+  readonly upstream: Upstream;
+  readonly kind: Kind;
+  readonly sent: Instant;
+  /** The upstream was down: no other question may be on its way to it. */
+  readonly probing: boolean;
+  overdue: boolean;
+}
+
+const PROBE: Terms = { limit: PROBE_LIMIT, late: NOT_LATE, kind: "probe", onOverdue: () => {} };
+const TIMEOUT: Exchange = { kind: "timeout" };
 
 /** What makes a question be put again over TCP, where nobody can answer in the upstream's place. */
 const OVER_TCP: ReadonlySet<Exchange["kind"]> = new Set(["truncated", "malformed", "case-changed", "near-misses"]);

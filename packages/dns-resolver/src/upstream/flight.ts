@@ -4,6 +4,23 @@ import { REASON, type ReasonCode } from "../reasons.ts";
 import type { Query } from "../wire/query.ts";
 import type { Route } from "./upstream.ts";
 
+/** A client's query that waits, as it came, and how to answer it. */
+export interface Waiter {
+  readonly query: Uint8Array;
+  /** The client's endpoint record. */
+  readonly peer: Uint8Array;
+  readonly tcp: boolean;
+  readonly reply: (message: Uint8Array) => void;
+}
+
+/** Who answers for names, so that an alias can be followed to where it leads. */
+export interface Names {
+  /** Index of the place, or -1 when nobody does. */
+  placeOf(query: Query): number;
+  /** The answer of local data; undefined when the place is a route. */
+  localImage(query: Query, place: number): Slab | undefined;
+}
+
 export type Outcome =
   /** `ttl`: for how long it is good, in seconds; `age`: since when its TTLs were right. */
   | {
@@ -35,6 +52,8 @@ export interface Flight {
   waiters: Settle[];
   /** Those who came in time have got the stale answer; who comes now gets it at once. */
   late: boolean;
+  /** Nobody had an answer in time; late ones are still waited for. */
+  failure: Failed | undefined;
   /** The flight for the name that its alias leads to. */
   waitsFor: Flight | undefined;
   /** Aliases of other routes that led here; 0 for a client's question. */

@@ -8,11 +8,11 @@ import type { Message } from "../wire/message.ts";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
 import { Asker } from "./asker.ts";
-import { pursue, type Found, type NotFound } from "./attempts.ts";
+import { Attempts, type Found, type NotFound } from "./attempts.ts";
 import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
 import { FailureCache } from "./failure-cache.ts";
 import { cachedOutcome, failed, keyOf, staleOutcome, turnAway } from "./flight.ts";
-import type { Failed, Flight, Outcome, Settle } from "./flight.ts";
+import type { Failed, Flight, Names, Outcome, Settle, Waiter } from "./flight.ts";
 import { splice } from "./splice.ts";
 import { socketTransport, type Transport } from "./transport.ts";
 import { allDown, type Route } from "./upstream.ts";
@@ -43,23 +43,6 @@ const MOST_CROSSINGS = 8;
 /** The share of one worker. */
 export function mostPerRoute(workers: number): number {
   return Math.floor(MOST_PER_ROUTE / workers);
-}
-
-/** A client's query that waits, as it came, and how to answer it. */
-export interface Waiter {
-  readonly query: Uint8Array;
-  /** The client's endpoint record. */
-  readonly peer: Uint8Array;
-  readonly tcp: boolean;
-  readonly reply: (message: Uint8Array) => void;
-}
-
-/** Who answers for names, so that an alias can be followed to where it leads. */
-export interface Names {
-  /** Index of the place, or -1 when nobody does. */
-  placeOf(query: Query): number;
-  /** The answer of local data; undefined when the place is a route. */
-  localImage(query: Query, place: number): Slab | undefined;
 }
 
 export interface ForwarderOptions extends TtlLimits {
@@ -176,7 +159,7 @@ export class Forwarder {
 
   #join(flight: Flight, settle: Settle): Flight | undefined {
     if (flight.late || flight.waiters.length >= MOST_WAITERS || this.#isFull(flight.route)) {
-      return turnAway(settle, flight.stale);
+      return turnAway(settle, flight.stale, flight.failure);
     }
     flight.route.waiting += 1;
     this.counters.coalesced += 1;
@@ -210,6 +193,7 @@ export class Forwarder {
       stale: this.#staleFor(query, tag),
       waiters,
       late: false,
+      failure: undefined,
       waitsFor: undefined,
       crossings,
     };
@@ -234,13 +218,27 @@ export class Forwarder {
     // With nobody up there is nothing to wait for, though one question may still try.
     const wait = allDown(route) ? NOW : STALE_AFTER;
     const early = stale === undefined ? undefined : this.#options.clock.after("stale-answer", wait, settleStale);
-    const outcome = await this.#answer(flight);
+    const attempts = this.#attempts(flight);
+    const outcome = await this.#answer(flight, await attempts.found);
     early?.cancel();
-    flight.route.inFlight -= 1;
-    this.#flights.delete(flight.key);
-    if (outcome.kind === "image" && !outcome.stale) this.#failures.answered(flight.key);
+    if (outcome.kind === "image") this.#land(flight);
     const useStale = outcome.kind === "failed" && stale !== undefined;
     this.#settle(flight, useStale ? staleOutcome(stale) : outcome);
+    if (outcome.kind === "failed") await this.#lateAnswer(flight, outcome, attempts);
+  }
+
+  #land(flight: Flight): void {
+    flight.route.inFlight -= 1;
+    this.#flights.delete(flight.key);
+  }
+
+  /** Clients have their answer; what comes now is for those who come later. Until then the question is not put again. */
+  async #lateAnswer(flight: Flight, outcome: Failed, attempts: Attempts): Promise<void> {
+    flight.late = true;
+    flight.failure = { ...outcome, reason: REASON.failedBefore };
+    const found = await attempts.late;
+    this.#land(flight);
+    if (found !== undefined) await this.#answer(flight, found);
   }
 
   #settle(flight: Flight, outcome: Outcome): void {
@@ -250,8 +248,7 @@ export class Forwarder {
     for (const settle of waiters) settle(outcome);
   }
 
-  /** The outcome of a flight; answers are stored, failures remembered. */
-  async #answer(flight: Flight): Promise<Outcome> {
+  #attempts(flight: Flight): Attempts {
     const { maxTtl, negativeTtl, names } = this.#options;
     const isOwn = (name: Uint8Array): boolean => {
       adoptName(this.#scratch, name, flight.type, CLASS.IN);
@@ -260,8 +257,16 @@ export class Forwarder {
     };
     const read = (message: Message): Digest => digest(message, flight.dnssecOk, { maxTtl, negativeTtl }, isOwn);
     const isClosed = (): boolean => this.#closed;
-    const found = await pursue({ asker: this.#asker, route: flight.route, about: flight, read, isClosed });
+    const { route } = flight;
+    const mayHedge = (): boolean => route.inFlight < this.perRoute / 2;
+    const { clock } = this.#options;
+    return new Attempts({ clock, asker: this.#asker, route, about: flight, read, isClosed, mayHedge });
+  }
+
+  /** The outcome of a flight; answers are stored, failures remembered. */
+  async #answer(flight: Flight, found: Found | NotFound): Promise<Outcome> {
     const outcome = await this.#finish(flight, found);
+    if (outcome.kind === "image" && !outcome.stale) this.#failures.answered(flight.key);
     const isOurs = found.kind === "not-found" && found.ours;
     if (outcome.kind === "failed" && outcome.reason === REASON.upstreamFailed && !isOurs) {
       this.#failures.failed(flight.key, outcome.extended, flight.stale !== undefined);

@@ -1,11 +1,11 @@
 import type { Clock } from "@stitch/clock";
-import type { Exchange, Request } from "./exchange.ts";
+import type { Asking, Request } from "./exchange.ts";
 import { exchangeTcp, type TcpResult } from "./tcp-exchange.ts";
 import { UdpExchanges } from "./udp-exchange.ts";
 
 /** The way to the upstreams and back. */
 export interface Transport {
-  udp(request: Request): Promise<Exchange>;
+  udp(request: Request): Asking;
   /** `question` is that of the request as it is to be written. */
   tcp(request: Request, question: Uint8Array): Promise<TcpResult>;
   /** To be called now and then. */
