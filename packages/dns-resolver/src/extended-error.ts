@@ -15,5 +15,9 @@ export const EXTENDED = {
   notRecursive: extendedError(EDE.NOT_AUTHORITATIVE, "only local names are answered without recursion desired"),
   notSupported: extendedError(EDE.NOT_SUPPORTED),
   stale: extendedError(EDE.STALE_ANSWER),
+  staleNxdomain: extendedError(EDE.STALE_NXDOMAIN),
+  aliasLoop: extendedError(EDE.OTHER, "an alias (CNAME) leads back to itself"),
+  aliasTooLong: extendedError(EDE.OTHER, "aliases (CNAME) lead through too many routes"),
+  aliasTooLarge: extendedError(EDE.OTHER, "the answer with its aliases (CNAME) is more than fits a message"),
   busy: extendedError(EDE.NO_REACHABLE_AUTHORITY, "too many questions wait for the upstreams of this route"),
 } as const;

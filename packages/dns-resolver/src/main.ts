@@ -22,7 +22,7 @@ import { SelfProbe } from "./self-probe.ts";
 import { randomSeed } from "./resolver.ts";
 import { readServed, tellUnread, type Served } from "./served.ts";
 import { atOnce } from "./sliced.ts";
-import { mostPerRoute } from "./upstream/forwarder.ts";
+import { mostPerRoute } from "./upstream/shares.ts";
 import { WORKER_LAYOUT, type DnsWorkers } from "./worker-contract.ts";
 
 const WORKER = new URL("./worker.ts", import.meta.url);

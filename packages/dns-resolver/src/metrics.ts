@@ -41,6 +41,9 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
   counter("stitch_dns_upstream_near_misses_total", "Questions whose UDP was given up for forgeries", "nearMisses");
   counter("stitch_dns_upstream_case_changed_total", "Answers in another case than the question's", "caseChanged");
   counter("stitch_dns_coalesced_total", "Queries that joined one on its way", "coalesced");
+  counter("stitch_dns_aliases_crossed_total", "Answers whose alias led into another route", "crossed");
+  counter("stitch_dns_hedged_total", "Questions put to a second upstream because the first was slow", "hedged");
+  counter("stitch_dns_refreshed_total", "Answers asked for anew before they expired", "refreshed");
   gauge("stitch_dns_tcp_connections", "Open TCP connections", "tcpConnections");
   counter("stitch_dns_tcp_refused_total", "TCP connections over a limit", "tcpRefused");
   counter("stitch_dns_send_failures_total", "Replies that the system did not take", "sendFailures");

@@ -1,56 +1,28 @@
 import { randomBytes } from "node:crypto";
-import type { AllowList } from "./allow-list.ts";
-import { COST, LIMITED, type ClientBudget, type Limited } from "./client-budget.ts";
+import { COST, LIMITED, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
-import { NEVER, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import { MESSAGE_AT, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
-import type { Cookies } from "./cookies.ts";
 import { EXTENDED } from "./extended-error.ts";
 import { anyAnswer, identityAnswer, localAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
 import type { PolicyJudge } from "./policy/policies.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
-import { RouteTable, type Suffix } from "./routes.ts";
+import type { Replaced, ResolverOptions } from "./resolver-options.ts";
+import { RouteTable } from "./routes.ts";
+import { NOBODY } from "./upstream/flight.ts";
 import { AT, CD, RD, TC } from "./wire/header.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 import { sameBytes } from "./wire/octets.ts";
 import { adoptName, decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
 import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
 
-/** What is to be done with a query: nothing, send the reply that stands in `out`, or ask upstream. */
-export const ACTION = { silent: 0, answer: 1, forward: 2 } as const;
+/**
+ * What is to be done with a query: nothing, send the reply that stands in `out`, ask upstream, or send the reply and ask
+ * upstream for what will soon be in its place.
+ */
+export const ACTION = { silent: 0, answer: 1, forward: 2, refresh: 3 } as const;
 export type Action = (typeof ACTION)[keyof typeof ACTION];
-
-/** Who answers for a name: data of our own, or the route with this number (see RouteBook). */
-export type Place =
-  | { readonly kind: "zone"; readonly zone: LocalZone }
-  | { readonly kind: "route"; readonly route: number };
-
-export interface ResolverOptions {
-  readonly allow: AllowList;
-  readonly budget: ClientBudget;
-  readonly cookies: Cookies;
-  /** Lists that decide before a route is asked; absent where there is none. */
-  readonly judge?: PolicyJudge | undefined;
-  /** Wall time in whole seconds since 1970, for the cookies' age. */
-  readonly wallSeconds: () => number;
-  readonly places: readonly Place[];
-  /** Names that lead to `places`. */
-  readonly suffixes: readonly Suffix[];
-  readonly cache: Cache;
-  /** Random per process. */
-  readonly seed: number;
-  /** `site/instance`. */
-  readonly identity: string;
-}
-
-/** What a reload puts in the place of what was; `table` is made from `suffixes`. */
-export interface Replaced extends Pick<
-  ResolverOptions,
-  "allow" | "budget" | "cookies" | "judge" | "places" | "suffixes"
-> {
-  readonly table: RouteTable;
-}
 
 /** Images of local answers, which are made when first asked for; names that do not exist are made up by strangers. */
 const LOCAL_CACHE_BYTES = 4 * 2 ** 20;
@@ -137,9 +109,10 @@ export class Resolver {
     }
     this.place = place.route;
     const action = this.#fromCache(bytes, at, tcp, tick, out, outAt);
-    if (action !== ACTION.forward || known) return action;
+    if (action === ACTION.answer || known) return action;
     const limited = this.#options.budget.take(peers, peerAt, COST.question, tick);
-    return limited === LIMITED.no ? action : this.#limit(limited, bytes, at, out, outAt);
+    if (limited === LIMITED.no) return action;
+    return action === ACTION.refresh ? ACTION.answer : this.#limit(limited, bytes, at, out, outAt);
   }
 
   /** Decides by these from the next query on. Cached answers stay with the numbers of their routes. */
@@ -159,7 +132,7 @@ export class Resolver {
   lateImage(image: Slab, stale: boolean, bytes: Uint8Array, peer: Uint8Array, tcp: boolean, out: Uint8Array): void {
     decodeQuery(bytes, 0, bytes.length, this.query);
     this.#cookie(bytes, peer, 0);
-    this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? EXTENDED.stale : undefined, out, 0);
+    this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? staleError(image) : undefined, out, 0);
     this.reason = stale ? REASON.stale : REASON.forwarded;
   }
 
@@ -171,16 +144,31 @@ export class Resolver {
     this.reason = reason;
   }
 
+  /** Number of the route that answers for the query's name; local data has numbers below NOBODY. */
+  placeOf(query: Query): number {
+    const index = this.#routes.find(query);
+    const place = this.#options.places[index];
+    if (place === undefined) return NOBODY;
+    return place.kind === "route" ? place.route : NOBODY - 1 - index;
+  }
+
+  /** What local data says at `place`; undefined when the place is a route. */
+  localImage(query: Query, place: number): Slab | undefined {
+    const found = this.#options.places[NOBODY - 1 - place];
+    if (found?.kind !== "zone") return undefined;
+    return localAnswer(query, found.zone, (name) => this.#zoneOf(name), 0);
+  }
+
   #fromCache(bytes: Uint8Array, at: number, tcp: boolean, tick: number, out: Uint8Array, outAt: number): Action {
     const { query, cache } = this;
-    this.tag = (this.place << 2) | (query.dnssecOk ? 2 : 0) | ((query.lowFlags & CD) !== 0 ? 1 : 0);
+    this.tag = tagOf(this.place, query.dnssecOk, (query.lowFlags & CD) !== 0);
     const found = cache.find(query, this.tag, tick);
     if (found < 0 || !cache.isFresh(found, tick)) return ACTION.forward;
     const stored = cache.slab.words[(found >>> 2) + WORD.stored] ?? 0;
     const age = Math.floor((tick - stored) / TICKS_PER_SECOND);
     this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
     this.reason = REASON.cached;
-    return ACTION.answer;
+    return cache.wantsRefresh(found, tick) ? ACTION.refresh : ACTION.answer;
   }
 
   #fromZone(
@@ -209,7 +197,7 @@ export class Resolver {
     const limit = tcp ? LARGEST_TCP : udpLimit(this.query);
     const { rcode, records, extended } = judge;
     this.length = this.#writer.records(this.query, bytes, at, rcode, records, extended, limit, out, outAt);
-    this.reason = POLICY_REASONS[judge.action] ?? REASON.policyNxdomain;
+    this.reason = judge.reason;
     return ACTION.answer;
   }
 
@@ -323,17 +311,14 @@ export class Resolver {
   }
 }
 
-/** By action. */
-const POLICY_REASONS: readonly ReasonCode[] = [
-  REASON.policyNxdomain,
-  REASON.policyNxdomain,
-  REASON.policyNodata,
-  REASON.policyNxdomain,
-  REASON.policyAddress,
-];
-
 function localCache(seed: number): Cache {
   return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });
+}
+
+/** RFC 8914 sections 4.4 and 4.20. */
+function staleError({ bytes }: Slab): Uint8Array {
+  const rcode = (bytes[MESSAGE_AT + AT.lowFlags] ?? 0) & 0x0f;
+  return rcode === RCODE.NXDOMAIN ? EXTENDED.staleNxdomain : EXTENDED.stale;
 }
 
 /** A seed that strangers cannot guess. */

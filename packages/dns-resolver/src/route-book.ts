@@ -23,21 +23,37 @@ export class RouteBook {
     this.#clock = clock;
   }
 
-  /** In the order of the file. What is in the book and not in the file is forgotten. */
-  take(routes: DnsSettings["routes"]): NumberedRoute[] {
-    const entries = routes.map((settings): [string, NumberedRoute] => {
-      const key = JSON.stringify(settings);
-      return [key, this.#known.get(key) ?? this.#opened(settings)];
+  /**
+   * In the order of the file. What is in the book and not in the file is forgotten. `localChanged`: so has local data; then,
+   * or when any route has, a route whose answers hold what stood elsewhere gets another number too.
+   */
+  take(routes: DnsSettings["routes"], localChanged = false): NumberedRoute[] {
+    const keys = routes.map((settings) => JSON.stringify(settings));
+    const changed = localChanged || keys.length !== this.#known.size || keys.some((key) => !this.#known.has(key));
+    const entries = routes.map((settings, i): [string, NumberedRoute] => {
+      const key = keys[i] ?? "";
+      const known = this.#known.get(key);
+      if (known === undefined) return [key, this.#opened(settings)];
+      return [key, changed && known.route.crossed === true ? this.#renumbered(known.route) : known];
     });
     this.#known = new Map(entries);
     return entries.map(([, numbered]) => numbered);
   }
 
-  #opened({ zone, upstreams, source }: DnsSettings["routes"][number]): NumberedRoute {
+  /** The same upstreams, with what is known of them; what is on its way to them counts with the old one. */
+  #renumbered(route: Route): NumberedRoute {
+    return this.#numbered({ ...route, inFlight: 0, waiting: 0, crossed: false });
+  }
+
+  #numbered(route: Route): NumberedRoute {
     const number = this.#next;
     this.#next += 1;
+    return { number, route };
+  }
+
+  #opened({ zone, upstreams, source }: DnsSettings["routes"][number]): NumberedRoute {
     const name = lowerName(parseName(zone) ?? Uint8Array.of(0));
     const servers = upstreams.map((target) => new Upstream(target, source, this.#clock));
-    return { number, route: { zone, name, upstreams: servers, inFlight: 0, waiting: 0 } };
+    return this.#numbered({ zone, name, upstreams: servers, inFlight: 0, waiting: 0 });
   }
 }

@@ -15,7 +15,8 @@ import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
 import type { Serving } from "./serving.ts";
 import { TcpListener } from "./tcp-listener.ts";
-import { Forwarder, type ForwarderOptions, type Outcome, type Waiter } from "./upstream/forwarder.ts";
+import type { Outcome, Waiter } from "./upstream/flight.ts";
+import { Forwarder, type ForwarderOptions } from "./upstream/forwarder.ts";
 import { EDNS_SIZE } from "./wire/edns.ts";
 
 /**
@@ -35,7 +36,7 @@ export interface DnsServerOptions {
   readonly clock: Clock;
   readonly resolver: Resolver;
   readonly outcomes: Outcomes;
-  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache" | "workers">;
+  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache" | "names" | "workers">;
   readonly onFailure: (failure: Error) => void;
 }
 
@@ -67,6 +68,7 @@ export class DnsServer {
       workers: options.workers,
       clock: options.clock,
       cache: options.resolver.cache,
+      names: options.resolver,
       deliver: (waiter, outcome) => this.#deliver(waiter, outcome),
     });
   }
@@ -142,8 +144,9 @@ export class DnsServer {
         this.#later(socket, arrivals, slot);
         continue;
       }
-      if (action === ACTION.answer) replies.lengths[slot] = resolver.length;
+      if (action !== ACTION.silent) replies.lengths[slot] = resolver.length;
       outcomes.count(resolver.reason);
+      if (action === ACTION.refresh) this.forwarder.refresh(resolver.query, resolver.place, resolver.tag);
     }
   }
 
@@ -173,7 +176,8 @@ export class DnsServer {
       return;
     }
     outcomes.count(resolver.reason);
-    reply(this.#scratch.subarray(0, action === ACTION.answer ? resolver.length : 0));
+    reply(this.#scratch.subarray(0, resolver.length));
+    if (action === ACTION.refresh) this.forwarder.refresh(resolver.query, resolver.place, resolver.tag);
   }
 
   #deliver({ query, peer, tcp, reply }: Waiter, outcome: Outcome): void {

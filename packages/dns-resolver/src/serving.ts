@@ -29,6 +29,7 @@ export class ServingBuilder {
   readonly #workers: number;
   readonly #seed: number;
   readonly #book: RouteBook;
+  #texts: readonly string[] = [];
   #limit: { readonly key: string; readonly budget: ClientBudget } | undefined;
 
   /** `workers`: among so many the budget of clients is shared out. `seed` is random per process. */
@@ -41,7 +42,10 @@ export class ServingBuilder {
 
   *building({ dns, hosts, zones, cookieSecrets, policies }: Served): Steps<Serving> {
     const local = yield* localSteps(hosts, zones);
-    const placed = arrange(dns, local, this.#clock, this.#book);
+    const texts = [...hosts, ...zones].map(({ text }) => text);
+    const localChanged = texts.length !== this.#texts.length || texts.some((text, i) => text !== this.#texts[i]);
+    this.#texts = texts;
+    const placed = arrange(dns, local, this.#clock, this.#book, localChanged);
     const table = yield* RouteTable.building(placed.suffixes, this.#seed);
     const { maxTtl, negativeTtl, stale } = dns.cache;
     return {

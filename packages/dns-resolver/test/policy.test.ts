@@ -45,12 +45,9 @@ function fate({ ask, resolver }: Bench, name: string, type = "A"): string {
 
 const RPZ = "$TTL 300\n@ SOA localhost. root.localhost. 1 2 3 4 5\n  NS localhost.\n";
 
-describe("a hosts list", () => {
-  const site = (): Bench =>
-    behind({
-      kind: "hosts",
-      text: "# comment\n127.0.0.1 localhost\n::1 ip6-localhost\n0.0.0.0 0.0.0.0\n0.0.0.0 Ads.Example  track.example # two\r\n\n:: six.example\n",
-    });
+describe("blocklists: a hosts list", () => {
+  const text =
+    "# comment\n127.0.0.1 localhost\n::1 ip6-localhost\n0.0.0.0 0.0.0.0\n0.0.0.0 Ads.Example  track.example # two\r\n\n:: six.example\n";
 
   test.each([
     ["ads.example", "policy-nxdomain"],
@@ -61,7 +58,7 @@ describe("a hosts list", () => {
     ["example", "forward"],
     ["notads.example", "forward"],
     ["localhost", "local"],
-  ])("of %s makes %s", (name, expected) => expect(fate(site(), name)).toBe(expected));
+  ])("of %s makes %s", (name, expected) => expect(fate(behind({ kind: "hosts", text }), name)).toBe(expected));
 });
 
 describe("a domain list", () => {
@@ -87,7 +84,7 @@ describe("a domain list", () => {
   });
 });
 
-describe("a response policy zone", () => {
+describe("response policy zones", () => {
   const text = `${RPZ}gone.example CNAME .
 *.gone.example 60 IN CNAME .
 empty.example CNAME *.
@@ -99,8 +96,6 @@ garden.example 30 A 192.0.2.1
 garden.example A 192.0.2.2
 garden.example AAAA 2001:db8::1
 `;
-  const site = (): Bench => behind({ kind: "rpz", text });
-
   test.each([
     ["gone.example", "A", "policy-nxdomain"],
     ["x.gone.example", "TXT", "policy-nxdomain"],
@@ -114,10 +109,12 @@ garden.example AAAA 2001:db8::1
     ["good.corp.example", "A", "policy-nxdomain"],
     ["garden.example", "A", "policy-address"],
     ["gone.example", "ANY", "policy-nxdomain"],
-  ])("of %s %s makes %s", (name, type, expected) => expect(fate(site(), name, type)).toBe(expected));
+  ])("of %s %s makes %s", (name, type, expected) =>
+    expect(fate(behind({ kind: "rpz", text }), name, type)).toBe(expected),
+  );
 
   test("gives the addresses it has, with their TTL, and NODATA for other types", () => {
-    const { ask } = site();
+    const { ask } = behind({ kind: "rpz", text });
     const a = decoded(ask(queryFor("Garden.example")) ?? new Uint8Array());
     expect(a.answers).toMatchObject([
       { name: "Garden.example", type: "A", ttl: 30, data: "192.0.2.1" },

@@ -224,7 +224,7 @@ function routes(root: FakeUpstream, corp: FakeUpstream): string {
   return `  routes: [{ zone: ".", upstreams: ["${rootAt}"] }, { zone: corp.example, upstreams: ["${corpAt}"] }]\n`;
 }
 
-describe("what a reload puts in place", () => {
+describe("reload without loss: what a reload puts in place", () => {
   test("empties the cache of the changed route and of no other", async () => {
     const [root, corp, other] = [
       await answering("192.0.2.1"),
@@ -243,6 +243,26 @@ describe("what a reload puts in place", () => {
     await adopt();
     expect(dataOf(await ask("www.corp.example"))).toEqual(["192.0.2.2"]);
     expect(corp.queries.length).toBe(2);
+  });
+
+  test("empties the cache of a route whose answers led by an alias into the changed one", async () => {
+    const aliased = await upstream({
+      udp: (query, send) => {
+        const { questions = [] } = decoded(query);
+        const name = questions[0]?.name ?? ".";
+        send(respond(query, { answers: [{ type: "CNAME", name, ttl: 60, data: "www.corp.example" }] }));
+      },
+    });
+    const [corp, other] = [await answering("192.0.2.2"), await answering("192.0.2.3")];
+    const { adopt, ask } = await serving(write(routes(aliased, corp)));
+    expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.2"]);
+    await adopt(); // nothing is different
+    expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.2"]);
+    expect(aliased.queries.length).toBe(1);
+    write(routes(aliased, other));
+    await adopt();
+    expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.3"]);
+    expect(aliased.queries.length).toBe(2);
   });
 
   test("answers who waited for an upstream that is gone, and keeps nothing of what it said", async () => {

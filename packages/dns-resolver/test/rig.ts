@@ -9,6 +9,7 @@ import { Cache } from "../src/cache.ts";
 import { claimed } from "../src/claim.ts";
 import { deadZones, UpstreamHealth } from "../src/health.ts";
 import { builtInZones } from "../src/local/built-in.ts";
+import type { LocalZone } from "../src/local/local-zone.ts";
 import { arrange } from "../src/places.ts";
 import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
@@ -43,16 +44,34 @@ export interface Rig {
 }
 
 /** A resolver on loopback whose root route has these upstreams. */
-export async function rig(
+export function rig(
   upstreams: readonly (FakeUpstream | HostPort)[],
   clock: Clock = new SystemClock(),
   source?: string,
 ): Promise<Rig> {
+  return rigOf([{ zone: ".", upstreams, source }], clock);
+}
+
+export interface RigRoute {
+  readonly zone: string;
+  readonly upstreams: readonly (FakeUpstream | HostPort)[];
+  readonly source?: string | undefined;
+}
+
+function targetOf(each: FakeUpstream | HostPort): HostPort {
+  return "address" in each ? each : { address: "127.88.0.2", port: each.port };
+}
+
+/** A resolver on loopback with these routes and local zones. */
+export async function rigOf(
+  wanted: readonly RigRoute[],
+  clock: Clock = new SystemClock(),
+  zones: readonly LocalZone[] = [],
+): Promise<Rig> {
   const outcomes = new Outcomes(new Float64Array(REASONS.length));
   const health = new Health(IDENTITY, clock);
-  const targets = upstreams.map((each) => ("address" in each ? each : { address: "127.88.0.2", port: each.port }));
-  const routes = [{ zone: ".", upstreams: targets, source }];
-  const placed = arrange({ routes }, { zones: builtInZones(), hosts: [] }, clock);
+  const routes = wanted.map(({ zone, upstreams, source }) => ({ zone, upstreams: upstreams.map(targetOf), source }));
+  const placed = arrange({ routes }, { zones: [...builtInZones(), ...zones], hosts: [] }, clock);
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
   const resolver = new Resolver({
     ...placed,
@@ -98,4 +117,12 @@ export function askUdp(port: number, query: Uint8Array): Promise<Buffer> {
 export async function passing(clock: FakeClock, done: () => boolean): Promise<void> {
   for (let i = 0; i < 500 && !done(); i += 1) await clock.run(milliseconds(100));
   expect(done()).toBe(true);
+}
+
+/** What comes of `wanted` while fake time passes. */
+export async function inTime<T>(clock: FakeClock, wanted: Promise<T>): Promise<T> {
+  let done = false;
+  void wanted.finally(() => (done = true));
+  await passing(clock, () => done);
+  return wanted;
 }

@@ -18,7 +18,8 @@ const LOCALHOST = parseName("localhost") ?? Uint8Array.of(0);
 
 /** Reads hosts and zone files. Throws ConfigError with file and line of every problem of the first bad file. */
 export function loadLocal(hostsFiles: readonly string[], zoneFiles: readonly string[]): LocalData {
-  return atOnce(localSteps(hostsFiles.map(readFile), zoneFiles.map(readFile)));
+  const read = (files: readonly string[]): TextFile[] => files.map((file) => readFile(file));
+  return atOnce(localSteps(read(hostsFiles), read(zoneFiles)));
 }
 
 /** The same from texts, step by step; ends with ConfigError too. */

@@ -1,3 +1,4 @@
+import { REASON, type ReasonCode } from "../reasons.ts";
 import type { Query } from "../wire/query.ts";
 import { RCODE } from "../wire/registry.ts";
 import { ENTRY, POLICY_ACTION, PolicyTable } from "./policy-table.ts";
@@ -5,13 +6,19 @@ import type { Policies } from "./load-policies.ts";
 import { PolicyRecords } from "./policy-answer.ts";
 import { u8 } from "../wire/octets.ts";
 
+const REASONS_BY_ACTION: Readonly<Record<number, ReasonCode>> = {
+  [POLICY_ACTION.nxdomain]: REASON.policyNxdomain,
+  [POLICY_ACTION.nodata]: REASON.policyNodata,
+  [POLICY_ACTION.address]: REASON.policyAddress,
+};
+
 /** What the lists say to one question, until the next is judged. */
 export class PolicyJudge {
   readonly records = new PolicyRecords();
   /** NOERROR or NXDOMAIN. */
   rcode = 0;
-  /** One of POLICY_ACTION; of no meaning when `judge` has said no. */
-  action = 0;
+  /** The reason that is counted. */
+  reason: ReasonCode = 0;
   readonly #table: PolicyTable;
   readonly #extended: readonly Uint8Array[];
   #policy = 0;
@@ -46,11 +53,13 @@ export class PolicyJudge {
     const entry = table.find(query);
     if (entry < 0) return false;
     this.#policy = u8(table.arena, entry + ENTRY.policy);
-    this.action = u8(table.arena, entry + ENTRY.action);
-    if (this.action === POLICY_ACTION.passthru) return false;
-    this.rcode = this.action === POLICY_ACTION.nxdomain ? RCODE.NXDOMAIN : RCODE.NOERROR;
-    if (this.action === POLICY_ACTION.address) this.records.addresses(table.arena, entry, query.type);
-    if (this.action !== POLICY_ACTION.address || this.records.answers === 0) this.records.negative(table.suffixAt);
+    const action = u8(table.arena, entry + ENTRY.action);
+    if (action === POLICY_ACTION.passthru) return false;
+    const { records } = this;
+    this.rcode = action === POLICY_ACTION.nxdomain ? RCODE.NXDOMAIN : RCODE.NOERROR;
+    this.reason = REASONS_BY_ACTION[action] ?? REASON.policyNodata;
+    if (action === POLICY_ACTION.address) records.addresses(table.arena, entry, query.type);
+    if (action !== POLICY_ACTION.address || records.answers === 0) records.negative(table.suffixAt);
     return true;
   }
 }

@@ -20,9 +20,20 @@ export interface Request {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
   readonly limit: Duration;
+  /** Over UDP: how long an answer is still taken after `limit`. */
+  readonly late: Duration;
+  /** Over UDP: called when `limit` has passed and the wait goes on. */
+  readonly onOverdue: () => void;
   readonly clock: Clock;
   /** Called for every datagram that was not the answer: a guess, an echo, an answer to something else. */
   readonly onIgnored: () => void;
+}
+
+/** A question on its way. */
+export interface Asking {
+  readonly result: Promise<Exchange>;
+  /** Gives it up: it comes to a timeout. */
+  readonly end: () => void;
 }
 
 /** What came of it. Only `timeout` and `unreachable` speak against the upstream. */

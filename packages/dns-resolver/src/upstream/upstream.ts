@@ -1,5 +1,6 @@
 import { elapsed, milliseconds, scaled, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
+import { Pace } from "./pace.ts";
 
 /**
  * Questions in a row without an answer after which an upstream is suspected. Answers of any kind, SERVFAIL too, are life,
@@ -22,6 +23,7 @@ export class Upstream {
   probing = false;
   /** It repeats the case of names; false once it was seen, over TCP too, to answer and not to do so. */
   mixedCase = true;
+  readonly pace = new Pace();
   readonly #clock: Clock;
   #failures = 0;
   #confirmed = false;
@@ -77,6 +79,8 @@ export interface Route {
   inFlight: number;
   /** Clients that wait for them. */
   waiting: number;
+  /** An answer of another route, or of local data, stands in an answer of this one: an alias led there. */
+  crossed?: boolean;
 }
 
 /** Who is asked next: in the order of the file, those that are up and untried first, then up, then one that is down. */
@@ -88,6 +92,11 @@ export function pick({ upstreams }: Route, tried: readonly Upstream[]): Upstream
   const again = up.toSorted((a, b) => tried.lastIndexOf(a) - tried.lastIndexOf(b))[0];
   if (again !== undefined) return again;
   return upstreams.find((upstream) => !upstream.probing && !tried.includes(upstream));
+}
+
+/** Who may be asked besides: one that is up and untried. */
+export function spare({ upstreams }: Route, tried: readonly Upstream[]): Upstream | undefined {
+  return upstreams.find((upstream) => !upstream.down && !tried.includes(upstream));
 }
 
 export function allDown({ upstreams }: Route): boolean {

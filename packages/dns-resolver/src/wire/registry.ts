@@ -43,10 +43,12 @@ export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, EDE: 15 } as const;
 
 /** Extended errors (RFC 8914 section 4). */
 export const EDE = {
+  OTHER: 0,
   STALE_ANSWER: 3,
   BLOCKED: 15,
   FILTERED: 17,
   PROHIBITED: 18,
+  STALE_NXDOMAIN: 19,
   NOT_AUTHORITATIVE: 20,
   NOT_SUPPORTED: 21,
   NO_REACHABLE_AUTHORITY: 22,
