@@ -182,7 +182,10 @@ describe("the built-in site", () => {
     const established = await sessions();
     const from = lines.length;
     writeFileSync(file, `${before}    - { prefix: 127.10.20.1/32, service: gpu, check: { tcp: "127.0.0.1:8153" } }\n`);
-    expect(await stitch("reload")).toMatchObject({ code: 0, out: "with 127.10.20.1/32 (gpu)" });
+    expect(await stitch("reload")).toMatchObject({
+      code: 0,
+      out: "resolver: nothing has changed\nannouncer: with 127.10.20.1/32 (gpu)",
+    });
     await lineLike(/^router .*\+ 127\.10\.20\.1\/32 +announced/, from);
     writeFileSync(file, before);
     expect(await stitch("reload")).toMatchObject({
@@ -191,7 +194,10 @@ describe("the built-in site", () => {
     });
     await stitch("drain", "gpu", "--force");
     await lineLike(/^router .*- 127\.10\.20\.1\/32 +withdrawn/, from);
-    expect(await stitch("reload")).toMatchObject({ code: 0, out: "without 127.10.20.1/32 (gpu)" });
+    expect(await stitch("reload")).toMatchObject({
+      code: 0,
+      out: "resolver: nothing has changed\nannouncer: without 127.10.20.1/32 (gpu)",
+    });
     writeFileSync(file, before.replace("asn: 65101", "asm: 65101"));
     expect(await stitch("reload", "-c", file)).toMatchObject({ code: 2 });
     writeFileSync(file, before);

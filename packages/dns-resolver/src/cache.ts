@@ -63,7 +63,7 @@ export class Cache {
   readonly #probation: Ring;
   readonly #main: Ring;
   readonly #seed: number;
-  readonly #staleTicks: number;
+  #staleTicks = 0;
   readonly #directoryBytes: number;
 
   constructor({ size, staleSeconds, seed }: CacheOptions) {
@@ -77,7 +77,12 @@ export class Cache {
     this.#probation = new Ring(this.slab, 0, probation);
     this.#main = new Ring(this.slab, probation, room - probation);
     this.#seed = seed;
-    this.#staleTicks = Math.round(staleSeconds * TICKS_PER_SECOND);
+    this.staleSeconds = staleSeconds;
+  }
+
+  /** How long after its expiry an answer may still be served; see CacheOptions. */
+  set staleSeconds(seconds: number) {
+    this.#staleTicks = Math.round(seconds * TICKS_PER_SECOND);
   }
 
   get entries(): number {

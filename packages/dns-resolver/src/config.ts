@@ -58,6 +58,17 @@ const localSection = section({
   zones: z.array(filePath()).default([]),
 });
 
+/** Lists that decide about names before a route is asked; the first that has a name wins. */
+const policySection = section({
+  file: filePath(),
+  /** A hosts file, a domain a line, or a response policy zone. */
+  kind: z.enum(["hosts", "domains", "rpz"]),
+  /** What the client is told of the reason (RFC 8914): the operator's own wish, or the client's. */
+  because: z.enum(["blocked", "filtered"]).default("blocked"),
+});
+/** Entries have one octet for the number of their list. */
+const MOST_POLICIES = 64;
+
 const cacheSection = section({
   /** Bytes in all. */
   size: byteSize().default((64 * 2 ** 20) as ByteSize),
@@ -92,6 +103,8 @@ export const dnsSection = section({
   /** Threads that serve, each with its share of the cache and of the limits. */
   workers: workerCount().default(1),
   health: hostPort().default({ address: "127.0.0.1", port: 8_153 }),
+  /** A Unix socket for orders to the running resolver. */
+  control: filePath().optional(),
   allow: prefix()
     .array()
     .default([...INSIDE]),
@@ -99,6 +112,7 @@ export const dnsSection = section({
   cookies: cookiesSection.prefault({}),
   routes: z.array(routeSection).default([]),
   local: localSection.prefault({}),
+  policies: z.array(policySection).max(MOST_POLICIES).default([]),
   cache: cacheSection.prefault({}),
 });
 

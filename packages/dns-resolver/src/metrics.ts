@@ -1,13 +1,28 @@
 import { counterFrom, gaugeFrom, outcomesFrom, type Registry, type WorkerTable } from "@stitch/health";
 import { REASONS, type Reason } from "./reasons.ts";
+import { RELOADS, type Reloader } from "./reload/reloader.ts";
 import type { Figure } from "./worker-contract.ts";
 
 /** Every number is the sum of the workers'. */
-export function registerMetrics(registry: Registry, table: WorkerTable<Reason, Figure>, localZones: number): void {
+export function registerMetrics(registry: Registry, table: WorkerTable<Reason, Figure>, reloader: Reloader): void {
   outcomesFrom(registry, "stitch_dns_queries_total", "Queries by what became of them", "reason", REASONS, (code) =>
     table.outcome(code),
   );
-  gaugeFrom(registry, "stitch_dns_local_zones", "Zones and hosts served from files", () => localZones);
+  gaugeFrom(registry, "stitch_dns_local_zones", "Zones and hosts served from files", () => reloader.running.localZones);
+  gaugeFrom(
+    registry,
+    "stitch_dns_policy_names",
+    "Names that the policies list",
+    () => reloader.running.policies.memory?.names ?? 0,
+  );
+  gaugeFrom(registry, "stitch_dns_policy_bytes", "Bytes of these, once for all workers", () => {
+    const { memory } = reloader.running.policies;
+    return memory === undefined ? 0 : memory.slots.byteLength + memory.arena.byteLength;
+  });
+  outcomesFrom(registry, "stitch_dns_reloads_total", "Reloads by what became of them", "result", RELOADS, (code) => {
+    const result = RELOADS[code];
+    return result === undefined ? 0 : reloader.counts[result];
+  });
   const gauge = (name: string, help: string, figure: Figure): void =>
     gaugeFrom(registry, name, help, () => table.sum(figure));
   const counter = (name: string, help: string, figure: Figure): void =>

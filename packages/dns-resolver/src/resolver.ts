@@ -1,15 +1,16 @@
 import { randomBytes } from "node:crypto";
-import type { AllowList } from "./allow-list.ts";
-import { COST, LIMITED, type ClientBudget, type Limited } from "./client-budget.ts";
+import { COST, LIMITED, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
 import { MESSAGE_AT, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
-import type { Cookies } from "./cookies.ts";
 import { EXTENDED } from "./extended-error.ts";
 import { anyAnswer, identityAnswer, localAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
+import type { PolicyJudge } from "./policy/policies.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
-import { RouteTable, type Suffix } from "./routes.ts";
+import type { Replaced, ResolverOptions } from "./resolver-options.ts";
+import { RouteTable } from "./routes.ts";
+import { NOBODY } from "./upstream/flight.ts";
 import { AT, CD, RD, TC } from "./wire/header.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 import { sameBytes } from "./wire/octets.ts";
@@ -22,27 +23,6 @@ import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
  */
 export const ACTION = { silent: 0, answer: 1, forward: 2, refresh: 3 } as const;
 export type Action = (typeof ACTION)[keyof typeof ACTION];
-
-/** Who answers for a name: data of our own, or the route with this number. */
-export type Place =
-  | { readonly kind: "zone"; readonly zone: LocalZone }
-  | { readonly kind: "route"; readonly route: number };
-
-export interface ResolverOptions {
-  readonly allow: AllowList;
-  readonly budget: ClientBudget;
-  readonly cookies: Cookies;
-  /** Wall time in whole seconds since 1970, for the cookies' age. */
-  readonly wallSeconds: () => number;
-  readonly places: readonly Place[];
-  /** Names that lead to `places`. */
-  readonly suffixes: readonly Suffix[];
-  readonly cache: Cache;
-  /** Random per process. */
-  readonly seed: number;
-  /** `site/instance`. */
-  readonly identity: string;
-}
 
 /** Images of local answers, which are made when first asked for; names that do not exist are made up by strangers. */
 const LOCAL_CACHE_BYTES = 4 * 2 ** 20;
@@ -63,12 +43,12 @@ export class Resolver {
   readonly query = new Query();
   length = 0;
   reason: ReasonCode = 0;
-  /** Index of the place, and the cache tag, of a query to forward. */
+  /** Number of the route, and the cache tag, of a query to forward. */
   place = -1;
   tag = 0;
-  readonly #options: ResolverOptions;
-  readonly #routes: RouteTable;
-  readonly #local: Cache;
+  #options: ResolverOptions;
+  #routes: RouteTable;
+  #local: Cache;
   readonly #writer: ReplyWriter;
   readonly #identity: Uint8Array;
   readonly #alias = new Query();
@@ -76,8 +56,8 @@ export class Resolver {
   constructor(options: ResolverOptions) {
     this.#options = options;
     this.cache = options.cache;
-    this.#routes = new RouteTable(options.suffixes, options.seed);
-    this.#local = new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed: options.seed });
+    this.#routes = RouteTable.of(options.suffixes, options.seed);
+    this.#local = localCache(options.seed);
     this.#identity = Buffer.from(options.identity);
     this.#writer = new ReplyWriter(this.#identity);
   }
@@ -118,16 +98,29 @@ export class Resolver {
     this.place = this.#routes.find(query);
     const place = this.#options.places[this.place];
     if (place === undefined) return this.#refuse(bytes, at, EXTENDED.noRoute, REASON.noRoute, out, outAt);
+    const { judge } = this.#options;
+    if (judge !== undefined && place.kind === "route" && (query.flags & RD) !== 0 && judge.judge(query)) {
+      return this.#byPolicy(judge, bytes, at, tcp, out, outAt);
+    }
     if (query.type === TYPE.ANY) return this.#made(anyAnswer(query, 0), REASON.anyMinimal, bytes, at, tcp, out, outAt);
     if (place.kind === "zone") return this.#fromZone(place.zone, bytes, at, tcp, tick, out, outAt);
     if ((query.flags & RD) === 0) {
       return this.#refuse(bytes, at, EXTENDED.notRecursive, REASON.recursionNotDesired, out, outAt);
     }
+    this.place = place.route;
     const action = this.#fromCache(bytes, at, tcp, tick, out, outAt);
     if (action === ACTION.answer || known) return action;
     const limited = this.#options.budget.take(peers, peerAt, COST.question, tick);
     if (limited === LIMITED.no) return action;
     return action === ACTION.refresh ? ACTION.answer : this.#limit(limited, bytes, at, out, outAt);
+  }
+
+  /** Decides by these from the next query on. Cached answers stay with the numbers of their routes. */
+  adopt(next: Replaced): void {
+    const { allow, budget, cookies, judge, places, suffixes, table } = next;
+    this.#options = { ...this.#options, allow, budget, cookies, judge, places, suffixes };
+    this.#routes = table;
+    this.#local = localCache(this.#options.seed); // an alias may have led from one zone's answer into another zone
   }
 
   /** Whether the client at this endpoint record may ask at all. */
@@ -151,16 +144,19 @@ export class Resolver {
     this.reason = reason;
   }
 
-  /** Index of the place that answers for the query's name, or -1. */
+  /** Number of the route that answers for the query's name; local data has numbers below NOBODY. */
   placeOf(query: Query): number {
-    return this.#routes.find(query);
+    const index = this.#routes.find(query);
+    const place = this.#options.places[index];
+    if (place === undefined) return NOBODY;
+    return place.kind === "route" ? place.route : NOBODY - 1 - index;
   }
 
   /** What local data says at `place`; undefined when the place is a route. */
   localImage(query: Query, place: number): Slab | undefined {
-    const found = this.#options.places[place];
+    const found = this.#options.places[NOBODY - 1 - place];
     if (found?.kind !== "zone") return undefined;
-    return localAnswer(query, found.zone, (name) => this.#zoneOf(name), place << 2);
+    return localAnswer(query, found.zone, (name) => this.#zoneOf(name), 0);
   }
 
   #fromCache(bytes: Uint8Array, at: number, tcp: boolean, tick: number, out: Uint8Array, outAt: number): Action {
@@ -193,6 +189,15 @@ export class Resolver {
     }
     this.#write(this.#local.slab, found, 0, bytes, at, tcp, undefined, out, outAt);
     this.reason = REASON.local;
+    return ACTION.answer;
+  }
+
+  /** A list has the name: the answer is ours, and says so. */
+  #byPolicy(judge: PolicyJudge, bytes: Uint8Array, at: number, tcp: boolean, out: Uint8Array, outAt: number): Action {
+    const limit = tcp ? LARGEST_TCP : udpLimit(this.query);
+    const { rcode, records, extended } = judge;
+    this.length = this.#writer.records(this.query, bytes, at, rcode, records, extended, limit, out, outAt);
+    this.reason = judge.reason;
     return ACTION.answer;
   }
 
@@ -304,6 +309,10 @@ export class Resolver {
     const place = this.#options.places[this.#routes.find(this.#alias)];
     return place?.kind === "zone" ? place.zone : undefined;
   }
+}
+
+function localCache(seed: number): Cache {
+  return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });
 }
 
 /** RFC 8914 sections 4.4 and 4.20. */

@@ -13,6 +13,7 @@ import { tickOf } from "./cache.ts";
 import { LARGEST_TCP } from "./cache/reply-writer.ts";
 import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
+import type { Serving } from "./serving.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import type { Outcome, Waiter } from "./upstream/flight.ts";
 import { Forwarder, type ForwarderOptions } from "./upstream/forwarder.ts";
@@ -79,6 +80,14 @@ export class DnsServer {
   kernelDropsOf(worker: number): number {
     const own = this.sockets.filter(({ implementation }) => worker === 0 || implementation === "native");
     return own.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
+  }
+
+  /** From the next query on; what is on its way is answered by those who were asked. */
+  adopt(serving: Serving): void {
+    const { resolver } = this.#options;
+    resolver.cache.staleSeconds = serving.staleSeconds;
+    resolver.adopt(serving);
+    this.forwarder.adopt(serving.routes, serving.limits);
   }
 
   async close(): Promise<void> {

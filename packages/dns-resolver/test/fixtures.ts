@@ -8,7 +8,8 @@ import { ClientBudget } from "../src/client-budget.ts";
 import { builtInZones } from "../src/local/built-in.ts";
 import type { LocalZone } from "../src/local/local-zone.ts";
 import { parseZone } from "../src/local/zone-file.ts";
-import { ACTION, Resolver, type Place, type ResolverOptions } from "../src/resolver.ts";
+import type { Place, ResolverOptions } from "../src/resolver-options.ts";
+import { ACTION, Resolver } from "../src/resolver.ts";
 import type { Names } from "../src/upstream/flight.ts";
 import { parseName } from "../src/wire/name.ts";
 import { decodeQuery, Query } from "../src/wire/query.ts";
@@ -87,7 +88,7 @@ export interface Bench {
   ask(query: Uint8Array, options?: { tick?: number; tcp?: boolean; peer?: Uint8Array }): Uint8Array | undefined;
 }
 
-export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "cookies">> {
+export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "cookies" | "judge">> {
   readonly allow?: readonly Prefix[];
 }
 
@@ -95,7 +96,7 @@ export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "
 export function bench(
   zones: readonly LocalZone[] = [],
   routes: readonly string[] = [],
-  { allow = [], budget = NO_LIMIT, cookies = NO_COOKIES }: BenchOptions = {},
+  { allow = [], budget = NO_LIMIT, cookies = NO_COOKIES, judge }: BenchOptions = {},
 ): Bench {
   const seed = randomBytes(4).readUInt32BE();
   const all = [...zones, ...builtInZones()];
@@ -110,6 +111,7 @@ export function bench(
     allow: new AllowList(allow),
     budget,
     cookies,
+    judge,
     wallSeconds: () => 0,
     places,
     suffixes,

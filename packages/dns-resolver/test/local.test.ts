@@ -143,7 +143,7 @@ test("a hosts file does not move localhost, whose address is built in", () => {
 
 test("a table of 300,000 names is made and searched", () => {
   const names = Array.from({ length: 300_000 }, (_, i) => parseName(`ad${i}.example`) ?? new Uint8Array());
-  const table = new RouteTable(
+  const table = RouteTable.of(
     names.map((name, place) => ({ name, place, exact: true })),
     7,
   );

@@ -30,7 +30,7 @@ export interface Terms extends Pick<Request, "limit" | "late" | "onOverdue"> {
 export interface AskerOptions {
   readonly clock: Clock;
   readonly transport: Transport;
-  readonly routes: Iterable<Route>;
+  readonly routes: () => Iterable<Route>;
   /** Called whenever an upstream went down or came back. */
   readonly onChange: (cameBack: boolean) => void;
 }
@@ -134,7 +134,7 @@ export class Asker {
   /** Asks upstreams that are suspected or down for the SOA of their zone, now and then: so they come back by themselves. */
   #probeDown(): void {
     this.#options.transport.tidy();
-    for (const route of this.#options.routes) {
+    for (const route of this.#options.routes()) {
       for (const upstream of route.upstreams) {
         if (!upstream.probeDue) continue;
         adoptName(this.#scratch, route.name, TYPE.SOA, CLASS.IN);

@@ -13,9 +13,12 @@ export interface Waiter {
   readonly reply: (message: Uint8Array) => void;
 }
 
+/** A name that no route and no local data claims. */
+export const NOBODY = -1;
+
 /** Who answers for names, so that an alias can be followed to where it leads. */
 export interface Names {
-  /** Index of the place, or -1 when nobody does. */
+  /** Number of the route; NOBODY; or a number below it, which means local data. */
   placeOf(query: Query): number;
   /** The answer of local data; undefined when the place is a route. */
   localImage(query: Query, place: number): Slab | undefined;

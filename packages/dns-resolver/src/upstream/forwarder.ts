@@ -12,7 +12,8 @@ import { Attempts, type Found, type NotFound } from "./attempts.ts";
 import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
 import { FailureCache } from "./failure-cache.ts";
 import { cachedOutcome, failed, keyOf, staleOutcome, turnAway } from "./flight.ts";
-import type { Failed, Flight, Names, Outcome, Settle, Waiter } from "./flight.ts";
+import { NOBODY, type Failed, type Flight, type Names, type Outcome, type Settle, type Waiter } from "./flight.ts";
+import { mostSockets, sharePerRoute } from "./shares.ts";
 import { splice } from "./splice.ts";
 import { socketTransport, type Transport } from "./transport.ts";
 import { allDown, type Route } from "./upstream.ts";
@@ -25,10 +26,6 @@ const NOW: Duration = milliseconds(0);
  * Somebody who keeps many short-lived names warm gets no further than this.
  */
 const REFRESH_SHARE = 0.1;
-/** Questions on their way per route: one dead route must not take the sockets and memory of the others. */
-const MOST_PER_ROUTE = 2_000;
-/** Of all routes together, however many: an address has no more ports. Further questions come to `no-socket`. */
-const MOST_SOCKETS = 65_536;
 /** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
 const MOST_WAITERS = 64;
 /** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
@@ -40,17 +37,12 @@ const MOST_WAITING_PER_ROUTE = 4_000;
  */
 const MOST_CROSSINGS = 8;
 
-/** The share of one worker. */
-export function mostPerRoute(workers: number): number {
-  return Math.floor(MOST_PER_ROUTE / workers);
-}
-
 export interface ForwarderOptions extends TtlLimits {
   /** Forwarders of this process, among which its limits are shared out. */
   readonly workers: number;
   readonly clock: Clock;
   readonly cache: Cache;
-  /** By place; undefined where the place is a local zone. */
+  /** By number. */
   readonly routes: ReadonlyMap<number, Route>;
   readonly names: Names;
   /** Sockets of this machine where it is not given. */
@@ -75,9 +67,9 @@ export interface ForwarderOptions extends TtlLimits {
 export class Forwarder {
   readonly counters: Asker["counters"] & { coalesced: number; crossed: number; refreshed: number };
   /** Questions of one route that may be on their way. */
-  readonly perRoute: number;
+  perRoute: number;
   readonly #mostWaiting: number;
-  readonly #options: ForwarderOptions;
+  #options: ForwarderOptions;
   readonly #flights = new Map<string, Flight>();
   readonly #scratch = new Query();
   readonly #asker: Asker;
@@ -87,19 +79,15 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
-    const routes = [...options.routes.values()];
-    const sockets = (options.sockets ?? Infinity) / Math.max(1, routes.length);
-    this.perRoute = Math.max(1, Math.floor(Math.min(mostPerRoute(options.workers), sockets)));
+    this.perRoute = sharePerRoute(options);
     this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
-    const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
-    const most = Math.min(MOST_SOCKETS, this.perRoute * routes.length + probes + 1);
-    const { clock, transport = socketTransport(clock, most) } = options;
+    const { clock, transport = socketTransport(clock, mostSockets(options.sockets)) } = options;
     this.#failures = new FailureCache(clock);
     const onChange = (cameBack: boolean): void => {
       if (cameBack) this.#failures.clear(); // what failed for its sake may be asked again
       options.onChange();
     };
-    this.#asker = new Asker({ clock, transport, routes, onChange });
+    this.#asker = new Asker({ clock, transport, routes: () => this.#options.routes.values(), onChange });
     this.counters = Object.assign(this.#asker.counters, { coalesced: 0, crossed: 0, refreshed: 0 });
   }
 
@@ -112,6 +100,16 @@ export class Forwarder {
     let most = 0;
     for (const { inFlight } of this.#options.routes.values()) most = Math.max(most, inFlight);
     return most / this.perRoute;
+  }
+
+  /**
+   * Routes and limits from now on. Questions on their way to others go on, and come to an end for those who wait; what is
+   * known of failures is not carried over, for a reload is how an operator mends them.
+   */
+  adopt(routes: ReadonlyMap<number, Route>, limits: TtlLimits): void {
+    this.#options = { ...this.#options, routes, ...limits };
+    this.#failures.clear();
+    this.perRoute = sharePerRoute(this.#options);
   }
 
   /** Waits with `waiter` for the answer to `query`, which the resolver wants forwarded to `place`. */
@@ -253,7 +251,7 @@ export class Forwarder {
     const isOwn = (name: Uint8Array): boolean => {
       adoptName(this.#scratch, name, flight.type, CLASS.IN);
       const place = names.placeOf(this.#scratch);
-      return place === flight.place || place < 0;
+      return place === flight.place || place === NOBODY;
     };
     const read = (message: Message): Digest => digest(message, flight.dnssecOk, { maxTtl, negativeTtl }, isOwn);
     const isClosed = (): boolean => this.#closed;
@@ -306,6 +304,7 @@ export class Forwarder {
     const spliced = splice(alias, rest, this.#options.maxTtl);
     if (spliced.kind === "loop") return failed(EXTENDED.aliasLoop);
     if (spliced.kind === "too-large") return failed(EXTENDED.aliasTooLarge);
+    flight.route.crossed = true;
     const outcome = this.#stored(flight, spliced.parts, rest.stale ? 0 : Math.min(spliced.ttl, rest.ttl));
     return { ...outcome, stale: rest.stale } as Outcome;
   }

@@ -226,8 +226,9 @@ export class UdpExchanges {
   }
 
   #closeIdle(): void {
-    for (const pool of this.#pools.values()) {
+    for (const [upstream, pool] of this.#pools) {
       for (const port of pool.idle.splice(0)) this.#close(pool, port);
+      if (pool.open === 0) this.#pools.delete(upstream); // it may have gone from the configuration
     }
   }
 

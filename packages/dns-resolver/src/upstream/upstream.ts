@@ -79,6 +79,8 @@ export interface Route {
   inFlight: number;
   /** Clients that wait for them. */
   waiting: number;
+  /** An answer of another route, or of local data, stands in an answer of this one: an alias led there. */
+  crossed?: boolean;
 }
 
 /** Who is asked next: in the order of the file, those that are up and untried first, then up, then one that is down. */

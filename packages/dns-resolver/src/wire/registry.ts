@@ -45,6 +45,8 @@ export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, EDE: 15 } as const;
 export const EDE = {
   OTHER: 0,
   STALE_ANSWER: 3,
+  BLOCKED: 15,
+  FILTERED: 17,
   PROHIBITED: 18,
   STALE_NXDOMAIN: 19,
   NOT_AUTHORITATIVE: 20,
