@@ -7,8 +7,8 @@ import { AT_ENTRY, checksum, CHECKSUM_BYTES, DO_CD, ENTRY_BYTES, HEAD_BYTES, HOT
 const SAVE_LIMIT: Duration = seconds(1);
 /** Answers between two looks at the clock. */
 const SLICE = 1_024;
-/** Of one worker; the largest messages last some hundred milliseconds on any disk. */
-export const MOST_SAVED_BYTES = 256 * 2 ** 20;
+/** Of one worker: some 500,000 answers, written and summed up in the second that is left of a stop. */
+export const MOST_SAVED_BYTES = 64 * 2 ** 20;
 const FIRST_BYTES = 2 ** 20;
 
 /** A route whose answers may be kept: the number in their tags, and what they depend on. */
