@@ -77,6 +77,8 @@ const cacheSection = section({
   negativeTtl: duration({ min: seconds(0), max: hours(3) }).default(minutes(15)),
   /** How long after expiry an answer may still be served when upstreams fail (RFC 8767); 0s never. */
   stale: duration({ max: days(7) }).default(hours(24)),
+  /** Where the cache is kept from a stop to the next start, one file a worker. */
+  file: filePath().optional(),
 });
 
 /** Twenty times this many cached answers, or as many questions upstream, for the /24 or /56 of a client. */

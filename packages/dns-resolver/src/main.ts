@@ -75,7 +75,12 @@ async function start(
     module,
     workers,
     layout: WORKER_LAYOUT,
-    settings: { served, listen, sockets: upstreamSockets(openFileLimit(), listen.length, workers) },
+    settings: {
+      served,
+      listen,
+      sockets: upstreamSockets(openFileLimit(), listen.length, workers),
+      cacheFile: settings.cache.file === undefined ? undefined : localPath(document, settings.cache.file),
+    },
     context,
     onMessage: (message, worker) =>
       message.kind === "adopted" ? adopted.one() : upstreams.report(message.zones, worker),

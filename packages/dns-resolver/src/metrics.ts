@@ -31,6 +31,7 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
   gauge("stitch_dns_cache_bytes", "Bytes of the cache in use", "cacheBytes");
   counter("stitch_dns_cache_stored_total", "Answers stored", "cacheStored");
   counter("stitch_dns_cache_evicted_total", "Answers evicted for want of room", "cacheEvicted");
+  counter("stitch_dns_cache_restored_total", "Answers that the last stop had saved", "cacheRestored");
   gauge("stitch_dns_upstream_in_flight", "Questions on their way upstream", "upstreamInFlight");
   counter("stitch_dns_upstream_exchanges_total", "Questions sent upstream", "exchanges");
   counter("stitch_dns_upstream_tcp_total", "Of these, asked again over TCP", "overTcp");

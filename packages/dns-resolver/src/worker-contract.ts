@@ -9,6 +9,7 @@ const FIGURES = [
   "cacheBytes",
   "cacheStored",
   "cacheEvicted",
+  "cacheRestored",
   "upstreamInFlight",
   "exchanges",
   "overTcp",
@@ -42,6 +43,8 @@ export interface WorkerSettings {
   readonly listen: readonly Endpoint[];
   /** Sockets that one worker may open to ask upstreams. */
   readonly sockets: number;
+  /** Absolute path, to which each worker adds its number. */
+  readonly cacheFile: string | undefined;
 }
 
 export type SocketFacts = Pick<DatagramSocket, "local" | "implementation" | "lacking" | "grantedReceiveBuffer">;

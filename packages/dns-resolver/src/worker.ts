@@ -3,6 +3,7 @@ import { Cache } from "./cache.ts";
 import { Explainer } from "./explain.ts";
 import { deadZones } from "./health.ts";
 import { randomSeed, Resolver } from "./resolver.ts";
+import { SavedCache } from "./saved/file.ts";
 import type { Served } from "./served.ts";
 import { DnsServer } from "./server.ts";
 import { ServingBuilder } from "./serving.ts";
@@ -23,16 +24,18 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const size = Math.floor(settings.served.dns.cache.size / workers);
   const cache = new Cache({ size, staleSeconds: serving.staleSeconds, seed });
   const wallSeconds = (): number => Math.floor(clock.wallMicros() / 1e6);
-  let { routes } = serving;
-  const tellDead = (): void => tell({ kind: "dead-zones", zones: deadZones(routes.values()) });
   const resolver = new Resolver({ ...serving, wallSeconds, cache, seed, identity });
+  const saved = new SavedCache(settings.cacheFile, context.index, cache, clock, log);
+  row.set("cacheRestored", await saved.restore(serving, resolver.claims));
+  let now = serving;
+  const tellDead = (): void => tell({ kind: "dead-zones", zones: deadZones(now.routes.values()) });
   const server = await DnsServer.open({
     listen: settings.listen,
     workers,
     clock,
     resolver,
     outcomes: new Outcomes(row.outcomes),
-    forwarding: { routes, sockets: settings.sockets, ...serving.limits, onChange: tellDead },
+    forwarding: { routes: now.routes, sockets: settings.sockets, ...serving.limits, onChange: tellDead },
     onFailure: (failure) => log.error({ err: failure }, "the socket or a batch failed"),
   });
   const self = `${identity}, worker ${context.index + 1} of ${workers}`;
@@ -43,9 +46,8 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
     return { local, implementation, lacking, grantedReceiveBuffer };
   });
   const adopt = async (served: Served): Promise<void> => {
-    const next = await sliced(builder.building(served), clock);
-    server.adopt(next);
-    routes = next.routes;
+    now = await sliced(builder.building(served), clock);
+    server.adopt(now);
     tellDead();
     tell({ kind: "adopted" });
   };
@@ -53,7 +55,10 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
     ready: { sockets, perRoute: server.forwarder.perRoute },
     publish: () => publish(row, cache, server, context.index),
     hear: (served) => void adopt(served),
-    close: () => server.close(),
+    close: async () => {
+      await server.close();
+      saved.save(now);
+    },
   };
 }
 

@@ -14,6 +14,7 @@ const FIXED: readonly (readonly [string, (settings: DnsSettings) => unknown])[] 
   ["dns.health", ({ health }) => health],
   ["dns.control", ({ control }) => control],
   ["dns.cache.size", ({ cache }) => cache.size],
+  ["dns.cache.file", ({ cache }) => cache.file],
 ];
 
 /** Whether a running resolver may take `next`, and what it would change. */
