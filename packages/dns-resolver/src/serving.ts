@@ -41,12 +41,12 @@ export class ServingBuilder {
     this.#book = new RouteBook(clock);
   }
 
-  *building({ dns, hosts, zones, cookieSecrets, policies }: Served): Steps<Serving> {
+  *building({ dns, hosts, zones, cookieSecrets, policies, cas }: Served): Steps<Serving> {
     const local = yield* localSteps(hosts, zones);
     const texts = [...hosts, ...zones].map(({ text }) => text);
     const localChanged = texts.length !== this.#texts.length || texts.some((text, i) => text !== this.#texts[i]);
     this.#texts = texts;
-    const placed = arrange(dns, local, this.#clock, this.#book, localChanged);
+    const placed = arrange(dns, local, this.#clock, this.#book, localChanged, cas);
     const table = yield* RouteTable.building(placed.suffixes, this.#seed);
     const { maxTtl, negativeTtl, stale } = dns.cache;
     return {
