@@ -136,10 +136,19 @@ const cookiesSection = section({
   secrets: z.array(filePath()).max(4).default([]),
 });
 
+/** DNS over TLS for clients (RFC 7858). */
+const tlsSection = section({
+  listen: z.array(hostPort(TLS_PORT)).min(1),
+  /** Files in PEM: the certificate with its chain, and its key. */
+  cert: filePath(),
+  key: filePath(),
+});
+
 /** The `dns:` section of site.yaml. */
 export const dnsSection = section({
   /** UDP and TCP on each. */
   listen: z.array(hostPort()).min(1),
+  tls: tlsSection.optional(),
   /** Threads that serve, each with its share of the cache and of the limits. */
   workers: workerCount().default(1),
   health: hostPort().default({ address: "127.0.0.1", port: 8_153 }),
@@ -178,13 +187,17 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
   const at = (path: readonly PropertyKey[], message: string): Problem => document.problemAt(["dns", ...path], message);
   const problems: Problem[] = [];
   const listen = new Set<string>();
-  for (const [i, endpoint] of settings.listen.entries()) {
+  const places = [
+    ...settings.listen.map((endpoint, i) => ({ endpoint, path: ["listen", i] })),
+    ...(settings.tls?.listen ?? []).map((endpoint, i) => ({ endpoint, path: ["tls", "listen", i] })),
+  ];
+  for (const { endpoint, path } of places) {
     const text = formatEndpoint(endpoint);
-    if (endpoint.port !== 0 && listen.has(text)) problems.push(at(["listen", i], `${text} is listed twice`));
+    if (endpoint.port !== 0 && listen.has(text)) problems.push(at(path, `${text} is listed twice`));
     listen.add(text);
     if (isWildcard(endpoint.address)) {
       const message = `${text} is every address: name the VIP, so that answers leave from the address that was asked`;
-      problems.push(at(["listen", i], message));
+      problems.push(at(path, message));
     }
   }
   if (settings.cache.size < SMALLEST_CACHE * settings.workers) {
@@ -196,11 +209,12 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
 }
 
 function checkRoutes(
-  { routes, listen }: DnsSettings,
+  { routes, listen: plain, tls: secure }: DnsSettings,
   at: (path: readonly PropertyKey[], message: string) => Problem,
 ): Problem[] {
   const problems: Problem[] = [];
   const zones = new Map<string, number>();
+  const listen = [...plain, ...(secure?.listen ?? [])];
   for (const [i, { zone, upstreams, source, tls }] of routes.entries()) {
     const key = Buffer.from(lowerName(parseName(zone) ?? new Uint8Array())).toString("latin1");
     const first = zones.get(key);

@@ -10,6 +10,7 @@ import { RouteBook } from "./route-book.ts";
 import { RouteTable } from "./routes.ts";
 import type { Served } from "./served.ts";
 import type { Steps } from "./sliced.ts";
+import type { TlsIdentity } from "./tls/certificates.ts";
 import type { TtlLimits } from "./upstream/digest.ts";
 
 /** What a worker answers with, built from what is served; a reload builds it anew and puts it in place at one stroke. */
@@ -21,6 +22,8 @@ export interface Serving extends Places {
   readonly cookies: Cookies;
   readonly judge: PolicyJudge | undefined;
   readonly limits: TtlLimits;
+  /** Of the listener for DNS over TLS. */
+  readonly identity: TlsIdentity | undefined;
   readonly staleSeconds: number;
 }
 
@@ -41,7 +44,7 @@ export class ServingBuilder {
     this.#book = new RouteBook(clock);
   }
 
-  *building({ dns, hosts, zones, cookieSecrets, policies, cas }: Served): Steps<Serving> {
+  *building({ dns, hosts, zones, cookieSecrets, policies, cas, identity }: Served): Steps<Serving> {
     const local = yield* localSteps(hosts, zones);
     const texts = [...hosts, ...zones].map(({ text }) => text);
     const localChanged = texts.length !== this.#texts.length || texts.some((text, i) => text !== this.#texts[i]);
@@ -58,6 +61,7 @@ export class ServingBuilder {
       cookies: new Cookies(cookieSecrets),
       judge: PolicyJudge.of(policies),
       limits: { maxTtl: Math.floor(maxTtl / 1_000), negativeTtl: Math.floor(negativeTtl / 1_000) },
+      identity,
       staleSeconds: stale / 1_000,
     };
   }

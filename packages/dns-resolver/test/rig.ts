@@ -6,7 +6,7 @@ import { Health, Outcomes } from "@stitch/health";
 import { afterEach, expect } from "vitest";
 import { AllowList } from "../src/allow-list.ts";
 import { Cache } from "../src/cache.ts";
-import { claimed } from "../src/claim.ts";
+import { claimed, claimedTcp } from "../src/claim.ts";
 import type { UpstreamAddress } from "../src/config.ts";
 import { deadZones, UpstreamHealth } from "../src/health.ts";
 import { builtInZones } from "../src/local/built-in.ts";
@@ -14,6 +14,7 @@ import type { LocalZone } from "../src/local/local-zone.ts";
 import { arrange } from "../src/places.ts";
 import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
+import type { TlsIdentity } from "../src/tls/certificates.ts";
 import { DnsServer } from "../src/server.ts";
 import { NO_COOKIES, NO_LIMIT } from "./fixtures.ts";
 import { FakeUpstream, type Script } from "./fake-upstream.ts";
@@ -71,6 +72,7 @@ export async function rigOf(
   wanted: readonly RigRoute[],
   clock: Clock = new SystemClock(),
   zones: readonly LocalZone[] = [],
+  identity?: TlsIdentity,
 ): Promise<Rig> {
   const outcomes = new Outcomes(new Float64Array(REASONS.length));
   const health = new Health(IDENTITY, clock);
@@ -96,6 +98,10 @@ export async function rigOf(
   const onChange = (): void => upstreamHealth.report(deadZones(placed.routes.values()), 0);
   const server = await DnsServer.open({
     listen: await claimed([{ address: "127.88.0.1", port: 0 }], new SystemClock()),
+    tls:
+      identity === undefined
+        ? undefined
+        : { listen: await claimedTcp([{ address: "127.88.0.1", port: 0 }], new SystemClock()), identity },
     workers: 1,
     clock,
     resolver,

@@ -5,13 +5,16 @@ import { readText, refuse, whole } from "../local/read-text.ts";
 /** Reads certificates in PEM. Throws ConfigError. */
 export function readCertificates(file: string): string {
   const text = readText(file);
-  try {
-    if (new X509Certificate(text).raw.length > 0) return text;
-  } catch {
-    // said below
-  }
-  refuse(file, [whole("holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")]);
+  if (!isCertificate(text)) refuse(file, [whole("holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")]);
   return text;
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).raw.length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** What this resolver proves itself with, in PEM. */
