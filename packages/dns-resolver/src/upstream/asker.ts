@@ -126,7 +126,8 @@ export class Asker {
     if (result.kind === "unreachable") this.counters.unreachable += 1;
     if (result.kind !== "timeout" && result.kind !== "unreachable") {
       upstream.succeeded();
-      upstream.pace.answered(elapsed(sent, this.#options.clock.now()));
+      // What a forger may have sent says nothing of its pace.
+      if (result.kind === "answer") upstream.pace.answered(elapsed(sent, this.#options.clock.now()));
     } else if (kind !== "again") upstream.failed(sent, kind === "probe" || result.kind === "unreachable");
     if (upstream.down !== wasDown) this.#options.onChange(wasDown);
   }
