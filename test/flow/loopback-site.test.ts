@@ -173,6 +173,14 @@ describe("the built-in site", () => {
     expect(JSON.parse(back.out)).toMatchObject([{ state: "UP", wish: "normal" }]);
   });
 
+  test("explains why a domain name is answered as it is", async () => {
+    const { code, out } = await stitch("explain", "intranet.corp.stitch.test");
+    expect(code).toBe(0);
+    expect(out).toMatch(/worker 1 of 1\nintranet\.corp\.stitch\.test\. belongs to route corp\.stitch\.test/);
+    expect(out).toMatch(/upstream 127\.10\.10\.54:5300 is up/);
+    expect((await stitch("explain", "no.route.example")).out).toContain("no route and no local data");
+  });
+
   test("takes a new VIP by a reload, and lets it go after a drain, without its session ending", async () => {
     const file = join(state, "stitch", "site.yaml");
     const before = readFileSync(file, "utf8");

@@ -110,6 +110,8 @@ export const dnsSection = section({
   allow: prefix()
     .array()
     .default([...INSIDE]),
+  /** Who may ask for `_explain.NAME`; this machine always may. */
+  admin: prefix().array().default([]),
   limit: limitSection.prefault({}),
   cookies: cookiesSection.prefault({}),
   routes: z.array(routeSection).default([]),

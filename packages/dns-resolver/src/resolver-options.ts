@@ -13,6 +13,8 @@ export type Place =
 
 export interface ResolverOptions {
   readonly allow: AllowList;
+  /** Networks that may ask why a name is answered as it is. */
+  readonly admin: AllowList;
   readonly budget: ClientBudget;
   readonly cookies: Cookies;
   /** Lists that decide before a route is asked; absent where there is none. */
@@ -32,7 +34,7 @@ export interface ResolverOptions {
 /** What a reload puts in the place of what was; `table` is made from `suffixes`. */
 export interface Replaced extends Pick<
   ResolverOptions,
-  "allow" | "budget" | "cookies" | "judge" | "places" | "suffixes"
+  "admin" | "allow" | "budget" | "cookies" | "judge" | "places" | "suffixes"
 > {
   readonly table: RouteTable;
 }

@@ -3,18 +3,18 @@ import { COST, LIMITED, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
 import { MESSAGE_AT, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
+import { asksToExplain } from "./explain.ts";
+import { Claims } from "./claims.ts";
+import { chaosAnswer } from "./chaos.ts";
 import { EXTENDED } from "./extended-error.ts";
-import { anyAnswer, identityAnswer, localAnswer } from "./local/local-answer.ts";
+import { anyAnswer, textAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
 import type { PolicyJudge } from "./policy/policies.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
 import type { Replaced, ResolverOptions } from "./resolver-options.ts";
 import { RouteTable } from "./routes.ts";
-import { NOBODY } from "./upstream/flight.ts";
 import { AT, CD, RD, TC } from "./wire/header.ts";
-import { lowerName, parseName } from "./wire/name.ts";
-import { sameBytes } from "./wire/octets.ts";
-import { adoptName, decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
+import { decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
 import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
 
 /**
@@ -26,7 +26,6 @@ export type Action = (typeof ACTION)[keyof typeof ACTION];
 
 /** Images of local answers, which are made when first asked for; names that do not exist are made up by strangers. */
 const LOCAL_CACHE_BYTES = 4 * 2 ** 20;
-const IDENTITY_NAMES = ["id.server", "hostname.bind"].map((text) => parseName(text) ?? new Uint8Array());
 
 /**
  * The decision for one query; no I/O, no clock of its own, and for local and cached answers no allocation.
@@ -39,6 +38,8 @@ const IDENTITY_NAMES = ["id.server", "hostname.bind"].map((text) => parseName(te
  */
 export class Resolver {
   readonly cache: Cache;
+  /** Has lines about the name of a query that asks for them; without it such a query is like any other. */
+  explain: ((query: Query) => readonly string[]) | undefined;
   /** The query last decided. */
   readonly query = new Query();
   length = 0;
@@ -47,19 +48,16 @@ export class Resolver {
   place = -1;
   tag = 0;
   #options: ResolverOptions;
-  #routes: RouteTable;
+  #claims: Claims;
   #local: Cache;
   readonly #writer: ReplyWriter;
-  readonly #identity: Uint8Array;
-  readonly #alias = new Query();
 
   constructor(options: ResolverOptions) {
     this.#options = options;
     this.cache = options.cache;
-    this.#routes = RouteTable.of(options.suffixes, options.seed);
+    this.#claims = new Claims(options.places, RouteTable.of(options.suffixes, options.seed));
     this.#local = localCache(options.seed);
-    this.#identity = Buffer.from(options.identity);
-    this.#writer = new ReplyWriter(this.#identity);
+    this.#writer = new ReplyWriter(Buffer.from(options.identity));
   }
 
   /**
@@ -89,14 +87,17 @@ export class Resolver {
       if (limited !== LIMITED.no) return this.#limit(limited, bytes, at, out, outAt);
     }
     if (fault !== FAULT.none) return this.#fault(fault, bytes, at, out, outAt);
-    if (query.class !== CLASS.IN) return this.#otherClass(bytes, at, tcp, out, outAt);
+    if (query.class !== CLASS.IN) return this.#otherClass(bytes, at, peers, peerAt, tcp, out, outAt);
     if (query.type === TYPE.OPT || query.type === 0 || (query.type >= TYPE.TKEY && query.type < TYPE.ANY)) {
       const transfer = query.type === TYPE.AXFR || query.type === TYPE.IXFR;
       const reason = transfer ? REASON.transferRefused : REASON.typeRefused;
       return this.#refuse(bytes, at, EXTENDED.notSupported, reason, out, outAt);
     }
-    this.place = this.#routes.find(query);
-    const place = this.#options.places[this.place];
+    if (this.explain !== undefined && asksToExplain(query)) {
+      return this.#explained(this.explain, bytes, at, peers, peerAt, tcp, out, outAt);
+    }
+    this.place = this.#claims.indexOf(query);
+    const place = this.#claims.at(this.place);
     if (place === undefined) return this.#refuse(bytes, at, EXTENDED.noRoute, REASON.noRoute, out, outAt);
     const { judge } = this.#options;
     if (judge !== undefined && place.kind === "route" && (query.flags & RD) !== 0 && judge.judge(query)) {
@@ -117,9 +118,9 @@ export class Resolver {
 
   /** Decides by these from the next query on. Cached answers stay with the numbers of their routes. */
   adopt(next: Replaced): void {
-    const { allow, budget, cookies, judge, places, suffixes, table } = next;
-    this.#options = { ...this.#options, allow, budget, cookies, judge, places, suffixes };
-    this.#routes = table;
+    const { admin, allow, budget, cookies, judge, places, suffixes, table } = next;
+    this.#options = { ...this.#options, admin, allow, budget, cookies, judge, places, suffixes };
+    this.#claims = new Claims(places, table);
     this.#local = localCache(this.#options.seed); // an alias may have led from one zone's answer into another zone
   }
 
@@ -144,19 +145,14 @@ export class Resolver {
     this.reason = reason;
   }
 
-  /** Number of the route that answers for the query's name; local data has numbers below NOBODY. */
-  placeOf(query: Query): number {
-    const index = this.#routes.find(query);
-    const place = this.#options.places[index];
-    if (place === undefined) return NOBODY;
-    return place.kind === "route" ? place.route : NOBODY - 1 - index;
+  /** Who answers for names, as it is now. */
+  get claims(): Claims {
+    return this.#claims;
   }
 
-  /** What local data says at `place`; undefined when the place is a route. */
-  localImage(query: Query, place: number): Slab | undefined {
-    const found = this.#options.places[NOBODY - 1 - place];
-    if (found?.kind !== "zone") return undefined;
-    return localAnswer(query, found.zone, (name) => this.#zoneOf(name), 0);
+  /** The lists as they are now. */
+  get judge(): PolicyJudge | undefined {
+    return this.#options.judge;
   }
 
   #fromCache(bytes: Uint8Array, at: number, tcp: boolean, tick: number, out: Uint8Array, outAt: number): Action {
@@ -183,7 +179,7 @@ export class Resolver {
     const tag = this.place << 2;
     const found = this.#local.find(this.query, tag, tick);
     if (found < 0) {
-      const image = localAnswer(this.query, zone, (name) => this.#zoneOf(name), tag);
+      const image = this.#claims.answer(this.query, zone, tag);
       this.#local.store(image, this.query, tag, tick, NEVER);
       return this.#made(image, REASON.local, bytes, at, tcp, out, outAt);
     }
@@ -201,6 +197,23 @@ export class Resolver {
     return ACTION.answer;
   }
 
+  /** Who may see where names lead and what fails is the operator's affair. */
+  #explained(
+    explain: (query: Query) => readonly string[],
+    bytes: Uint8Array,
+    at: number,
+    peers: Uint8Array,
+    peerAt: number,
+    tcp: boolean,
+    out: Uint8Array,
+    outAt: number,
+  ): Action {
+    if (!this.#options.admin.allows(peers, peerAt)) {
+      return this.#refuse(bytes, at, EXTENDED.prohibited, REASON.explainRefused, out, outAt);
+    }
+    return this.#made(textAnswer(this.query, explain(this.query)), REASON.explained, bytes, at, tcp, out, outAt);
+  }
+
   #made(
     image: Slab,
     reason: ReasonCode,
@@ -215,14 +228,19 @@ export class Resolver {
     return ACTION.answer;
   }
 
-  /** RFC 4892 for CH; other classes have no data anywhere. */
-  #otherClass(bytes: Uint8Array, at: number, tcp: boolean, out: Uint8Array, outAt: number): Action {
-    const { key, nameLength } = this.query;
-    const asked =
-      this.query.class === CLASS.CH &&
-      IDENTITY_NAMES.some((name) => name.length === nameLength && sameBytes(name, 0, key, 0, nameLength));
-    if (!asked) return this.#refuse(bytes, at, EXTENDED.notSupported, REASON.classRefused, out, outAt);
-    return this.#made(identityAnswer(this.query, this.#identity), REASON.identity, bytes, at, tcp, out, outAt);
+  /** Other classes have no data anywhere, CH but a few names. */
+  #otherClass(
+    bytes: Uint8Array,
+    at: number,
+    peers: Uint8Array,
+    peerAt: number,
+    tcp: boolean,
+    out: Uint8Array,
+    outAt: number,
+  ): Action {
+    const image = chaosAnswer(this.query, this.#options.identity, this.#options.admin.allows(peers, peerAt));
+    if (image === undefined) return this.#refuse(bytes, at, EXTENDED.notSupported, REASON.classRefused, out, outAt);
+    return this.#made(image, REASON.identity, bytes, at, tcp, out, outAt);
   }
 
   #write(
@@ -303,22 +321,16 @@ export class Resolver {
     this.length = this.#writer.status(query, bytes, at, rcode, undefined, out, outAt);
     return ACTION.answer;
   }
-
-  #zoneOf(name: Uint8Array): LocalZone | undefined {
-    adoptName(this.#alias, lowerName(name), TYPE.A, CLASS.IN);
-    const place = this.#options.places[this.#routes.find(this.#alias)];
-    return place?.kind === "zone" ? place.zone : undefined;
-  }
-}
-
-function localCache(seed: number): Cache {
-  return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });
 }
 
 /** RFC 8914 sections 4.4 and 4.20. */
 function staleError({ bytes }: Slab): Uint8Array {
   const rcode = (bytes[MESSAGE_AT + AT.lowFlags] ?? 0) & 0x0f;
   return rcode === RCODE.NXDOMAIN ? EXTENDED.staleNxdomain : EXTENDED.stale;
+}
+
+function localCache(seed: number): Cache {
+  return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });
 }
 
 /** A seed that strangers cannot guess. */

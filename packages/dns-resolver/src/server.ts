@@ -15,7 +15,7 @@ import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
 import type { Serving } from "./serving.ts";
 import { TcpListener } from "./tcp-listener.ts";
-import type { Outcome, Waiter } from "./upstream/flight.ts";
+import type { Names, Outcome, Waiter } from "./upstream/flight.ts";
 import { Forwarder, type ForwarderOptions } from "./upstream/forwarder.ts";
 import { EDNS_SIZE } from "./wire/edns.ts";
 
@@ -68,7 +68,7 @@ export class DnsServer {
       workers: options.workers,
       clock: options.clock,
       cache: options.resolver.cache,
-      names: options.resolver,
+      names: namesOf(options.resolver),
       deliver: (waiter, outcome) => this.#deliver(waiter, outcome),
     });
   }
@@ -187,4 +187,12 @@ export class DnsServer {
     outcomes.count(resolver.reason);
     reply(this.#scratch.subarray(0, resolver.length));
   }
+}
+
+/** As they are when they are asked for: a reload changes them. */
+function namesOf(resolver: Resolver): Names {
+  return {
+    placeOf: (query) => resolver.claims.placeOf(query),
+    localImage: (query, place) => resolver.claims.localImage(query, place),
+  };
 }

@@ -15,6 +15,7 @@ import type { TtlLimits } from "./upstream/digest.ts";
 /** What a worker answers with, built from what is served; a reload builds it anew and puts it in place at one stroke. */
 export interface Serving extends Places {
   readonly table: RouteTable;
+  readonly admin: AllowList;
   readonly allow: AllowList;
   readonly budget: ClientBudget;
   readonly cookies: Cookies;
@@ -51,6 +52,7 @@ export class ServingBuilder {
     return {
       ...placed,
       table,
+      admin: new AllowList(dns.admin),
       allow: new AllowList(dns.allow),
       budget: this.#budgetOf(dns.limit),
       cookies: new Cookies(cookieSecrets),

@@ -1,5 +1,6 @@
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
 import { Cache } from "./cache.ts";
+import { Explainer } from "./explain.ts";
 import { deadZones } from "./health.ts";
 import { randomSeed, Resolver } from "./resolver.ts";
 import { SavedCache } from "./saved/file.ts";
@@ -25,7 +26,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const wallSeconds = (): number => Math.floor(clock.wallMicros() / 1e6);
   const resolver = new Resolver({ ...serving, wallSeconds, cache, seed, identity });
   const saved = new SavedCache(settings.cacheFile, context.index, cache, clock, log);
-  row.set("cacheRestored", await saved.restore(serving, resolver));
+  row.set("cacheRestored", await saved.restore(serving, resolver.claims));
   let now = serving;
   const tellDead = (): void => tell({ kind: "dead-zones", zones: deadZones(now.routes.values()) });
   const server = await DnsServer.open({
@@ -37,6 +38,9 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
     forwarding: { routes: now.routes, sockets: settings.sockets, ...serving.limits, onChange: tellDead },
     onFailure: (failure) => log.error({ err: failure }, "the socket or a batch failed"),
   });
+  const self = `${identity}, worker ${context.index + 1} of ${workers}`;
+  const explainer = new Explainer({ resolver, forwarder: server.forwarder, clock, self });
+  resolver.explain = (query) => explainer.lines(query);
   await warmUp(identity, seed);
   const sockets = server.sockets.map(({ local, implementation, lacking, grantedReceiveBuffer }) => {
     return { local, implementation, lacking, grantedReceiveBuffer };

@@ -108,6 +108,7 @@ export function bench(
   const suffixes = names.map((name, place) => ({ name, place, exact: false }));
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 60, seed });
   const resolver = new Resolver({
+    admin: new AllowList([]),
     allow: new AllowList(allow),
     budget,
     cookies,

@@ -36,6 +36,7 @@ export async function upstream(script: Script): Promise<FakeUpstream> {
 }
 
 export interface Rig {
+  readonly resolver: Resolver;
   readonly server: DnsServer;
   readonly health: Health;
   readonly port: number;
@@ -75,6 +76,7 @@ export async function rigOf(
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
   const resolver = new Resolver({
     ...placed,
+    admin: new AllowList([]),
     allow: new AllowList([]),
     budget: NO_LIMIT,
     cookies: NO_COOKIES,
@@ -99,7 +101,7 @@ export async function rigOf(
   open.push(server);
   const port = server.sockets[0]?.local.port ?? 0;
   const count = (reason: Reason): number => outcomes.counts[REASONS.indexOf(reason)] ?? 0;
-  return { server, health, port, count, ask: (query) => askUdp(port, query) };
+  return { resolver, server, health, port, count, ask: (query) => askUdp(port, query) };
 }
 
 export function askUdp(port: number, query: Uint8Array): Promise<Buffer> {

@@ -18,8 +18,7 @@ const LOCALHOST = parseName("localhost") ?? Uint8Array.of(0);
 
 /** Reads hosts and zone files. Throws ConfigError with file and line of every problem of the first bad file. */
 export function loadLocal(hostsFiles: readonly string[], zoneFiles: readonly string[]): LocalData {
-  const read = (files: readonly string[]): TextFile[] => files.map((file) => readFile(file));
-  return atOnce(localSteps(read(hostsFiles), read(zoneFiles)));
+  return atOnce(localSteps(readAll(hostsFiles), readAll(zoneFiles)));
 }
 
 /** The same from texts, step by step; ends with ConfigError too. */
@@ -39,4 +38,8 @@ export function* localSteps(hostsFiles: readonly TextFile[], zoneFiles: readonly
   }
   const builtIn = builtInZones().filter(({ apex }) => !zones.some((zone) => Buffer.compare(zone.apex, apex) === 0));
   return { zones: [...zones, ...builtIn], hosts: [...hosts.zones.values()] };
+}
+
+function readAll(files: readonly string[]): TextFile[] {
+  return files.map((file) => readFile(file));
 }

@@ -39,11 +39,22 @@ export function anyAnswer(query: Query, tag: number): Slab {
   return imageOf(query, { rcode: RCODE.NOERROR, answers, authorities: [] }, tag);
 }
 
-/** RFC 4892: which server answers, for those who ask in class CH. */
-export function identityAnswer(query: Query, identity: Uint8Array): Slab {
-  const record: LocalRecord = { type: TYPE.TXT, ttl: 0, data: Uint8Array.from([identity.length, ...identity]) };
-  const answers = query.type === TYPE.TXT || query.type === TYPE.ANY ? [{ owner: nameOf(query), record }] : [];
-  return imageOf(query, { rcode: RCODE.NOERROR, answers, authorities: [] }, 0);
+/** Lines for people, a TXT record each, for whoever asks for TXT or ANY; of each as much as one string holds. */
+export function textAnswer(query: Query, lines: readonly string[]): Slab {
+  const owner = nameOf(query);
+  const answers = lines.map((line): Owned => {
+    const text = Buffer.from(line).subarray(0, 255);
+    return { owner, record: { type: TYPE.TXT, ttl: 0, data: Uint8Array.from([text.length, ...text]) } };
+  });
+  return imageOf(
+    query,
+    {
+      rcode: RCODE.NOERROR,
+      answers: query.type === TYPE.TXT || query.type === TYPE.ANY ? answers : [],
+      authorities: [],
+    },
+    0,
+  );
 }
 
 function resolve(

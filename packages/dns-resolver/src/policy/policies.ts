@@ -1,4 +1,4 @@
-import { REASON, type ReasonCode } from "../reasons.ts";
+import { REASON, REASONS, type ReasonCode } from "../reasons.ts";
 import type { Query } from "../wire/query.ts";
 import { RCODE } from "../wire/registry.ts";
 import { ENTRY, POLICY_ACTION, PolicyTable } from "./policy-table.ts";
@@ -42,9 +42,10 @@ export class PolicyJudge {
     return this.#extended[this.#policy];
   }
 
-  /** Number of the list that has decided. */
-  get policy(): number {
-    return this.#policy;
+  /** The list and what it says, for people. */
+  get text(): string {
+    const extended = this.extended ?? new Uint8Array(2);
+    return `${Buffer.from(extended.subarray(2)).toString("latin1")}: ${REASONS[this.reason]}`;
   }
 
   /** True when the lists answer `query`: rcode, records and extended error stand ready. Allocates nothing. */

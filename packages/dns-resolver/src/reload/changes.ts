@@ -77,6 +77,7 @@ function policyChanges(
 ): string[] {
   const different: readonly (readonly [boolean, string])[] = [
     [same(now.allow, next.allow), "another allow list"],
+    [same(now.admin, next.admin), "other admin networks"],
     [same(now.limit, next.limit), "another budget of clients"],
     [same(before.map(hex), after.map(hex)), "other cookie secrets"],
     [same(now.policies, next.policies), "other policies, or in another order"],

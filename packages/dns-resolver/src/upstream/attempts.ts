@@ -144,6 +144,7 @@ export class Attempts {
     attempt.pending = false;
     attempt.hedge?.cancel();
     this.#pending -= 1;
+    attempt.upstream.lastFailure = { at: this.#options.clock.now(), why };
     this.#failure = { extended: extendedError(code, `${attempt.upstream.target.address} ${why}`), ours };
     if (this.#pending === 0 && !this.#settled) this.#next();
   }

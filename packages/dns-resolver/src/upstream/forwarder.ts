@@ -112,6 +112,15 @@ export class Forwarder {
     this.perRoute = sharePerRoute(this.#options);
   }
 
+  routeAt(number: number): Route | undefined {
+    return this.#options.routes.get(number);
+  }
+
+  /** The extended error of a failure for which the question is not put now. */
+  failureOf(query: Query, tag: number): Uint8Array | undefined {
+    return this.#failures.standing(keyOf(query, tag));
+  }
+
   /** Waits with `waiter` for the answer to `query`, which the resolver wants forwarded to `place`. */
   ask(query: Query, place: number, tag: number, waiter: Waiter): void {
     const route = this.#options.routes.get(place);

@@ -24,6 +24,8 @@ export class Upstream {
   /** It repeats the case of names; false once it was seen, over TCP too, to answer and not to do so. */
   mixedCase = true;
   readonly pace = new Pace();
+  /** The last question that came to nothing here, and how; for whoever asks why. */
+  lastFailure: { readonly at: Instant; readonly why: string } | undefined;
   readonly #clock: Clock;
   #failures = 0;
   #confirmed = false;
