@@ -44,7 +44,7 @@ class Stage {
       clock: this.clock,
       cache,
       routes: serving.routes,
-      names: this.#resolver,
+      names: this.#resolver.claims,
       transport: this.upstreams,
       ...serving.limits,
       deliver: (waiter, outcome) => {
