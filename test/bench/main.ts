@@ -1,15 +1,17 @@
 /**
- * `npm run bench -- udp|dns [--rounds N] [--json] [--raw DIR]`: measures side by side, in one run, and prints ratios with
+ * `npm run bench -- udp|dns|slab [--rounds N] [--json] [--raw DIR]`: measures side by side, in one run, and prints ratios with
  * their spread. Exit code 1 when a goal was missed, 2 when it was asked for something that it does not know.
  */
 import { parseArgs } from "node:util";
 import { keepRaw, print, printJson, type Outcome } from "./outcome.ts";
 import { benchDns } from "./dns.ts";
+import { benchSlab } from "./slab.ts";
 import { benchUdp } from "./udp.ts";
 
 const BENCHES: Readonly<Record<string, (rounds: number) => Promise<{ outcome: Outcome; raw: unknown }>>> = {
   udp: benchUdp,
   dns: benchDns,
+  slab: benchSlab,
 };
 const ROUNDS = 10;
 

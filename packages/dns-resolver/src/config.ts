@@ -136,6 +136,16 @@ const cookiesSection = section({
   secrets: z.array(filePath()).max(4).default([]),
 });
 
+/** Queries that are written to the log. */
+const queryLogSection = section({
+  /** One in so many; 0: none but the failed ones. */
+  every: z.number().int().min(0).max(1e9).default(1_000),
+  /** And every one that got SERVFAIL. */
+  errors: z.boolean().default(true),
+  /** Lines a second, at most. */
+  perSecond: z.number().int().min(1).max(10_000).default(100),
+});
+
 /** DNS over TLS for clients (RFC 7858). */
 const tlsSection = section({
   listen: z.array(hostPort(TLS_PORT)).min(1),
@@ -159,6 +169,7 @@ export const dnsSection = section({
     .default([...INSIDE]),
   /** Who may ask for `_explain.NAME`; this machine always may. */
   admin: prefix().array().default([]),
+  queryLog: queryLogSection.optional(),
   limit: limitSection.prefault({}),
   cookies: cookiesSection.prefault({}),
   routes: z.array(routeSection).default([]),

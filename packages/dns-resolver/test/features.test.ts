@@ -12,11 +12,16 @@ function features(): string[] {
   return rows.map((row) => row.split("|")[1]?.trim() ?? "");
 }
 
-/** Names that the tests of this package have, `describe` included. */
+/** Names that the tests of this package have, `describe` and scenarios included. */
 function testNames(): string[] {
   const files = globSync("*.test.ts", { cwd: HERE }).filter((file) => file !== "features.test.ts");
   const text = files.map((file) => readFileSync(join(HERE, file), "utf8")).join("\n");
-  return [...text.matchAll(/\b(?:test|describe)(?:\.each[\s\S]*?\])?\)?\(\s*"([^"]+)"/g)].map(([, name = ""]) => name);
+  const scenarios = globSync("scenarios/*.rpl", { cwd: HERE }).map((file) => readFileSync(join(HERE, file), "utf8"));
+  const titles = scenarios.map((rpl) => /^SCENARIO_BEGIN (.*)$/m.exec(rpl)?.[1] ?? "");
+  const names = [...text.matchAll(/\b(?:test|describe)(?:\.each[\s\S]*?\])?\)?\(\s*"([^"]+)"/g)].map(
+    ([, name = ""]) => name,
+  );
+  return [...names, ...titles];
 }
 
 test("every feature of the README has a test that bears its name", () => {

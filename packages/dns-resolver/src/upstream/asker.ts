@@ -132,7 +132,8 @@ export class Asker {
     if (refused) this.counters.unreachable += 1;
     if (result.kind !== "timeout" && !refused) {
       upstream.succeeded();
-      upstream.pace.answered(elapsed(sent, this.#options.clock.now()));
+      // What a forger may have sent says nothing of its pace.
+      if (result.kind === "answer") upstream.pace.answered(elapsed(sent, this.#options.clock.now()));
     } else if (kind !== "again") upstream.failed(sent, kind === "probe" || refused);
     if (upstream.down !== wasDown) this.#options.onChange(wasDown);
   }
