@@ -13,24 +13,16 @@ import {
   workerCount,
   type ByteSize,
   type HostPort,
-  type Prefix,
   type Problem,
   type SiteDocument,
 } from "@stitch/config";
 import { formatEndpoint, isWildcard } from "@stitch/linux-io";
 import { z } from "zod";
 import { ALWAYS_ALLOWED } from "./allow-list.ts";
+import { INSIDE } from "./inside.ts";
 import { SMALLEST_CACHE } from "./cache.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 
-/** RFC 1918 and RFC 4193: whoever is inside. Loopback may always ask. */
-const INSIDE: readonly Prefix[] = [
-  { family: "ipv4", address: "127.0.0.0", length: 8 },
-  { family: "ipv4", address: "10.0.0.0", length: 8 },
-  { family: "ipv4", address: "172.16.0.0", length: 12 },
-  { family: "ipv4", address: "192.168.0.0", length: 16 },
-  { family: "ipv6", address: "fd00::", length: 8 },
-];
 /** Slab offsets are 32-bit; and no site needs more. */
 const LARGEST_CACHE = 3 * 2 ** 30;
 
