@@ -85,12 +85,14 @@ function difference(before: Ends, after: Ends): Ends {
 
 function print(duration: Duration, { load, steady, fast, lag, warnings, withdrawals }: Seen): void {
   const { answersPerSecond, lost, idle } = load;
-  const ends = ({ bgp, bfd }: Ends): string =>
-    `BGP ${bgp.router} at the router, ${bgp.host} here; BFD ${bfd.router} at the router, ${bfd.host} here`;
   process.stdout.write(
     `both cores full for ${duration / 1_000} s: ${Math.round(answersPerSecond)} answers/s, ${lost} lost, ${(100 * idle).toFixed(1)} % idle
-  ended at 300 ms x 3: ${ends(steady)}
-  ended at  50 ms x 3: ${ends(fast)}
+  ended at 300 ms x 3: ${inWords(steady)}
+  ended at  50 ms x 3: ${inWords(fast)}
   worst lag: announcer ${Math.round(lag.bgp)} ms (${warnings} warnings), thread of BFD ${Math.round(lag.bfd)} ms; ${withdrawals} withdrawals\n`,
   );
+}
+
+function inWords({ bgp, bfd }: Ends): string {
+  return `BGP ${bgp.router} at the router, ${bgp.host} here; BFD ${bfd.router} at the router, ${bfd.host} here`;
 }

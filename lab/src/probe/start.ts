@@ -16,17 +16,20 @@ export interface DnsProbeOptions {
   readonly flows?: number;
   /** What of SITE/INSTANCE the record tells apart. */
   readonly by?: "site" | "instance";
+  /** Queries a second. */
+  readonly rate?: number;
 }
 
-/** Starts one query a millisecond at `address`; resolves once it is warm and answered. */
+/** Starts one query a millisecond, or `rate` a second, at `address`; resolves once it is warm and answered. */
 export async function probeDns(
   lab: Lab,
   client: string,
   address: string,
   name: string,
-  { flows = 1, by = "site" }: DnsProbeOptions = {},
+  { flows = 1, by = "site", rate = 1_000 }: DnsProbeOptions = {},
 ): Promise<DnsProbe> {
-  const running = lab.spawn(client, ["node", join(here, "dns.ts"), address, "53", name, String(flows), by]);
+  const words = [address, "53", name, String(flows), by, String(rate)];
+  const running = lab.spawn(client, ["node", join(here, "dns.ts"), ...words]);
   const reader = new LineReader(running);
   await reader.wait((line) => line === WARM);
   return {

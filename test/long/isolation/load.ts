@@ -25,11 +25,9 @@ export async function saturate(wire: Wire, duration: Duration): Promise<Load> {
   const dnsperf = await peer("dnsperf");
   const queries = wire.file("queries");
   await writeFile(queries, Array.from({ length: NAMES }, (_, i) => `n${i}.${ZONE} A\n`).join(""));
-  const threads = ["-T", String(THREADS), "-c", String(CLIENTS), "-q", String(UNDER_WAY)];
-  const [file = "", ...args] = wire.router.enter([
-    dnsperf.program("dnsperf"),
-    ...["-s", VIP, "-d", queries, "-l", String(duration / 1_000), ...threads],
-  ]);
+  const how = ["-l", String(duration / 1_000), "-T", String(THREADS), "-c", String(CLIENTS), "-q", String(UNDER_WAY)];
+  const argv = [dnsperf.program("dnsperf"), "-s", VIP, "-d", queries, ...how];
+  const [file = "", ...args] = wire.router.enter(argv);
   const before = processors();
   const { stdout } = await execa(file, args, { env: dnsperf.env });
   const after = processors();
