@@ -221,6 +221,7 @@ ${more.map((vip) => `    - ${vip}\n`).join("")}`,
     await ip("route", "add", "10.10.10.123/32", "dev", "lo", "metric", "20", "proto", "199");
     await end(announcer, "SIGKILL");
     await routeIs(route);
+    expect(await ip("route", "get", "10.10.20.1")).toMatch(/^local/);
     await end(service, "SIGKILL");
   });
 
