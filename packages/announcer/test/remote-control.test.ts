@@ -15,6 +15,8 @@ import { Scenario, SITE } from "./scenario.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
+const never = (): never => expect.fail();
+
 let scenario: Scenario;
 let remote: RemoteControl;
 let registry: Registry;
@@ -97,7 +99,6 @@ describe("the remote control", () => {
   test("has watchers of its own: who fills its places leaves those of the control socket", async () => {
     const { announcer, journal } = scenario;
     const path = join(mkdtempSync(join(tmpdir(), "stitch-doors-")), "announcer.sock");
-    const never = (): never => expect.fail();
     const local = await ControlSocket.open({ announcer, journal, path, status: never, reload: never, metrics: never });
     const held: ClientRequest[] = [];
     try {
