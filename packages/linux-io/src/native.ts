@@ -91,7 +91,6 @@ export interface Native {
   tcpTake(attempt: Handle): number;
   tcpClose(attempt: Handle): void;
   tcpState(fd: number): TcpState | undefined;
-  clockTime(id: 0 | 1, into: Float64Array): void;
   kernelClock(): KernelClock;
 }
 
