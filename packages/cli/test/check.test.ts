@@ -42,6 +42,15 @@ test("a good site has no warning", async () => {
   expect(await printed(GOOD)).toMatch(/^[^\n]*site\.yaml: site nyc, instance .*: good$/);
 });
 
+test.each(["127.0.0.1:8443", "10.1.0.10:8443"])(
+  "a remote control by TLS, or on loopback, has none: %s",
+  async (listen) => {
+    const tls = listen.startsWith("127.") ? "" : ", tls: { cert: a.pem, key: a.key }";
+    const remote = `  remote: { listen: "${listen}", token: "file:token"${tls} }\n  peers:`;
+    expect(await printed(GOOD.replace("  peers:", remote))).not.toContain("token");
+  },
+);
+
 test.each([
   [
     'lease: "http://127.0.0.1:8514"',
@@ -52,6 +61,11 @@ test.each([
     "prefix: 10.10.5.14/32",
     "prefix: 10.10.5.15/32",
     /10\.10\.5\.15 is announced for syslog, but syslog\.listen has no such address/,
+  ],
+  [
+    "  peers:",
+    '  remote: { listen: "10.1.0.10:8443", token: "file:token" }\n  peers:',
+    /the token travels to 10\.1\.0\.10:8443 as it is, and who reads it may drain; set announcer\.remote\.tls/,
   ],
   [
     "asn: 65100 }",
