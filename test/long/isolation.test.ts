@@ -25,7 +25,8 @@ interface Seen {
   /** Worst lag in ms, of the process and of the thread of BFD. */
   readonly lag: { readonly bgp: number; readonly bfd: number };
   readonly warnings: number;
-  readonly withdrawals: number;
+  /** Why the address was withdrawn, each time. */
+  readonly withdrawn: readonly string[];
 }
 
 describe("with both cores full of DNS traffic", () => {
@@ -71,7 +72,7 @@ async function under(site: RunningSite, duration: Duration): Promise<Seen> {
     warnings: since.filter(
       ({ kind, reason, peer }) => kind === "session" && reason === "late" && peer === STEADY.router,
     ).length,
-    withdrawals: since.filter(({ kind, wish }) => kind === "decision" && wish?.to === "none").length,
+    withdrawn: since.flatMap(({ wish, reason = "" }) => (wish?.to === "none" && wish.from !== "none" ? [reason] : [])),
   };
 }
 
@@ -83,13 +84,14 @@ function difference(before: Ends, after: Ends): Ends {
   };
 }
 
-function print(duration: Duration, { load, steady, fast, lag, warnings, withdrawals }: Seen): void {
+function print(duration: Duration, { load, steady, fast, lag, warnings, withdrawn }: Seen): void {
   const { answersPerSecond, lost, idle } = load;
   process.stdout.write(
     `both cores full for ${duration / 1_000} s: ${Math.round(answersPerSecond)} answers/s, ${lost} lost, ${(100 * idle).toFixed(1)} % idle
   ended at 300 ms x 3: ${inWords(steady)}
   ended at  50 ms x 3: ${inWords(fast)}
-  worst lag: announcer ${Math.round(lag.bgp)} ms (${warnings} warnings), thread of BFD ${Math.round(lag.bfd)} ms; ${withdrawals} withdrawals\n`,
+  worst lag: announcer ${Math.round(lag.bgp)} ms (${warnings} warnings), thread of BFD ${Math.round(lag.bfd)} ms
+  withdrawn: ${withdrawn.join(", ") || "never"}\n`,
   );
 }
 

@@ -26,5 +26,6 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "tcpState", tcp_state);
   export_function(env, exports, "tcpClose", tcp_close);
   export_function(env, exports, "kernelClock", kernel_clock);
+  export_function(env, exports, "threadRealtime", thread_realtime);
   return exports;
 }

@@ -15,6 +15,7 @@ export type {
   SocketCounters,
 } from "./datagrams.ts";
 export { readKernelClock } from "./kernel-clock.ts";
+export { setRealtime } from "./realtime.ts";
 export { loadNative, type KernelClock, type TcpState } from "./native.ts";
 export { openSocketSet, type SetArrivals, type SocketSet, type SocketSetOptions } from "./socket-set.ts";
 export {

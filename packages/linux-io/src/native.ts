@@ -92,6 +92,8 @@ export interface Native {
   tcpClose(attempt: Handle): void;
   tcpState(fd: number): TcpState | undefined;
   kernelClock(): KernelClock;
+  /** 0 or errno. */
+  threadRealtime(on: 0 | 1): number;
 }
 
 /** TCP_INFO, as far as the owner of a session can use it. */
