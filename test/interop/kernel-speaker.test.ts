@@ -223,7 +223,7 @@ ${more.map((vip) => `    - ${vip}\n`).join("")}`,
     await routeIs(route);
     expect(await ip("route", "get", "10.10.20.1")).toMatch(/^local/);
     await end(service, "SIGKILL");
-  });
+  }, 120_000);
 
   test("is understood by BIRD, which passes the normal route and the last resort on to OSPF with metrics apart", async () => {
     const [config, control] = [join(folder, "bird.conf"), join(folder, "bird.ctl")];
