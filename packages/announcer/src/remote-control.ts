@@ -98,10 +98,11 @@ function guard(app: FastifyInstance, keys: { readonly now: RemoteKeys }, registr
   });
   app.server.on("tlsClientError", () => refused.inc());
   app.addHook("onRequest", async (request, reply) => {
-    const { token } = keys.now;
-    if (token === undefined) return; // TLS has asked for a certificate
+    const { token, tls } = keys.now;
     const exhausted = limit.exhausted(request.ip);
-    if (!exhausted && bears(request.headers.authorization, token)) return;
+    // Where there is no token, TLS has asked for a certificate.
+    if (token === undefined ? tls?.clientCa !== undefined : !exhausted && bears(request.headers.authorization, token))
+      return;
     refused.inc();
     // A stranger keeps no place: the connection ends with the answer.
     reply.header("connection", "close");

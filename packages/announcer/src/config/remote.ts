@@ -2,7 +2,7 @@ import { ConfigError, hostPort, section, type SiteDocument } from "@stitch/confi
 import { z } from "zod";
 import type { AnnouncerConfig } from "../config.ts";
 import { remoteTlsSection, tlsKeys, type TlsKeys } from "./remote-tls.ts";
-import { fileNamed, textOf, type Complain } from "./secret-file.ts";
+import { fileNamed, namesFile, textOf, type Complain } from "./secret-file.ts";
 
 /** 128 bits in hexadecimal. A shorter one could be guessed over the network. */
 const SHORTEST_TOKEN = 32;
@@ -24,6 +24,7 @@ export interface RemoteKeys {
   readonly tls: TlsKeys | undefined;
 }
 
+const NO_FILE = "must be file:PATH, of a file that holds the token";
 const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 /** What is wrong with the setting, as setting and sentence; what may be a token is not quoted. */
@@ -38,7 +39,7 @@ export function remoteContradictions({ listen, token, tls }: RemoteConfig): (rea
       "token",
       "is missing, and so is tls.clientCa: whoever reached it could drain; set one of them, or both",
     ]);
-  if (token?.startsWith("file:") === false) found.push(["token", "must be file:PATH, of a file that holds the token"]);
+  if (token !== undefined && !namesFile(token)) found.push(["token", NO_FILE]);
   return found;
 }
 
@@ -58,7 +59,7 @@ export function remoteKeys(document: SiteDocument, { remote }: AnnouncerConfig):
 }
 
 function tokenIn(document: SiteDocument, setting: string, complain: Complain): string {
-  const path = fileNamed(document, setting) ?? complain("must be file:PATH, of a file that holds the token");
+  const path = fileNamed(document, setting) ?? complain(NO_FILE);
   const token = textOf(path, complain).trim();
   if (!/^[\x21-\x7e]*$/.test(token)) complain(`${path} holds more than one word of printable ASCII`);
   if (token.length < SHORTEST_TOKEN)
