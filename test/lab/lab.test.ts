@@ -40,7 +40,7 @@ function inLab(name: Variant): (drill: string, repetitions?: number) => Promise<
     const drill = DRILLS.find((candidate) => candidate.name === wanted);
     if (drill === undefined) throw new Error(`no drill ${wanted}`);
     drilled.add(wanted);
-    const result = await runDrill(drill, { lab, clock, progress: print, repetitions });
+    const result = await runDrill(drill, { lab, clock, progress: print, repetitions, brief: true });
     print(`${table(result.rows)}\n${JSON.stringify(result.figures)}\n`);
     expect(result.failures).toEqual([]);
     return result;
