@@ -4,6 +4,7 @@ import { deploy } from "./containerlab/deploy.ts";
 import { DRILLS, drillsOf, runDrill } from "./drill/index.ts";
 import type { Drill, DrillResult } from "./drill/drill.ts";
 import type { Lab } from "./lab.ts";
+import { recordRun } from "./measured.ts";
 import { settled } from "./drill/settled.ts";
 import { attach, LabUnavailable, layOut } from "./namespace/layout.ts";
 import { endStanding, writeStanding } from "./namespace/standing.ts";
@@ -99,6 +100,15 @@ async function run(drills: readonly Drill[], options: RunOptions): Promise<numbe
       results.push(result);
       if (!options.json) print(`\n${drill.name}: ${drill.intent}\n\n${report(result)}\n`);
     }
+    // Of a stand-in, or of a short form, nobody wants the numbers.
+    if (!standIn && !brief)
+      recordRun({
+        driver: lab.driver,
+        variant: name,
+        time: Temporal.Now.instant(),
+        versions: lab.versions,
+        drills: results,
+      });
     if (options.json) print(JSON.stringify({ lab: name, driver: lab.driver, versions: lab.versions, drills: results }));
     return results.every(({ failures }) => failures.length === 0) ? OK : FAILED;
   } finally {
