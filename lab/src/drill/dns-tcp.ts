@@ -9,7 +9,7 @@ import { settled } from "./settled.ts";
 
 /** What the routers need, and the lease of what hangs, with room for a busy machine. */
 const HEALED_WITHIN_MS = 3_000;
-/** Of the picture: queries in all, and before the blow. */
+/** Of the picture: queries in all, and before the first loss. */
 const DRAWN = 100;
 const BEFORE = 10;
 
@@ -113,8 +113,8 @@ function seenBy(what: string, record: TcpRecord, struck: Nanoseconds): Seen {
   };
 }
 
-/** A second of queries, from a little before the blow. */
+/** A second of queries, from a little before the first that was lost. */
 function drawn(record: TcpRecord, blow: number): string {
-  const first = record.sent.findIndex((time) => time >= blow) - BEFORE;
+  const first = record.sent.findIndex((time, n) => time >= blow && record.answered[n] === -1) - BEFORE;
   return strip(record, first, first + DRAWN);
 }
