@@ -43,11 +43,13 @@ function every(count: number, record: DnsRecord): DnsRecord {
   return { ...record, site };
 }
 
-/** A strip for each client, thinned out. */
+/** A strip for each client, thinned out, from the moment on in which all of them were asking. */
 export function strips(records: ReadonlyMap<string, DnsRecord>, perCharacter: number): string[] {
   const width = Math.max(...[...records.keys()].map((client) => client.length));
+  const common = Math.max(...[...records.values()].map(({ start, sent }) => Number(start) + (sent[0] ?? 0)));
   return [...records].map(([client, record]) => {
-    const thin = every(perCharacter, record);
+    const first = record.sent.findIndex((time) => Number(record.start) + time >= common);
+    const thin = every(perCharacter, { ...record, site: record.site.slice(first) });
     return `${client.padEnd(width)} ${strip(thin, 0, thin.site.length)}`;
   });
 }

@@ -63,7 +63,8 @@ async function upgraded({ lab, clock, progress }: DrillContext, { site, host }: 
     const restarted = lab.now();
     const after = await lab.roles(host);
     const kept = Object.keys(before).filter((role) => before[role]?.pid === after[role]?.pid);
-    await undrain(lab, host);
+    // Who starts anew is still drained: the operator's word outlives the process, and is taken back when it answers.
+    await until(clock, `${site}'s announcer to answer`, PATIENCE, () => undrained(lab, host));
     await settled(lab, clock);
     const over = lab.now();
     const [drainedMs, restartedMs, backMs] = [
@@ -73,7 +74,7 @@ async function upgraded({ lab, clock, progress }: DrillContext, { site, host }: 
     ];
     return { site, began, drainedMs, restartedMs, backMs, over, kept };
   } catch (failure) {
-    await undrain(lab, host).catch(() => undefined);
+    await undrained(lab, host);
     throw failure;
   }
 }
@@ -84,8 +85,9 @@ async function silent(lab: Lab, host: string): Promise<true | undefined> {
   return wishes.every((wish) => wish === "none") ? true : undefined;
 }
 
-async function undrain(lab: Lab, host: string): Promise<void> {
-  await lab.exec(host, ["stitch", "undrain", "all", ...SITE_FILE]);
+async function undrained(lab: Lab, host: string): Promise<true | undefined> {
+  const asked = await lab.exec(host, ["stitch", "undrain", "all", ...SITE_FILE], { mayFail: true });
+  return asked.exitCode === 0 ? true : undefined;
 }
 
 function verdict(
