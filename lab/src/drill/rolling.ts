@@ -102,6 +102,7 @@ function verdict(
     rows: upgrades.map((upgrade) => rowOf(upgrade, records)),
     figures: {
       rolling_queries: queries,
+      rolling_gap_ms: tenths(Math.max(...all.map(({ longestGapMs }) => longestGapMs))),
       rolling_lost: lost,
       rolling_messages: account.sent,
       rolling_messages_lost: account.lost,

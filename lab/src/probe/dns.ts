@@ -9,6 +9,8 @@ const INTERVAL_US = 1_000;
 const WARM_AFTER = 500;
 /** Queries sent after standard input closed, so that the end of a gap is inside the record. */
 const TAIL = 200;
+/** A probe that was away for a second finds every answer: what its own buffer drops would look like a loss of the network's. */
+const RECEIVE_BUFFER = 2 ** 21;
 const LAST_ANSWER_MS = 500;
 /** A probe that nobody ends, ends itself. */
 const MOST_QUERIES = 120_000;
@@ -21,7 +23,9 @@ const sent: number[] = [];
 const answered: number[] = [];
 const site: number[] = [];
 const sites: string[] = [];
-const sockets = Array.from({ length: Number(flows) }, () => createSocket(address.includes(":") ? "udp6" : "udp4"));
+const sockets = Array.from({ length: Number(flows) }, () =>
+  createSocket({ type: address.includes(":") ? "udp6" : "udp4", recvBufferSize: RECEIVE_BUFFER }),
+);
 let answers = 0;
 let current = -1;
 let stopAt = MOST_QUERIES;
