@@ -5,7 +5,7 @@ import { until } from "../poll.ts";
 import type { FloodRecord } from "../probe/record.ts";
 import { averages, startFlood } from "../probe/start-flood.ts";
 import { firstClose, withdrawals } from "../sighting.ts";
-import { type Drill, type DrillContext, pause, type Row, tenths, unless } from "./drill.ts";
+import { type Drill, type DrillContext, type DrillResult, pause, tenths, unless } from "./drill.ts";
 import { CORE, LON, NYC, SITES, TOR_TO_HOST, TWINS, VIPS, WHOAMI } from "./plan.ts";
 import { devicesTo, settled } from "./settled.ts";
 
@@ -14,6 +14,7 @@ const FORMS = {
   full: { seconds: 60, withdrawnWithinMs: 700 },
   brief: { seconds: 12, withdrawnWithinMs: 1_500 },
 } as const;
+type Form = (typeof FORMS)[keyof typeof FORMS];
 const TIMES_CAPACITY = 3;
 /** A generator that shares the processors with everything else may fall a little short. */
 const LEAST_TIMES = 2.5;
@@ -46,8 +47,8 @@ export const flood: Drill = {
     const { lab, clock, brief } = context;
     const form = brief ? FORMS.brief : FORMS.full;
     await settled(lab, clock);
-    await crowd(lab, "add");
     try {
+      await crowd(lab, "add");
       const capacity = averages(await flooded(lab, 0, MEASURING_SECONDS)).answered;
       const seen = await underFlood(context, capacity * TIMES_CAPACITY, form.seconds);
       return verdict(capacity, form, seen);
@@ -133,56 +134,41 @@ function strangeness(
   ];
 }
 
-function verdict(capacity: number, form: (typeof FORMS)[keyof typeof FORMS], seen: Seen): ReturnType<typeof result> {
+function verdict(capacity: number, form: Form, seen: Seen): Omit<DrillResult, "drill"> {
   const flow = averages(seen.record);
   const times = tenths(flow.sent / capacity);
-  const blank = { "sent/s": "", "answered/s": "" };
-  const rows: Row[] = [
-    { what: "capacity", seconds: MEASURING_SECONDS, "sent/s": capacity, "answered/s": capacity, "withdrawn ms": "" },
-    { what: "flood", seconds: form.seconds, "sent/s": flow.sent, "answered/s": flow.answered, "withdrawn ms": "" },
-    ...seen.stopped.map(({ role, toldMs }) => ({
-      what: `${role} stopped in it`,
-      seconds: "",
-      ...blank,
-      "withdrawn ms": tenths(toldMs),
-    })),
-  ];
-  const late = seen.stopped.filter(({ toldMs }) => !(toldMs <= form.withdrawnWithinMs));
-  const failures = [
-    ...seen.strange,
-    ...unless(times >= LEAST_TIMES, `the flood was only ${times} times the capacity`),
-    ...late.map(
-      ({ role, toldMs }) => `${role} was withdrawn after ${tenths(toldMs)} ms; ${form.withdrawnWithinMs} is the limit`,
-    ),
-  ];
-  return result(seen, capacity, times, rows, failures);
+  const told = new Map(seen.stopped.map(({ role, toldMs }) => [role, tenths(toldMs)]));
+  const late = [...told].filter(([, ms]) => !(ms <= form.withdrawnWithinMs));
+  const quiet = { seconds: "", "sent/s": "", "answered/s": "" };
+  return {
+    rows: [
+      { what: "capacity", seconds: MEASURING_SECONDS, "sent/s": "", "answered/s": capacity, "withdrawn ms": "" },
+      { what: "flood", seconds: form.seconds, "sent/s": flow.sent, "answered/s": flow.answered, "withdrawn ms": "" },
+      ...[...told].map(([role, ms]) => ({ what: `${role} stopped in it`, ...quiet, "withdrawn ms": ms })),
+    ],
+    figures: {
+      flood_capacity: capacity,
+      flood_times: times,
+      flood_withdrawn: seen.strange.length,
+      flood_neighbour_ms: told.get("syslog") ?? Number.NaN,
+      flood_hung_ms: told.get("dns") ?? Number.NaN,
+    },
+    failures: [
+      ...seen.strange,
+      ...unless(times >= LEAST_TIMES, `the flood was only ${times} times the capacity`),
+      ...late.map(([role, ms]) => `${role} was withdrawn after ${ms} ms; ${form.withdrawnWithinMs} ms is the limit`),
+    ],
+    picture: picture(capacity, seen),
+  };
 }
 
-function result(
-  { began, record, stopped, strange }: Seen,
-  capacity: number,
-  times: number,
-  rows: readonly Row[],
-  failures: readonly string[],
-) {
-  const of = (wanted: Stopped["role"]): number =>
-    tenths(stopped.find(({ role }) => role === wanted)?.toldMs ?? Number.NaN);
+function picture(capacity: number, { began, record, stopped }: Seen): string[] {
   const words = stopped.map(({ role, at }) => ({
     at: Math.floor(millisecondsBetween(began, at) / 1_000),
     word: `${role} stopped`,
   }));
-  return {
-    rows,
-    figures: {
-      flood_capacity: capacity,
-      flood_times: times,
-      flood_withdrawn: strange.length,
-      flood_neighbour_ms: of("syslog"),
-      flood_hung_ms: of("dns"),
-    },
-    failures,
-    picture: [`answered, a character a second, of ${capacity}:`, bars(record.answered, capacity), ...marks(words)],
-  };
+  const height = Math.max(capacity, ...record.answered);
+  return [`answered, a character a second, of ${height}:`, bars(record.answered, height), ...marks(words)];
 }
 
 /** A question that nobody has asked before would cost the site more; one that it knows shows what it can do at most. */
