@@ -11,7 +11,7 @@ import { settled } from "./settled.ts";
 import { wishOf } from "./wish.ts";
 
 /** The kernel speaker sees no other origin, so its operator has to insist; last resort comes first all the same. */
-const INSIST: Readonly<Record<Variant, readonly string[]>> = { anycast: [], ospf: ["--force"], ecmp: [] };
+const INSIST: Readonly<Record<Variant, readonly string[]>> = { anycast: [], ospf: ["--force"], ecmp: [], three: [] };
 
 /** Later than anything that is recorded. */
 const NEVER = (1n << 62n) as Nanoseconds;
