@@ -14,6 +14,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 const US = { address: "127.99.0.1", port: 5391, health: 18_753 };
 const NSD = { address: "127.99.0.2", port: 5392 };
 const UNBOUND = { address: "127.99.0.3", port: 5393 };
+/** Both by DNS over TLS: what we listen on, and what we ask unbound by. */
+const TLS_PORT = 8_853;
+const UNBOUND_TLS_PORT = 8_854;
 const STITCH = join(import.meta.dirname, "../../packages/cli/bin/stitch.js");
 
 const ZONE = `$ORIGIN nsd.test.
@@ -24,7 +27,8 @@ ns A ${NSD.address}
 www A 192.0.2.80
 www AAAA 2001:db8::80
 alias CNAME www
-big TXT ${Array.from({ length: 12 }, (_, i) => `"${String.fromCharCode(97 + i).repeat(200)}"`).join(" ")}
+big TXT "of another"
+large TXT ${Array.from({ length: 12 }, (_, i) => `"${String.fromCharCode(97 + i).repeat(200)}"`).join(" ")}
 odd TYPE1000 \\# 3 010203
 `;
 
@@ -74,6 +78,7 @@ beforeAll(async () => {
   writeFileSync(join(directory, "nsd.test.zone"), ZONE);
   writeFileSync(join(directory, "nsd.conf"), nsdConf());
   writeFileSync(join(directory, "unbound.conf"), unboundConf());
+  for (const name of ["us.test", "unbound.test"]) await certificate(name);
   writeFileSync(join(directory, "site.yaml"), siteYaml());
   start(nsd.program("nsd"), ["-d", "-c", join(directory, "nsd.conf")], nsd.env);
   start(unbound.program("unbound"), ["-d", "-c", join(directory, "unbound.conf")], unbound.env);
@@ -91,6 +96,17 @@ afterAll(async () => {
   await Promise.all(ended);
   rmSync(directory, { recursive: true });
 });
+
+/** NAME.pem and NAME.key, signed by itself. */
+async function certificate(name: string): Promise<void> {
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", `${name}.key`];
+  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`, "-days", "2"];
+  const openssl = await peer("openssl");
+  await execa(openssl.program("openssl"), ["req", "-x509", ...key, ...subject, "-out", `${name}.pem`], {
+    cwd: directory,
+    env: openssl.env,
+  });
+}
 
 function nsdConf(): string {
   return `server:
@@ -115,6 +131,10 @@ zone:
 function unboundConf(): string {
   return `server:
   interface: ${UNBOUND.address}@${UNBOUND.port}
+  interface: ${UNBOUND.address}@${UNBOUND_TLS_PORT}
+  tls-port: ${UNBOUND_TLS_PORT}
+  tls-service-key: "unbound.test.key"
+  tls-service-pem: "unbound.test.pem"
   directory: "${directory}"
   username: ""
   chroot: ""
@@ -138,7 +158,14 @@ instance: nyc-1
 dns:
   listen: ["${US.address}:${US.port}"]
   health: "127.0.0.1:${US.health}"
+  tls: { listen: ["${US.address}:${TLS_PORT}"], cert: us.test.pem, key: us.test.key }
   routes:
+    - zone: alias.nsd.test
+      upstreams: ["tls://${UNBOUND.address}:${UNBOUND_TLS_PORT}#unbound.test"]
+      tls: { ca: unbound.test.pem }
+    - zone: big.nsd.test
+      upstreams: ["tls://${UNBOUND.address}:${UNBOUND_TLS_PORT}#us.test"]
+      tls: { ca: unbound.test.pem }
     - { zone: nsd.test, upstreams: ["${NSD.address}:${NSD.port}"] }
     - { zone: www.nsd.test, upstreams: ["${UNBOUND.address}:${UNBOUND.port}"] }
 `;
@@ -166,13 +193,13 @@ describe("RFC 8906 section 8: whatever dig asks gets a fitting answer", () => {
     ["+edns=100 +noednsneg +ednsopt=100 www.nsd.test A", [/BADVERS/, /EDNS: version: 0/]],
     ["+edns=0 +ednsflags=0x80 www.nsd.test A", [/NOERROR/, /EDNS: version: 0, flags:;/]],
     ["+dnssec www.nsd.test A", [/NOERROR/, /EDNS: version: 0, flags: do;/]],
-    ["+bufsize=512 +ignore big.nsd.test TXT", [/NOERROR/, /flags: qr tc rd ra;/, /EDNS: version: 0/]],
+    ["+bufsize=512 +ignore large.nsd.test TXT", [/NOERROR/, /flags: qr tc rd ra;/, /EDNS: version: 0/]],
     ["+edns=0 +nsid www.nsd.test A", [/NOERROR/, /"nyc\/nyc-1"/]],
     ["+cookie www.nsd.test A", [/NOERROR/]],
     ["+subnet=192.0.2.0/24 www.nsd.test A", [/NOERROR/]],
     ["+tcp www.nsd.test AAAA", [/NOERROR/, /2001:db8::80/, /\(TCP\)/]],
-    ["+tcp big.nsd.test TXT", [/NOERROR/, /llllllll/]],
-    ["big.nsd.test TXT", [/Truncated, retrying in TCP/, /llllllll/, /\(TCP\)/]],
+    ["+tcp large.nsd.test TXT", [/NOERROR/, /llllllll/]],
+    ["large.nsd.test TXT", [/Truncated, retrying in TCP/, /llllllll/, /\(TCP\)/]],
     ["alias.nsd.test A", [/NOERROR/, /CNAME\s+www\.nsd\.test/, /192\.0\.2\.80/]],
     ["nope.nsd.test A", [/NXDOMAIN/, /SOA/]],
     ["elsewhere.example A", [/REFUSED/, /EDE: 20 .*add dns\.routes/]],
@@ -191,6 +218,33 @@ test("kdig keeps one connection for several questions", async () => {
   const args = [`@${US.address}`, "-p", String(US.port), "+tcp", "+keepopen", ...names];
   const { stdout } = await execa(kdig.program("kdig"), args, { env: kdig.env });
   expect(stdout.match(/status: NOERROR/g)?.length).toBe(3);
+});
+
+async function askKdig(...args: readonly string[]): Promise<string> {
+  const at = [`@${US.address}`, "-p", String(TLS_PORT), "+tls-ca=us.test.pem", "+tls-hostname=us.test"];
+  const options = { env: kdig.env, cwd: directory, reject: false };
+  return (await execa(kdig.program("kdig"), [...at, ...args], options)).stdout;
+}
+
+describe("DNS over TLS", () => {
+  test("kdig verifies us and gets answers, padded when it pads", async () => {
+    const output = await askKdig("+padding=128", "www.nsd.test", "A");
+    expect(output).toMatch(/TLS session \(TLS1\.3\)/);
+    expect(output).toMatch(/192\.0\.2\.80/);
+    expect(output).toMatch(/PADDING: \d+ B/);
+    expect(output).toMatch(/Received 468 B/);
+    expect(await askKdig("+nopadding", "www.nsd.test", "A")).not.toMatch(/PADDING/);
+  });
+
+  test("unbound is asked, and found to be who it should", async () => {
+    const output = await askKdig("alias.nsd.test", "A");
+    expect(output).toMatch(/CNAME\s+www\.nsd\.test/);
+    expect(output).toMatch(/192\.0\.2\.80/);
+  });
+
+  test("unbound under another's name is not", async () => {
+    expect(await askKdig("big.nsd.test", "TXT")).toMatch(/SERVFAIL/);
+  });
 });
 
 function dataOf(bytes: Buffer): unknown[] {
