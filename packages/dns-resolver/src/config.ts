@@ -44,11 +44,49 @@ function filePath() {
   return parsed("a path of a file", (text) => (text === "" ? undefined : text));
 }
 
+/** An upstream; over TLS, what its certificate must bear, unless its key is pinned. */
+export interface UpstreamAddress extends HostPort {
+  readonly tls?: { readonly name: string | undefined };
+}
+const TLS_PORT = 853;
+const SERVER_NAME = /^[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9])?$/i;
+
+function upstreamAddress() {
+  const plain = hostPort(53);
+  const secure = hostPort(TLS_PORT);
+  const expected =
+    "an address such as 10.0.0.1, 10.0.0.1:5353, [fd00::1]:5353 or tls://10.0.0.1#dns.example (no names to look up: DNS may be what is down)";
+  return parsed(expected, (text): UpstreamAddress | undefined => {
+    const [, address, , name] = /^tls:\/\/([^#]+)(#(.*))?$/.exec(text) ?? [];
+    if (address === undefined) return plain.safeParse(text).data;
+    const place = secure.safeParse(address).data;
+    return place === undefined || (name !== undefined && !SERVER_NAME.test(name))
+      ? undefined
+      : { ...place, tls: { name } };
+  });
+}
+
+/** SHA-256 in base64. */
+function pin() {
+  return parsed("a pin: the SHA-256 of a public key in base64, 44 characters", (text) =>
+    /^[A-Za-z0-9+/]{43}=$/.test(text) ? text : undefined,
+  );
+}
+
+/** How upstreams asked over TLS prove who they are. */
+const routeTlsSection = section({
+  /** Certificates in PEM, instead of the system's. */
+  ca: filePath().optional(),
+  /** Keys that are enough, whoever has signed them. */
+  pins: z.array(pin()).max(16).default([]),
+});
+
 const routeSection = section({
   /** Everything at and below this name that no longer zone claims. */
   zone: zoneName(),
   /** Asked in this order; port 53 unless another is written. */
-  upstreams: z.array(hostPort(53)).min(1),
+  upstreams: z.array(upstreamAddress()).min(1),
+  tls: routeTlsSection.prefault({}),
   /** Own address to ask from. */
   source: ipAddress().optional(),
 });
@@ -98,10 +136,19 @@ const cookiesSection = section({
   secrets: z.array(filePath()).max(4).default([]),
 });
 
+/** DNS over TLS for clients (RFC 7858). */
+const tlsSection = section({
+  listen: z.array(hostPort(TLS_PORT)).min(1),
+  /** Files in PEM: the certificate with its chain, and its key. */
+  cert: filePath(),
+  key: filePath(),
+});
+
 /** The `dns:` section of site.yaml. */
 export const dnsSection = section({
   /** UDP and TCP on each. */
   listen: z.array(hostPort()).min(1),
+  tls: tlsSection.optional(),
   /** Threads that serve, each with its share of the cache and of the limits. */
   workers: workerCount().default(1),
   health: hostPort().default({ address: "127.0.0.1", port: 8_153 }),
@@ -140,13 +187,17 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
   const at = (path: readonly PropertyKey[], message: string): Problem => document.problemAt(["dns", ...path], message);
   const problems: Problem[] = [];
   const listen = new Set<string>();
-  for (const [i, endpoint] of settings.listen.entries()) {
+  const places = [
+    ...settings.listen.map((endpoint, i) => ({ endpoint, path: ["listen", i] })),
+    ...(settings.tls?.listen ?? []).map((endpoint, i) => ({ endpoint, path: ["tls", "listen", i] })),
+  ];
+  for (const { endpoint, path } of places) {
     const text = formatEndpoint(endpoint);
-    if (endpoint.port !== 0 && listen.has(text)) problems.push(at(["listen", i], `${text} is listed twice`));
+    if (endpoint.port !== 0 && listen.has(text)) problems.push(at(path, `${text} is listed twice`));
     listen.add(text);
     if (isWildcard(endpoint.address)) {
       const message = `${text} is every address: name the VIP, so that answers leave from the address that was asked`;
-      problems.push(at(["listen", i], message));
+      problems.push(at(path, message));
     }
   }
   if (settings.cache.size < SMALLEST_CACHE * settings.workers) {
@@ -158,12 +209,13 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
 }
 
 function checkRoutes(
-  { routes, listen }: DnsSettings,
+  { routes, listen: plain, tls: secure }: DnsSettings,
   at: (path: readonly PropertyKey[], message: string) => Problem,
 ): Problem[] {
   const problems: Problem[] = [];
   const zones = new Map<string, number>();
-  for (const [i, { zone, upstreams, source }] of routes.entries()) {
+  const listen = [...plain, ...(secure?.listen ?? [])];
+  for (const [i, { zone, upstreams, source, tls }] of routes.entries()) {
     const key = Buffer.from(lowerName(parseName(zone) ?? new Uint8Array())).toString("latin1");
     const first = zones.get(key);
     if (first === undefined) zones.set(key, i);
@@ -181,11 +233,17 @@ function checkRoutes(
     const asked = upstreams.map(formatEndpoint);
     for (const [j, upstream] of upstreams.entries()) {
       const twice = asked.indexOf(formatEndpoint(upstream)) < j ? `${asked[j]} is listed twice` : undefined;
-      const message = twice ?? wrongUpstream(upstream, source, listen);
+      const message = twice ?? wrongUpstream(upstream, source, listen) ?? unproven(upstream, tls.pins);
       if (message !== undefined) problems.push(at(["routes", i, "upstreams", j], message));
     }
   }
   return problems;
+}
+
+function unproven(upstream: UpstreamAddress, pins: readonly string[]): string | undefined {
+  if (upstream.tls === undefined || upstream.tls.name !== undefined || pins.length > 0) return undefined;
+  const text = formatEndpoint(upstream);
+  return `tls://${text} could be anybody: write tls://${text}#NAME with the name in its certificate, or pin its key in tls.pins`;
 }
 
 function wrongUpstream(

@@ -9,7 +9,7 @@ import {
   type ServiceContext,
   type ServingParts,
 } from "@stitch/health";
-import { claimed } from "./claim.ts";
+import { claimed, claimedTcp } from "./claim.ts";
 import { localPath, type DnsSettings } from "./config.ts";
 import { openControl } from "./control.ts";
 import { openFileLimit, upstreamSockets } from "./descriptors.ts";
@@ -69,6 +69,7 @@ async function start(
   const settings = served.dns;
   const workers = workersHere(settings.workers, log);
   const listen = await claimed(settings.listen, clock);
+  const listenTls = await claimedTcp(settings.tls?.listen ?? [], clock);
   const upstreams = new UpstreamHealth(health);
   const adopted = new Adoptions(workers);
   const group = await WorkerGroup.open<DnsWorkers>({
@@ -78,7 +79,8 @@ async function start(
     settings: {
       served,
       listen,
-      sockets: upstreamSockets(openFileLimit(), listen.length, workers),
+      listenTls,
+      sockets: upstreamSockets(openFileLimit(), listen.length + listenTls.length, workers),
       cacheFile: settings.cache.file === undefined ? undefined : localPath(document, settings.cache.file),
     },
     context,

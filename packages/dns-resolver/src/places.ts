@@ -1,8 +1,7 @@
 import type { Clock } from "@stitch/clock";
-import type { DnsSettings } from "./config.ts";
 import type { LocalData } from "./local/load-local.ts";
 import type { Place } from "./resolver-options.ts";
-import { RouteBook } from "./route-book.ts";
+import { RouteBook, type CaTexts, type RouteSettings } from "./route-book.ts";
 import type { Suffix } from "./routes.ts";
 import type { Route } from "./upstream/upstream.ts";
 
@@ -16,11 +15,12 @@ export interface Places {
 
 /** Numbers local zones, hosts and routes. Of a zone and a route for the same name the local data wins. */
 export function arrange(
-  settings: Pick<DnsSettings, "routes">,
+  settings: { readonly routes: readonly RouteSettings[] },
   local: LocalData,
   clock: Clock,
   book: RouteBook = new RouteBook(clock),
   localChanged = false,
+  cas?: CaTexts,
 ): Places {
   const places: Place[] = [];
   const suffixes: Suffix[] = [];
@@ -29,7 +29,7 @@ export function arrange(
     places.push(place);
   };
   // Of two equal suffixes the later one wins (RouteTable), so routes come first.
-  const numbered = book.take(settings.routes, localChanged);
+  const numbered = book.take(settings.routes, localChanged, cas);
   for (const { number, route } of numbered) add(route.name, { kind: "route", route: number }, false);
   for (const zone of local.zones) add(zone.apex, { kind: "zone", zone }, false);
   for (const zone of local.hosts) add(zone.apex, { kind: "zone", zone }, true);

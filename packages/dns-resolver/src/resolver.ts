@@ -13,6 +13,7 @@ import type { PolicyJudge } from "./policy/policies.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
 import type { Replaced, ResolverOptions } from "./resolver-options.ts";
 import { RouteTable } from "./routes.ts";
+import { padded, RESPONSE_BLOCK } from "./tls/padding.ts";
 import { AT, CD, RD, TC } from "./wire/header.ts";
 import { decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
 import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
@@ -143,6 +144,12 @@ export class Resolver {
     this.#cookie(bytes, peer, 0);
     this.length = this.#writer.status(this.query, bytes, 0, RCODE.SERVFAIL, extended, out, 0);
     this.reason = reason;
+  }
+
+  /** The reply that was last written at `bytes`, padded when the query was: for TLS, where lengths are all that shows. */
+  padded(bytes: Uint8Array): Uint8Array {
+    const { optAt } = this.#writer;
+    return this.query.padded && optAt >= 0 && bytes.length > 0 ? padded(bytes, optAt, RESPONSE_BLOCK) : bytes;
   }
 
   /** Who answers for names, as it is now. */

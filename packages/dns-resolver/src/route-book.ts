@@ -3,6 +3,13 @@ import type { DnsSettings } from "./config.ts";
 import { Upstream, type Route } from "./upstream/upstream.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 
+/** A route of the file; `tls` may be left out. */
+export type RouteSettings = Omit<DnsSettings["routes"][number], "tls"> &
+  Partial<Pick<DnsSettings["routes"][number], "tls">>;
+/** Texts of the files that `routes[].tls.ca` name, by what stands there. */
+export type CaTexts = ReadonlyMap<string, string>;
+const NO_CAS: CaTexts = new Map();
+
 /** A route under the number that stands in the tags of its cached answers. */
 export interface NumberedRoute {
   readonly number: number;
@@ -27,13 +34,13 @@ export class RouteBook {
    * In the order of the file. What is in the book and not in the file is forgotten. `localChanged`: so has local data; then,
    * or when any route has, a route whose answers hold what stood elsewhere gets another number too.
    */
-  take(routes: DnsSettings["routes"], localChanged = false): NumberedRoute[] {
-    const keys = routes.map((settings) => JSON.stringify(settings));
+  take(routes: readonly RouteSettings[], localChanged = false, cas: CaTexts = NO_CAS): NumberedRoute[] {
+    const keys = routes.map((settings) => JSON.stringify([settings, caOf(settings, cas)]));
     const changed = localChanged || keys.length !== this.#known.size || keys.some((key) => !this.#known.has(key));
     const entries = routes.map((settings, i): [string, NumberedRoute] => {
       const key = keys[i] ?? "";
       const known = this.#known.get(key);
-      if (known === undefined) return [key, this.#opened(settings)];
+      if (known === undefined) return [key, this.#opened(settings, caOf(settings, cas))];
       return [key, changed && known.route.crossed === true ? this.#renumbered(known.route) : known];
     });
     this.#known = new Map(entries);
@@ -51,9 +58,16 @@ export class RouteBook {
     return { number, route };
   }
 
-  #opened({ zone, upstreams, source }: DnsSettings["routes"][number]): NumberedRoute {
+  #opened({ zone, upstreams, source, tls }: RouteSettings, ca: string | undefined): NumberedRoute {
     const name = lowerName(parseName(zone) ?? Uint8Array.of(0));
-    const servers = upstreams.map((target) => new Upstream(target, source, this.#clock));
+    const servers = upstreams.map((target) => {
+      const trust = target.tls === undefined ? undefined : { name: target.tls.name, pins: tls?.pins ?? [], ca };
+      return new Upstream(target, source, this.#clock, trust);
+    });
     return this.#numbered({ zone, name, upstreams: servers, inFlight: 0, waiting: 0 });
   }
+}
+
+function caOf({ tls }: RouteSettings, cas: CaTexts): string | undefined {
+  return tls?.ca === undefined ? undefined : cas.get(tls.ca);
 }

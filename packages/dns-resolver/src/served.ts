@@ -5,6 +5,7 @@ import { readCookieSecret } from "./local/cookie-secret.ts";
 import { localSteps } from "./local/load-local.ts";
 import { readFile, type TextFile } from "./local/read-text.ts";
 import { readPolicies, type Policies } from "./policy/load-policies.ts";
+import { readCertificates, readIdentity, type TlsIdentity } from "./tls/certificates.ts";
 import type { Steps } from "./sliced.ts";
 
 /**
@@ -19,6 +20,10 @@ export interface Served {
   readonly localZones: number;
   /** Of DNS cookies, sixteen octets each. */
   readonly cookieSecrets: readonly Uint8Array[];
+  /** Of the listener for DNS over TLS. */
+  readonly identity: TlsIdentity | undefined;
+  /** Certificates that upstreams are verified with, by what stands in `routes[].tls.ca`. */
+  readonly cas: ReadonlyMap<string, string>;
   /** Their names are in memory that all workers share. */
   readonly policies: Policies;
 }
@@ -31,8 +36,16 @@ export function* readServed(document: SiteDocument, seed: number): Steps<Served>
   const local = yield* localSteps(hosts, zones);
   const localZones = local.zones.length + local.hosts.length;
   const cookieSecrets = dns.cookies.secrets.map((path) => readCookieSecret(localPath(document, path)));
+  const named = dns.routes.flatMap(({ tls: { ca } }) => (ca === undefined ? [] : [ca]));
+  const cas = new Map(named.map((path) => [path, readCertificates(localPath(document, path))]));
+  const identity = identityOf(document, dns);
   const policies = yield* readPolicies(dns.policies, (path) => localPath(document, path), seed);
-  return { dns, hosts, zones, localZones, cookieSecrets, policies };
+  return { dns, hosts, zones, localZones, cookieSecrets, policies, cas, identity };
+}
+
+function identityOf(document: SiteDocument, { tls }: DnsSettings): TlsIdentity | undefined {
+  if (tls === undefined) return undefined;
+  return readIdentity(localPath(document, tls.cert), localPath(document, tls.key));
 }
 
 /** Lists are written by strangers: what is not understood of them is said, and does not stop the rest. */

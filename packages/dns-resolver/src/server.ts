@@ -14,7 +14,8 @@ import { LARGEST_TCP } from "./cache/reply-writer.ts";
 import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
 import type { Serving } from "./serving.ts";
-import { TcpListener } from "./tcp-listener.ts";
+import { TcpListener, type TcpQuery } from "./tcp-listener.ts";
+import type { TlsIdentity } from "./tls/certificates.ts";
 import type { Names, Outcome, Waiter } from "./upstream/flight.ts";
 import { Forwarder, type ForwarderOptions } from "./upstream/forwarder.ts";
 import { EDNS_SIZE } from "./wire/edns.ts";
@@ -31,6 +32,8 @@ const RECEIVE_BUFFER = 4 * 2 ** 20;
 
 export interface DnsServerOptions {
   readonly listen: readonly Endpoint[];
+  /** DNS over TLS: where, and what it is proved with. */
+  readonly tls?: { readonly listen: readonly Endpoint[]; readonly identity: TlsIdentity } | undefined;
   /** How many servers share these addresses, this one included. */
   readonly workers: number;
   readonly clock: Clock;
@@ -54,6 +57,7 @@ export class DnsServer {
     const server = new DnsServer(options);
     try {
       for (const local of options.listen) await server.#listen(local);
+      for (const local of options.tls?.listen ?? []) await server.#listenTls(local, options.tls?.identity);
     } catch (failure) {
       await server.close();
       throw failure;
@@ -88,6 +92,8 @@ export class DnsServer {
     resolver.cache.staleSeconds = serving.staleSeconds;
     resolver.adopt(serving);
     this.forwarder.adopt(serving.routes, serving.limits);
+    const { identity } = serving;
+    if (identity !== undefined) for (const listener of this.listeners) listener.prove(identity);
   }
 
   async close(): Promise<void> {
@@ -98,6 +104,15 @@ export class DnsServer {
     const socket = await this.#openUdp(local);
     this.sockets.push(socket);
     this.listeners.push(await this.#openTcp(socket.local));
+  }
+
+  async #listenTls(local: Endpoint, tls: TlsIdentity | undefined): Promise<void> {
+    const { clock, resolver, workers } = this.#options;
+    const onQuery: TcpQuery = (message, peer, reply) =>
+      this.#tcpQuery(message, peer, (bytes) => reply(resolver.padded(bytes)));
+    const admits = (peer: Uint8Array): boolean => resolver.admits(peer);
+    const identity = tls === undefined ? {} : { tls };
+    this.listeners.push(await TcpListener.open({ local, workers, clock, admits, onQuery, ...identity }));
   }
 
   #openUdp(local: Endpoint): Promise<DatagramSocket> {

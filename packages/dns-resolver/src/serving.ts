@@ -10,6 +10,7 @@ import { RouteBook } from "./route-book.ts";
 import { RouteTable } from "./routes.ts";
 import type { Served } from "./served.ts";
 import type { Steps } from "./sliced.ts";
+import type { TlsIdentity } from "./tls/certificates.ts";
 import type { TtlLimits } from "./upstream/digest.ts";
 
 /** What a worker answers with, built from what is served; a reload builds it anew and puts it in place at one stroke. */
@@ -21,6 +22,8 @@ export interface Serving extends Places {
   readonly cookies: Cookies;
   readonly judge: PolicyJudge | undefined;
   readonly limits: TtlLimits;
+  /** Of the listener for DNS over TLS. */
+  readonly identity: TlsIdentity | undefined;
   readonly staleSeconds: number;
 }
 
@@ -41,12 +44,12 @@ export class ServingBuilder {
     this.#book = new RouteBook(clock);
   }
 
-  *building({ dns, hosts, zones, cookieSecrets, policies }: Served): Steps<Serving> {
+  *building({ dns, hosts, zones, cookieSecrets, policies, cas, identity }: Served): Steps<Serving> {
     const local = yield* localSteps(hosts, zones);
     const texts = [...hosts, ...zones].map(({ text }) => text);
     const localChanged = texts.length !== this.#texts.length || texts.some((text, i) => text !== this.#texts[i]);
     this.#texts = texts;
-    const placed = arrange(dns, local, this.#clock, this.#book, localChanged);
+    const placed = arrange(dns, local, this.#clock, this.#book, localChanged, cas);
     const table = yield* RouteTable.building(placed.suffixes, this.#seed);
     const { maxTtl, negativeTtl, stale } = dns.cache;
     return {
@@ -58,6 +61,7 @@ export class ServingBuilder {
       cookies: new Cookies(cookieSecrets),
       judge: PolicyJudge.of(policies),
       limits: { maxTtl: Math.floor(maxTtl / 1_000), negativeTtl: Math.floor(negativeTtl / 1_000) },
+      identity,
       staleSeconds: stale / 1_000,
     };
   }

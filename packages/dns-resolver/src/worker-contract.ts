@@ -41,6 +41,8 @@ export interface WorkerSettings {
   readonly served: Served;
   /** As claimed: no port is 0. */
   readonly listen: readonly Endpoint[];
+  /** Of DNS over TLS, likewise. */
+  readonly listenTls: readonly Endpoint[];
   /** Sockets that one worker may open to ask upstreams. */
   readonly sockets: number;
   /** Absolute path, to which each worker adds its number. */

@@ -31,6 +31,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const tellDead = (): void => tell({ kind: "dead-zones", zones: deadZones(now.routes.values()) });
   const server = await DnsServer.open({
     listen: settings.listen,
+    tls: serving.identity === undefined ? undefined : { listen: settings.listenTls, identity: serving.identity },
     workers,
     clock,
     resolver,

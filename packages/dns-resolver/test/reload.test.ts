@@ -20,6 +20,7 @@ import { ServingBuilder } from "../src/serving.ts";
 import { atOnce, sliced } from "../src/sliced.ts";
 import { respond, type FakeUpstream } from "./fake-upstream.ts";
 import { dataOf, decoded, queryFor } from "./fixtures.ts";
+import { selfSigned } from "./self-signed.ts";
 import { askUdp, upstream, whenDone } from "./rig.ts";
 
 const SILENT = createLogger({ service: "dns", site: "nyc", instance: "nyc-1" });
@@ -114,6 +115,23 @@ describe("a reload of the resolver", () => {
     writeFileSync(join(folder, "a.zone"), "$ORIGIN a.example.\n$TTL 60\n@ SOA ns root 1 2 3 4 5\nwww A 192.0.2.256\n");
     expect(problemsOf(await reloader.reload())).toContain("a.zone:4: A needs one IPv4 address");
     expect(adopted).toEqual([]);
+  });
+
+  test("takes a renewed certificate, and refuses a key that is not its own", async () => {
+    const [first, second] = [selfSigned("a.test"), selfSigned("a.test")];
+    writeFileSync(join(folder, "cert"), first.cert);
+    writeFileSync(join(folder, "key"), first.key);
+    const tls = '  tls: { listen: ["127.88.0.1:8530"], cert: cert, key: key }\n';
+    const { reloader, adopted } = reader(write(tls));
+    writeFileSync(join(folder, "cert"), second.cert);
+    expect(problemsOf(await reloader.reload())).toContain(`${join(folder, "key")}: is not the key of`);
+    writeFileSync(join(folder, "key"), second.key);
+    expect(await reloader.reload()).toEqual({ kind: "accepted", changes: ["another certificate"] });
+    expect(adopted[0]?.identity?.cert).toBe(second.cert);
+    writeFileSync(join(folder, "cert"), "no certificate");
+    expect(problemsOf(await reloader.reload())).toContain("holds no certificate in PEM");
+    write("");
+    expect(problemsOf(await reloader.reload())).toContain("dns.tls.listen cannot be changed");
   });
 
   test("is done one after the other, so that the last file that was written counts", async () => {

@@ -6,13 +6,15 @@ import { Health, Outcomes } from "@stitch/health";
 import { afterEach, expect } from "vitest";
 import { AllowList } from "../src/allow-list.ts";
 import { Cache } from "../src/cache.ts";
-import { claimed } from "../src/claim.ts";
+import { claimed, claimedTcp } from "../src/claim.ts";
+import type { UpstreamAddress } from "../src/config.ts";
 import { deadZones, UpstreamHealth } from "../src/health.ts";
 import { builtInZones } from "../src/local/built-in.ts";
 import type { LocalZone } from "../src/local/local-zone.ts";
 import { arrange } from "../src/places.ts";
 import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
+import type { TlsIdentity } from "../src/tls/certificates.ts";
 import { DnsServer } from "../src/server.ts";
 import { NO_COOKIES, NO_LIMIT } from "./fixtures.ts";
 import { FakeUpstream, type Script } from "./fake-upstream.ts";
@@ -55,11 +57,13 @@ export function rig(
 
 export interface RigRoute {
   readonly zone: string;
-  readonly upstreams: readonly (FakeUpstream | HostPort)[];
+  readonly upstreams: readonly (FakeUpstream | UpstreamAddress)[];
   readonly source?: string | undefined;
+  /** `ca` is the text itself. */
+  readonly tls?: { readonly ca?: string; readonly pins: string[] };
 }
 
-function targetOf(each: FakeUpstream | HostPort): HostPort {
+function targetOf(each: FakeUpstream | UpstreamAddress): UpstreamAddress {
   return "address" in each ? each : { address: "127.88.0.2", port: each.port };
 }
 
@@ -68,11 +72,16 @@ export async function rigOf(
   wanted: readonly RigRoute[],
   clock: Clock = new SystemClock(),
   zones: readonly LocalZone[] = [],
+  identity?: TlsIdentity,
 ): Promise<Rig> {
   const outcomes = new Outcomes(new Float64Array(REASONS.length));
   const health = new Health(IDENTITY, clock);
-  const routes = wanted.map(({ zone, upstreams, source }) => ({ zone, upstreams: upstreams.map(targetOf), source }));
-  const placed = arrange({ routes }, { zones: [...builtInZones(), ...zones], hosts: [] }, clock);
+  const routes = wanted.map(({ zone, upstreams, source, tls }) => {
+    return { zone, upstreams: upstreams.map(targetOf), source, ...(tls === undefined ? {} : { tls }) };
+  });
+  const cas = new Map(wanted.flatMap(({ tls }) => (tls?.ca === undefined ? [] : [[tls.ca, tls.ca] as const])));
+  const local = { zones: [...builtInZones(), ...zones], hosts: [] };
+  const placed = arrange({ routes }, local, clock, undefined, false, cas);
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
   const resolver = new Resolver({
     ...placed,
@@ -89,6 +98,10 @@ export async function rigOf(
   const onChange = (): void => upstreamHealth.report(deadZones(placed.routes.values()), 0);
   const server = await DnsServer.open({
     listen: await claimed([{ address: "127.88.0.1", port: 0 }], new SystemClock()),
+    tls:
+      identity === undefined
+        ? undefined
+        : { listen: await claimedTcp([{ address: "127.88.0.1", port: 0 }], new SystemClock()), identity },
     workers: 1,
     clock,
     resolver,

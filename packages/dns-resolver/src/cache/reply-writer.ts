@@ -30,6 +30,8 @@ export function udpLimit(query: Query): number {
 
 /** Writes answers by copying and patching; nothing here parses or allocates. */
 export class ReplyWriter {
+  /** Where the OPT record of the reply last written begins in it; -1 when it has none. */
+  optAt = -1;
   readonly #nsid: Uint8Array;
 
   /** `nsid` is what RFC 5001 calls the server's identity: site/instance. */
@@ -132,6 +134,7 @@ export class ReplyWriter {
     outAt: number,
     length: number,
   ): number {
+    this.optAt = query.edns ? length : -1;
     if (!query.edns) return length;
     const opt = outAt + length;
     let at = writeOpt(out, opt, rcode, query.dnssecOk);

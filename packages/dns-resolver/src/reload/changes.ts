@@ -10,6 +10,7 @@ export type Change =
 /** What only a restart changes: sockets and threads, and memory that is taken once. */
 const FIXED: readonly (readonly [string, (settings: DnsSettings) => unknown])[] = [
   ["dns.listen", ({ listen }) => listen],
+  ["dns.tls.listen", ({ tls }) => tls?.listen],
   ["dns.workers", ({ workers }) => workers],
   ["dns.health", ({ health }) => health],
   ["dns.control", ({ control }) => control],
@@ -71,16 +72,15 @@ function textsOf({ hosts, zones, policies }: Served): ReadonlyMap<string, string
   ]);
 }
 
-function policyChanges(
-  { dns: now, cookieSecrets: before }: Served,
-  { dns: next, cookieSecrets: after }: Served,
-): string[] {
+function policyChanges({ dns: now, ...before }: Served, { dns: next, ...after }: Served): string[] {
   const different: readonly (readonly [boolean, string])[] = [
     [same(now.allow, next.allow), "another allow list"],
     [same(now.admin, next.admin), "other admin networks"],
     [same(now.limit, next.limit), "another budget of clients"],
-    [same(before.map(hex), after.map(hex)), "other cookie secrets"],
+    [same(before.cookieSecrets.map(hex), after.cookieSecrets.map(hex)), "other cookie secrets"],
     [same(now.policies, next.policies), "other policies, or in another order"],
+    [same(before.identity, after.identity), "another certificate"],
+    [same([...before.cas], [...after.cas]), "other certificates of upstreams"],
     [same(times(now.cache), times(next.cache)), "other times of the cache, for answers from now on"],
   ];
   return different.filter(([unchanged]) => !unchanged).map(([, phrase]) => phrase);

@@ -1,4 +1,5 @@
 import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
+import type { TlsExchanges } from "../tls/tls-exchanges.ts";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS, TYPE } from "../wire/registry.ts";
 import type { Asking, Exchange, Request } from "./exchange.ts";
@@ -30,6 +31,7 @@ export interface Terms extends Pick<Request, "limit" | "late" | "onOverdue"> {
 export interface AskerOptions {
   readonly clock: Clock;
   readonly transport: Transport;
+  readonly tls: TlsExchanges;
   readonly routes: () => Iterable<Route>;
   /** Called whenever an upstream went down or came back. */
   readonly onChange: (cameBack: boolean) => void;
@@ -65,12 +67,13 @@ export class Asker {
   /** Resolves when the sockets are closed. */
   async close(): Promise<void> {
     this.#probe.cancel();
+    this.#options.tls.close();
     await this.#options.transport.close();
   }
 
   ask(about: About, upstream: Upstream, { limit, late, kind, onOverdue }: Terms): Asking {
     const { clock, transport } = this.#options;
-    const { target, source, mixedCase } = upstream;
+    const { target, source, mixedCase, trust } = upstream;
     const { question, dnssecOk, checkingDisabled } = about;
     const put: Put = { upstream, kind, sent: clock.now(), probing: upstream.down || kind === "probe", overdue: false };
     if (put.probing) upstream.probing = true;
@@ -93,14 +96,16 @@ export class Asker {
         onOverdue();
       },
     };
-    const { result, end } = transport.udp(request);
+    const { result, end } = trust === undefined ? transport.udp(request) : this.#options.tls.exchange(request, trust);
     return { result: result.then((exchange) => this.#ended(put, request, exchange)), end };
   }
 
   #ended(put: Put, request: Request, result: Exchange): Exchange | Promise<Exchange> {
     // That an overdue one has come to nothing is known already.
     if (!put.overdue || result.kind !== "timeout") this.#judge(put, result);
-    return OVER_TCP.has(result.kind) ? this.#overTcp(request, put.upstream, result) : result;
+    // What cannot be had over TLS is not asked for in the clear.
+    const mayGoOn = put.upstream.trust === undefined && OVER_TCP.has(result.kind);
+    return mayGoOn ? this.#overTcp(request, put.upstream, result) : result;
   }
 
   /** What comes of this says nothing about the upstream, which has answered: TCP may be filtered on the way. */
@@ -123,18 +128,20 @@ export class Asker {
     if (result.kind === "no-socket") return;
     const wasDown = upstream.down;
     if (result.kind === "timeout") this.counters.timeouts += 1;
-    if (result.kind === "unreachable") this.counters.unreachable += 1;
-    if (result.kind !== "timeout" && result.kind !== "unreachable") {
+    const refused = result.kind === "unreachable" || result.kind === "untrusted";
+    if (refused) this.counters.unreachable += 1;
+    if (result.kind !== "timeout" && !refused) {
       upstream.succeeded();
       // What a forger may have sent says nothing of its pace.
       if (result.kind === "answer") upstream.pace.answered(elapsed(sent, this.#options.clock.now()));
-    } else if (kind !== "again") upstream.failed(sent, kind === "probe" || result.kind === "unreachable");
+    } else if (kind !== "again") upstream.failed(sent, kind === "probe" || refused);
     if (upstream.down !== wasDown) this.#options.onChange(wasDown);
   }
 
   /** Asks upstreams that are suspected or down for the SOA of their zone, now and then: so they come back by themselves. */
   #probeDown(): void {
     this.#options.transport.tidy();
+    this.#options.tls.tidy();
     for (const route of this.#options.routes()) {
       for (const upstream of route.upstreams) {
         if (!upstream.probeDue) continue;

@@ -120,7 +120,8 @@ export class Attempts {
     const found = this.#read(result);
     if (found.kind !== "useless") this.#take(found);
     else {
-      const code = result.kind === "unreachable" ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
+      const cut = result.kind === "unreachable" || result.kind === "untrusted";
+      const code = cut ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
       this.#failed(attempt, found.why, code, result.kind === "no-socket");
     }
     if (this.#settled && this.#open.size === 0) this.#late.resolve(undefined);
@@ -169,5 +170,6 @@ const WHY = {
   "near-misses": "sent what was no answer",
   timeout: "did not answer in time",
   unreachable: "cannot be reached",
+  untrusted: "has no certificate of its name, or not the pinned key",
   "no-socket": "could not be asked: this machine has no socket left",
 } as const;

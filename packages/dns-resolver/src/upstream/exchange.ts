@@ -36,7 +36,7 @@ export interface Asking {
   readonly end: () => void;
 }
 
-/** What came of it. Only `timeout` and `unreachable` speak against the upstream. */
+/** What came of it. Only `timeout`, `unreachable` and `untrusted` speak against the upstream. */
 export type Exchange =
   | { readonly kind: "answer"; readonly message: Message }
   | { readonly kind: "truncated" }
@@ -46,6 +46,8 @@ export type Exchange =
   | { readonly kind: "near-misses" }
   | { readonly kind: "timeout" }
   | { readonly kind: "unreachable"; readonly code: string }
+  /** Over TLS: the other side could not prove that it is the upstream. */
+  | { readonly kind: "untrusted"; readonly code: string }
   | { readonly kind: "malformed" }
   | { readonly kind: "no-socket"; readonly code: string };
 

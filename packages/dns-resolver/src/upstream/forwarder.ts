@@ -4,6 +4,7 @@ import { NEVER, packImage, tagOf, type ImageParts, type Slab } from "../cache/im
 import { EXTENDED } from "../extended-error.ts";
 import { REASON } from "../reasons.ts";
 import { CD } from "../wire/header.ts";
+import { TlsExchanges } from "../tls/tls-exchanges.ts";
 import type { Message } from "../wire/message.ts";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
@@ -13,7 +14,14 @@ import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
 import { FailureCache } from "./failure-cache.ts";
 import { cachedOutcome, failed, keyOf, staleOutcome, turnAway } from "./flight.ts";
 import { NOBODY, type Failed, type Flight, type Names, type Outcome, type Settle, type Waiter } from "./flight.ts";
-import { mostSockets, sharePerRoute } from "./shares.ts";
+import {
+  MOST_CROSSINGS,
+  MOST_WAITERS,
+  MOST_WAITING_PER_ROUTE,
+  mostSockets,
+  REFRESH_SHARE,
+  sharePerRoute,
+} from "./shares.ts";
 import { splice } from "./splice.ts";
 import { socketTransport, type Transport } from "./transport.ts";
 import { allDown, type Route } from "./upstream.ts";
@@ -21,21 +29,6 @@ import { allDown, type Route } from "./upstream.ts";
 /** RFC 8767 section 5: when a client gets the stale answer that there is, while the question goes on. */
 const STALE_AFTER: Duration = milliseconds(1_800);
 const NOW: Duration = milliseconds(0);
-/**
- * Share of a route's questions that may be for answers that have not expired yet: those can wait, and clients' cannot.
- * Somebody who keeps many short-lived names warm gets no further than this.
- */
-const REFRESH_SHARE = 0.1;
-/** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
-const MOST_WAITERS = 64;
-/** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
-const MOST_WAITING_PER_ROUTE = 4_000;
-
-/**
- * Routes that one answer may lead through: each costs a question, and two zones of a stranger's may lead from one to the
- * other for ever.
- */
-const MOST_CROSSINGS = 8;
 
 export interface ForwarderOptions extends TtlLimits {
   /** Forwarders of this process, among which its limits are shared out. */
@@ -87,7 +80,13 @@ export class Forwarder {
       if (cameBack) this.#failures.clear(); // what failed for its sake may be asked again
       options.onChange();
     };
-    this.#asker = new Asker({ clock, transport, routes: () => this.#options.routes.values(), onChange });
+    this.#asker = new Asker({
+      clock,
+      transport,
+      tls: new TlsExchanges(clock),
+      routes: () => this.#options.routes.values(),
+      onChange,
+    });
     this.counters = Object.assign(this.#asker.counters, { coalesced: 0, crossed: 0, refreshed: 0 });
   }
 

@@ -5,6 +5,21 @@ const MOST_SOCKETS = 65_536;
 /** Beside the questions of clients: upstreams that are down are asked for their zone, one question at a time each. */
 const SOCKETS_FOR_PROBES = 64;
 
+/**
+ * Share of a route's questions that may be for answers that have not expired yet: those can wait, and clients' cannot.
+ * Somebody who keeps many short-lived names warm gets no further than this.
+ */
+export const REFRESH_SHARE = 0.1;
+/** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
+export const MOST_WAITERS = 64;
+/** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
+export const MOST_WAITING_PER_ROUTE = 4_000;
+/**
+ * Routes that one answer may lead through: each costs a question, and two zones of a stranger's may lead from one to the
+ * other for ever.
+ */
+export const MOST_CROSSINGS = 8;
+
 /** The share of one worker. */
 export function mostPerRoute(workers: number): number {
   return Math.floor(MOST_PER_ROUTE / workers);

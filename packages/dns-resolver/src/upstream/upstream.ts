@@ -1,5 +1,6 @@
 import { elapsed, milliseconds, scaled, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
+import type { TlsTrust } from "../tls/trust.ts";
 import { Pace } from "./pace.ts";
 
 /**
@@ -19,6 +20,8 @@ const NOW: Duration = milliseconds(0);
 export class Upstream {
   readonly target: HostPort;
   readonly source: string | undefined;
+  /** It is asked over TLS, and must prove that it is this. */
+  readonly trust: TlsTrust | undefined;
   /** A query is on its way to this upstream while it is down: the only one that may be. */
   probing = false;
   /** It repeats the case of names; false once it was seen, over TCP too, to answer and not to do so. */
@@ -33,9 +36,10 @@ export class Upstream {
   #failedAt: Instant;
   #succeededAt: Instant;
 
-  constructor(target: HostPort, source: string | undefined, clock: Clock) {
+  constructor(target: HostPort, source: string | undefined, clock: Clock, trust?: TlsTrust) {
     this.target = target;
     this.source = source;
+    this.trust = trust;
     this.#clock = clock;
     this.#failedAt = clock.now();
     this.#succeededAt = clock.now();

@@ -38,8 +38,8 @@ export const RCODE = {
   BADVERS: 16,
 } as const;
 
-/** EDNS options (RFC 5001, RFC 7871, RFC 7873, RFC 8914). */
-export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, EDE: 15 } as const;
+/** EDNS options (RFC 5001, RFC 7871, RFC 7873, RFC 7830, RFC 8914). */
+export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, PADDING: 12, EDE: 15 } as const;
 
 /** Extended errors (RFC 8914 section 4). */
 export const EDE = {

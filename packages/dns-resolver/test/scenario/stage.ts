@@ -34,7 +34,16 @@ export class Stage {
     this.#onReply = onReply;
     const dns = dnsConfig(SiteDocument.parse(config, file));
     const policies = atOnce(readPolicies([], () => "", SEED));
-    const served = { dns, hosts: [], zones: [], localZones: 0, cookieSecrets: [], policies };
+    const served = {
+      dns,
+      hosts: [],
+      zones: [],
+      localZones: 0,
+      cookieSecrets: [],
+      policies,
+      identity: undefined,
+      cas: new Map<string, string>(),
+    };
     const serving = atOnce(new ServingBuilder(clock, 1, SEED).building(served));
     this.cache = new Cache({ size: dns.cache.size, staleSeconds: serving.staleSeconds, seed: SEED });
     const { cache } = this;
