@@ -13,24 +13,16 @@ import {
   workerCount,
   type ByteSize,
   type HostPort,
-  type Prefix,
   type Problem,
   type SiteDocument,
 } from "@stitch/config";
 import { formatEndpoint, isWildcard } from "@stitch/linux-io";
 import { z } from "zod";
 import { ALWAYS_ALLOWED } from "./allow-list.ts";
+import { INSIDE } from "./inside.ts";
 import { SMALLEST_CACHE } from "./cache.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 
-/** RFC 1918 and RFC 4193: whoever is inside. Loopback may always ask. */
-const INSIDE: readonly Prefix[] = [
-  { family: "ipv4", address: "127.0.0.0", length: 8 },
-  { family: "ipv4", address: "10.0.0.0", length: 8 },
-  { family: "ipv4", address: "172.16.0.0", length: 12 },
-  { family: "ipv4", address: "192.168.0.0", length: 16 },
-  { family: "ipv6", address: "fd00::", length: 8 },
-];
 /** Slab offsets are 32-bit; and no site needs more. */
 const LARGEST_CACHE = 3 * 2 ** 30;
 
@@ -136,6 +128,16 @@ const cookiesSection = section({
   secrets: z.array(filePath()).max(4).default([]),
 });
 
+/** Queries that are written to the log. */
+const queryLogSection = section({
+  /** One in so many; 0: none but the failed ones. */
+  every: z.number().int().min(0).max(1e9).default(1_000),
+  /** And every one that got SERVFAIL. */
+  errors: z.boolean().default(true),
+  /** Lines a second, at most. */
+  perSecond: z.number().int().min(1).max(10_000).default(100),
+});
+
 /** DNS over TLS for clients (RFC 7858). */
 const tlsSection = section({
   listen: z.array(hostPort(TLS_PORT)).min(1),
@@ -159,6 +161,7 @@ export const dnsSection = section({
     .default([...INSIDE]),
   /** Who may ask for `_explain.NAME`; this machine always may. */
   admin: prefix().array().default([]),
+  queryLog: queryLogSection.optional(),
   limit: limitSection.prefault({}),
   cookies: cookiesSection.prefault({}),
   routes: z.array(routeSection).default([]),

@@ -50,5 +50,6 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
   counter("stitch_dns_send_failures_total", "Replies that the system did not take", "sendFailures");
   counter("stitch_dns_batches_total", "Times that datagrams were taken from the kernel", "batches");
   counter("stitch_dns_full_batches_total", "Of these, with as many as one call may bring", "fullBatches");
+  counter("stitch_dns_query_log_missed_total", "Lines of the query log over its rate", "queryLogMissed");
   counter("stitch_dns_kernel_drops_total", "Datagrams that the kernel dropped", "kernelDrops");
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "@stitch/clock";
 import type { LocalData } from "./local/load-local.ts";
+import { privateReverseZones } from "./local/private-reverse.ts";
 import type { Place } from "./resolver-options.ts";
 import { RouteBook, type CaTexts, type RouteSettings } from "./route-book.ts";
 import type { Suffix } from "./routes.ts";
@@ -28,8 +29,9 @@ export function arrange(
     suffixes.push({ name, place: places.length, exact });
     places.push(place);
   };
-  // Of two equal suffixes the later one wins (RouteTable), so routes come first.
   const numbered = book.take(settings.routes, localChanged, cas);
+  for (const zone of privateReverseZones(numbered)) add(zone.apex, { kind: "zone", zone }, false);
+  // Of two equal suffixes the later one wins (RouteTable), so what is built in comes first, then routes.
   for (const { number, route } of numbered) add(route.name, { kind: "route", route: number }, false);
   for (const zone of local.zones) add(zone.apex, { kind: "zone", zone }, false);
   for (const zone of local.hosts) add(zone.apex, { kind: "zone", zone }, true);

@@ -13,6 +13,7 @@ import { tickOf } from "./cache.ts";
 import { LARGEST_TCP } from "./cache/reply-writer.ts";
 import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
+import type { QueryLog } from "./query-log.ts";
 import type { Serving } from "./serving.ts";
 import { TcpListener, type TcpQuery } from "./tcp-listener.ts";
 import type { TlsIdentity } from "./tls/certificates.ts";
@@ -49,6 +50,8 @@ export class DnsServer {
   readonly listeners: TcpListener[] = [];
   readonly forwarder: Forwarder;
   readonly #options: DnsServerOptions;
+  /** Queries that are written down, if any are. */
+  queryLog: QueryLog | undefined;
   /** Replies to queries that waited, and over TCP. */
   readonly #scratch = new Uint8Array(LARGEST_TCP);
 
@@ -160,7 +163,7 @@ export class DnsServer {
         continue;
       }
       if (action !== ACTION.silent) replies.lengths[slot] = resolver.length;
-      outcomes.count(resolver.reason);
+      this.#left(peers, peer);
       if (action === ACTION.refresh) this.forwarder.refresh(resolver.query, resolver.place, resolver.tag);
     }
   }
@@ -190,17 +193,26 @@ export class DnsServer {
       this.forwarder.ask(resolver.query, resolver.place, resolver.tag, waiter);
       return;
     }
-    outcomes.count(resolver.reason);
+    this.#left(peer, 0);
     reply(this.#scratch.subarray(0, resolver.length));
     if (action === ACTION.refresh) this.forwarder.refresh(resolver.query, resolver.place, resolver.tag);
   }
 
   #deliver({ query, peer, tcp, reply }: Waiter, outcome: Outcome): void {
-    const { resolver, outcomes } = this.#options;
+    const { resolver } = this.#options;
     if (outcome.kind === "image") resolver.lateImage(outcome.image, outcome.stale, query, peer, tcp, this.#scratch);
     else resolver.lateFailure(outcome.extended, outcome.reason, query, peer, this.#scratch);
-    outcomes.count(resolver.reason);
+    this.#left(peer, 0);
     reply(this.#scratch.subarray(0, resolver.length));
+  }
+
+  /** The exit of every query that could be read: it is counted, and now and then noted. */
+  #left(peers: Uint8Array, peerAt: number): void {
+    const { resolver, outcomes } = this.#options;
+    const { reason } = resolver;
+    outcomes.count(reason);
+    const log = this.queryLog;
+    if (log !== undefined && log.wants(reason)) log.note(resolver.query, peers, peerAt, reason);
   }
 }
 

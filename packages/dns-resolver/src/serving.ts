@@ -6,6 +6,7 @@ import { Cookies } from "./cookies.ts";
 import { localSteps } from "./local/load-local.ts";
 import { arrange, type Places } from "./places.ts";
 import { PolicyJudge } from "./policy/policies.ts";
+import type { QueryLogSettings } from "./query-log.ts";
 import { RouteBook } from "./route-book.ts";
 import { RouteTable } from "./routes.ts";
 import type { Served } from "./served.ts";
@@ -22,6 +23,7 @@ export interface Serving extends Places {
   readonly cookies: Cookies;
   readonly judge: PolicyJudge | undefined;
   readonly limits: TtlLimits;
+  readonly queryLog: QueryLogSettings | undefined;
   /** Of the listener for DNS over TLS. */
   readonly identity: TlsIdentity | undefined;
   readonly staleSeconds: number;
@@ -61,6 +63,7 @@ export class ServingBuilder {
       cookies: new Cookies(cookieSecrets),
       judge: PolicyJudge.of(policies),
       limits: { maxTtl: Math.floor(maxTtl / 1_000), negativeTtl: Math.floor(negativeTtl / 1_000) },
+      queryLog: dns.queryLog,
       identity,
       staleSeconds: stale / 1_000,
     };

@@ -29,6 +29,7 @@ const FIGURES = [
   "batches",
   "fullBatches",
   "kernelDrops",
+  "queryLogMissed",
   "load",
 ] as const;
 export type Figure = (typeof FIGURES)[number];

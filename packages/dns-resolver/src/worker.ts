@@ -6,6 +6,7 @@ import { randomSeed, Resolver } from "./resolver.ts";
 import { SavedCache } from "./saved/file.ts";
 import type { Served } from "./served.ts";
 import { DnsServer } from "./server.ts";
+import { QueryLogs } from "./query-logs.ts";
 import { ServingBuilder } from "./serving.ts";
 import { atOnce, sliced } from "./sliced.ts";
 import { warmUp } from "./warm-up.ts";
@@ -46,18 +47,25 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const sockets = server.sockets.map(({ local, implementation, lacking, grantedReceiveBuffer }) => {
     return { local, implementation, lacking, grantedReceiveBuffer };
   });
+  const queryLogs = new QueryLogs(server, workers, clock, log);
+  queryLogs.adopt(serving.queryLog);
   const adopt = async (served: Served): Promise<void> => {
     now = await sliced(builder.building(served), clock);
     server.adopt(now);
+    queryLogs.adopt(now.queryLog);
     tellDead();
     tell({ kind: "adopted" });
   };
   return {
     ready: { sockets, perRoute: server.forwarder.perRoute },
-    publish: () => publish(row, cache, server, context.index),
+    publish: () => {
+      publish(row, cache, server, context.index);
+      row.set("queryLogMissed", queryLogs.missed);
+    },
     hear: (served) => void adopt(served),
     close: async () => {
       await server.close();
+      queryLogs.close();
       saved.save(now);
     },
   };

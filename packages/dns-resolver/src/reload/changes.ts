@@ -79,6 +79,7 @@ function policyChanges({ dns: now, ...before }: Served, { dns: next, ...after }:
     [same(now.limit, next.limit), "another budget of clients"],
     [same(before.cookieSecrets.map(hex), after.cookieSecrets.map(hex)), "other cookie secrets"],
     [same(now.policies, next.policies), "other policies, or in another order"],
+    [same(now.queryLog, next.queryLog), "another query log"],
     [same(before.identity, after.identity), "another certificate"],
     [same([...before.cas], [...after.cas]), "other certificates of upstreams"],
     [same(times(now.cache), times(next.cache)), "other times of the cache, for answers from now on"],

@@ -25,6 +25,13 @@ export const TYPE = {
   ANY: 255,
 } as const;
 
+const TYPE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(TYPE).map(([name, type]) => [type, name]));
+
+/** `A`, or `TYPE65` for what has no name here (RFC 3597 section 5). */
+export function typeName(type: number): string {
+  return TYPE_NAMES.get(type) ?? `TYPE${type}`;
+}
+
 export const CLASS = { IN: 1, CH: 3 } as const;
 
 export const RCODE = {
