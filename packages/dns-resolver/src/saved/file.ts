@@ -95,7 +95,7 @@ function fileOf(path: string, worker: number): string {
 
 function routesOf({ routes, limits }: SavedFor): SavedRoute[] {
   return [...routes].map(([number, { name, upstreams }]) => {
-    const asked = upstreams.map(({ target, source }) => [target.address, target.port, source ?? ""]);
+    const asked = upstreams.map(({ target, source, trust }) => [target.address, target.port, source, trust]);
     return { number, fingerprint: fingerprint(JSON.stringify([...name, asked, limits.maxTtl, limits.negativeTtl])) };
   });
 }

@@ -48,7 +48,9 @@ interface Attempt {
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #found = Promise.withResolvers<Found | NotFound>();
-  readonly #late = Promise.withResolvers<Found | undefined>();
+  /** Made when somebody waits for it: nearly every question is answered in time. */
+  #late: PromiseWithResolvers<Found | undefined> | undefined;
+  #lateFound: Found | undefined;
   readonly #tried: Upstream[] = [];
   /** The last question put to each upstream that has not come to its end. */
   readonly #open = new Map<Upstream, Asking>();
@@ -67,6 +69,8 @@ export class Attempts {
 
   /** After `found` came to nothing: an answer that came all the same, or undefined once none can come any more. */
   get late(): Promise<Found | undefined> {
+    this.#late ??= Promise.withResolvers();
+    if (this.#lateFound !== undefined || this.#open.size === 0) this.#late.resolve(this.#lateFound);
     return this.#late.promise;
   }
 
@@ -124,7 +128,7 @@ export class Attempts {
       const code = cut ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
       this.#failed(attempt, found.why, code, result.kind === "no-socket");
     }
-    if (this.#settled && this.#open.size === 0) this.#late.resolve(undefined);
+    if (this.#settled && this.#open.size === 0) this.#late?.resolve(undefined);
   }
 
   #read(result: Exchange): Digest {
@@ -135,9 +139,14 @@ export class Attempts {
   }
 
   #take(found: Found): void {
-    if (this.#settled) this.#late.resolve(found);
+    if (this.#settled) this.#lateAnswer(found);
     this.#settled = true;
     this.#found.resolve(found);
+  }
+
+  #lateAnswer(found: Found): void {
+    this.#lateFound ??= found;
+    this.#late?.resolve(found);
   }
 
   #failed(attempt: Attempt, why: string, code: number, ours: boolean): void {
@@ -154,7 +163,6 @@ export class Attempts {
     const { extended, ours } = this.#failure;
     this.#settled = true;
     this.#found.resolve({ kind: "not-found", extended, ours: ours || this.#options.isClosed() });
-    if (this.#open.size === 0) this.#late.resolve(undefined);
   }
 }
 

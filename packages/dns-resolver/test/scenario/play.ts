@@ -1,77 +1,34 @@
 import { deepStrictEqual } from "node:assert";
 import { milliseconds, type Duration } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
-import { SiteDocument } from "@stitch/config";
-import { Cache, tickOf } from "../../src/cache.ts";
-import { dnsConfig } from "../../src/config.ts";
-import { readPolicies } from "../../src/policy/load-policies.ts";
-import { ACTION, Resolver } from "../../src/resolver.ts";
-import { ServingBuilder } from "../../src/serving.ts";
-import { atOnce } from "../../src/sliced.ts";
-import type { Waiter } from "../../src/upstream/flight.ts";
-import { Forwarder } from "../../src/upstream/forwarder.ts";
 import { put16 } from "../../src/wire/octets.ts";
-import { LOOPBACK } from "../fixtures.ts";
 import { described, extendedErrorOf, messageOf } from "./message.ts";
 import type { Entry, Scenario, Step } from "./rpl.ts";
+import { Stage } from "./stage.ts";
 import { ScriptedUpstreams } from "./upstreams.ts";
 
-const SEED = 7;
 /** What happens within this much time after a step happens at its own instant; of a longer wait the rest is one leap. */
 const FINE: Duration = milliseconds(10_000);
 
-/** The resolver of a scenario: everything of a worker but its sockets. */
-class Stage {
+/** A scenario that is being played. */
+class Play {
   readonly clock = new FakeClock();
   readonly upstreams: ScriptedUpstreams;
   /** Replies that no step has looked at. */
   readonly replies: Uint8Array[] = [];
-  readonly #resolver: Resolver;
-  readonly #forwarder: Forwarder;
-  readonly #out = new Uint8Array(65_535);
+  readonly #stage: Stage;
   #id = 0;
 
   constructor({ config, ranges }: Scenario, file: string) {
-    const dns = dnsConfig(SiteDocument.parse(config, file));
-    const policies = atOnce(readPolicies([], () => "", SEED));
-    const none = { hosts: [], zones: [], localZones: 0, cookieSecrets: [], identity: undefined, cas: new Map() };
-    const served = { dns, ...none, policies };
-    const serving = atOnce(new ServingBuilder(this.clock, 1, SEED).building(served));
-    const cache = new Cache({ size: dns.cache.size, staleSeconds: serving.staleSeconds, seed: SEED });
     this.upstreams = new ScriptedUpstreams(ranges, this.clock);
-    this.#resolver = new Resolver({ ...serving, wallSeconds: () => 0, cache, seed: SEED, identity: "nyc/nyc-1" });
-    this.#forwarder = new Forwarder({
-      workers: 1,
-      clock: this.clock,
-      cache,
-      routes: serving.routes,
-      names: this.#resolver.claims,
-      transport: this.upstreams,
-      ...serving.limits,
-      deliver: (waiter, outcome) => {
-        const { query, peer, tcp } = waiter;
-        if (outcome.kind === "image")
-          this.#resolver.lateImage(outcome.image, outcome.stale, query, peer, tcp, this.#out);
-        else this.#resolver.lateFailure(outcome.extended, outcome.reason, query, peer, this.#out);
-        this.replies.push(this.#out.slice(0, this.#resolver.length));
-      },
-      onChange: () => {},
-    });
+    this.#stage = new Stage(config, file, this.clock, this.upstreams, (reply) => void this.replies.push(reply));
   }
 
   query(entry: Entry): void {
-    const resolver = this.#resolver;
     const query = messageOf(entry);
-    const tcp = entry.match.has("TCP");
     this.#id += 1;
     put16(query, 0, this.#id);
-    const tick = tickOf(this.clock.now());
-    const action = resolver.decide(query, 0, query.length, LOOPBACK, 0, tcp, tick, this.#out, 0);
-    if (action === ACTION.forward) {
-      const waiter: Waiter = { query, peer: LOOPBACK, tcp, reply: () => {} };
-      this.#forwarder.ask(resolver.query, resolver.place, resolver.tag, waiter);
-    } else this.replies.push(this.#out.slice(0, resolver.length));
-    if (action === ACTION.refresh) this.#forwarder.refresh(resolver.query, resolver.place, resolver.tag);
+    this.#stage.query(query, entry.match.has("TCP"));
   }
 
   async pass(time: Duration): Promise<void> {
@@ -80,13 +37,13 @@ class Stage {
   }
 
   close(): Promise<void> {
-    return this.#forwarder.close();
+    return this.#stage.close();
   }
 }
 
 /** Plays a scenario from its first step to its last. */
 export async function play(scenario: Scenario, file: string): Promise<void> {
-  const stage = new Stage(scenario, file);
+  const stage = new Play(scenario, file);
   try {
     for (const step of scenario.steps) {
       stage.upstreams.step = step.number;
@@ -99,7 +56,7 @@ export async function play(scenario: Scenario, file: string): Promise<void> {
   }
 }
 
-async function played(stage: Stage, { kind, words, entry }: Step, where: string): Promise<void> {
+async function played(stage: Play, { kind, words, entry }: Step, where: string): Promise<void> {
   if (entry !== undefined) return withEntry(stage, kind, entry, where);
   if (kind === "NOTHING") return;
   if (kind === "TIME_PASSES") return stage.pass(milliseconds(Number(words[1]) * 1_000));
@@ -107,7 +64,7 @@ async function played(stage: Stage, { kind, words, entry }: Step, where: string)
   throw new Error(`${where}: there is no step ${kind}`);
 }
 
-function withEntry(stage: Stage, kind: string, entry: Entry, where: string): void {
+function withEntry(stage: Play, kind: string, entry: Entry, where: string): void {
   if (kind === "QUERY") return stage.query(entry);
   if (kind === "CHECK_ANSWER") return checkAnswer(stage.replies.shift(), entry, where);
   if (kind === "CHECK_OUT_QUERY") return same(where, stage.upstreams.waitsFor(entry), true);
