@@ -29,7 +29,22 @@ www AAAA 2001:db8::80
 alias CNAME www
 big TXT "of another"
 large TXT ${Array.from({ length: 12 }, (_, i) => `"${String.fromCharCode(97 + i).repeat(200)}"`).join(" ")}
+*.pol A 192.0.2.99
 odd TYPE1000 \\# 3 010203
+`;
+
+/** The same for us and for unbound. */
+const POLICY = `$TTL 300
+@ SOA localhost. root.localhost. 1 3600 600 86400 60
+  NS localhost.
+gone.pol.nsd.test CNAME .
+empty.pol.nsd.test CNAME *.
+*.below.pol.nsd.test CNAME .
+free.below.pol.nsd.test CNAME rpz-passthru.
+*.deep.below.pol.nsd.test CNAME *.
+good.sub.below.pol.nsd.test CNAME rpz-passthru.
+garden.pol.nsd.test A 192.0.2.1
+garden.pol.nsd.test AAAA 2001:db8::1
 `;
 
 const running: ChildProcess[] = [];
@@ -58,9 +73,9 @@ async function ask(endpoint: { address: string; port: number }, query: Buffer): 
   }
 }
 
-function questionFor(name: string): Buffer {
+function questionFor(name: string, type: "A" | "AAAA" | "MX" = "A"): Buffer {
   const flags = dnsPacket.RECURSION_DESIRED;
-  return dnsPacket.encode({ type: "query", id: 77, flags, questions: [{ type: "A", name }] });
+  return dnsPacket.encode({ type: "query", id: 77, flags, questions: [{ type, name }] });
 }
 
 async function answers(endpoint: { address: string; port: number }, name: string): Promise<void> {
@@ -78,6 +93,7 @@ beforeAll(async () => {
   writeFileSync(join(directory, "nsd.test.zone"), ZONE);
   writeFileSync(join(directory, "nsd.conf"), nsdConf());
   writeFileSync(join(directory, "unbound.conf"), unboundConf());
+  writeFileSync(join(directory, "policy.rpz"), POLICY);
   for (const name of ["us.test", "unbound.test"]) await certificate(name);
   writeFileSync(join(directory, "site.yaml"), siteYaml());
   start(nsd.program("nsd"), ["-d", "-c", join(directory, "nsd.conf")], nsd.env);
@@ -142,10 +158,13 @@ function unboundConf(): string {
   use-syslog: no
   do-daemonize: no
   do-not-query-localhost: no
-  module-config: "iterator"
+  module-config: "respip iterator"
   local-zone: "test." transparent
 remote-control:
   control-enable: no
+rpz:
+  name: "policy.test."
+  zonefile: "${directory}/policy.rpz"
 forward-zone:
   name: "nsd.test."
   forward-addr: ${NSD.address}@${NSD.port}
@@ -159,6 +178,7 @@ dns:
   listen: ["${US.address}:${US.port}"]
   health: "127.0.0.1:${US.health}"
   tls: { listen: ["${US.address}:${TLS_PORT}"], cert: us.test.pem, key: us.test.key }
+  policies: [ { file: policy.rpz, kind: rpz } ]
   routes:
     - zone: alias.nsd.test
       upstreams: ["tls://${UNBOUND.address}:${UNBOUND_TLS_PORT}#unbound.test"]
@@ -258,6 +278,34 @@ test("an answer is the same as the upstream's own, in the client's spelling, and
   expect(dataOf(ours)).toEqual(dataOf(theirs));
   expect(decodeMessage(ours).ok).toBe(true);
   expect(dnsPacket.decode(ours).questions?.[0]?.name).toBe("ALIAS.nsd.test");
+});
+
+test.each([
+  "gone",
+  "x.gone",
+  "empty",
+  "x.empty",
+  "below",
+  "x.below",
+  "free.below",
+  "x.free.below",
+  "x.deep.below",
+  "y.x.deep.below",
+  "deep.below",
+  "garden",
+  "x.garden",
+  "GONE",
+  "sub.below",
+  "x.sub.below",
+  "good.sub.below",
+  "x.good.sub.below",
+])("a response policy zone means to us what it means to unbound: %s.pol.nsd.test", async (label) => {
+  for (const type of ["A", "AAAA", "MX"] as const) {
+    const query = questionFor(`${label}.pol.nsd.test`, type);
+    const [ours, theirs] = [await ask(US, query), await ask(UNBOUND, query)];
+    if (ours === undefined || theirs === undefined) throw new Error("no answer");
+    expect([(ours[3] ?? 0) & 15, dataOf(ours)]).toEqual([(theirs[3] ?? 0) & 15, dataOf(theirs)]);
+  }
 });
 
 test("a second resolver on the same address says what holds it and exits with 2", async () => {
