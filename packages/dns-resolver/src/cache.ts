@@ -131,11 +131,11 @@ export class Cache {
     return { bytes, words: new Uint32Array(bytes.buffer) };
   }
 
-  /** Keeps a copy of `image`, which lives for `ttl` seconds, in place of any older one. */
-  store(image: Slab, query: Query, tag: number, tick: number, ttl: number | typeof NEVER): void {
+  /** Returns where it is, or -1 when there is no room. Keeps a copy of `image`, which lives for `ttl` seconds, in place of any older one. */
+  store(image: Slab, query: Query, tag: number, tick: number, ttl: number | typeof NEVER): number {
     const expires = ttl === NEVER ? NEVER : tick + ttl * TICKS_PER_SECOND;
     const refreshAt = ttl === NEVER ? NEVER : tick + Math.ceil(ttl * TICKS_PER_SECOND * (1 - REFRESH_SHARE));
-    this.#keep(image, query, tag, tick, expires, refreshAt);
+    return this.#keep(image, query, tag, tick, expires, refreshAt);
   }
 
   /** Keeps a copy of an image that has a life behind it; false when it is of no use any more. */

@@ -1,5 +1,5 @@
 import type { Slab } from "./cache/image.ts";
-import { localAnswer } from "./local/local-answer.ts";
+import { localAnswer, type Elsewhere } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
 import type { Place } from "./resolver-options.ts";
 import type { RouteTable } from "./routes.ts";
@@ -9,7 +9,7 @@ import { adoptName, Query } from "./wire/query.ts";
 import { CLASS, TYPE } from "./wire/registry.ts";
 
 /** Who answers for which names. */
-export class Claims implements Names {
+export class Claims implements Names, Elsewhere {
   readonly #places: readonly Place[];
   readonly #table: RouteTable;
   readonly #alias = new Query();
@@ -43,10 +43,15 @@ export class Claims implements Names {
 
   /** What local data says, aliases into other local zones followed. */
   answer(query: Query, zone: LocalZone, tag: number): Slab {
-    return localAnswer(query, zone, (name) => this.#zoneOf(name), tag);
+    return localAnswer(query, zone, this, tag);
   }
 
-  #zoneOf(name: Uint8Array): LocalZone | undefined {
+  isRouted(name: Uint8Array): boolean {
+    adoptName(this.#alias, lowerName(name), TYPE.A, CLASS.IN);
+    return this.placeOf(this.#alias) > NOBODY;
+  }
+
+  zoneOf(name: Uint8Array): LocalZone | undefined {
     adoptName(this.#alias, lowerName(name), TYPE.A, CLASS.IN);
     const place = this.#places[this.#table.find(this.#alias)];
     return place?.kind === "zone" ? place.zone : undefined;

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { COST, LIMITED, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
-import { MESSAGE_AT, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import { LEADS_ON, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
 import { asksToExplain } from "./explain.ts";
 import { Claims } from "./claims.ts";
 import { chaosAnswer } from "./chaos.ts";
-import { EXTENDED } from "./extended-error.ts";
+import { EXTENDED, staleError } from "./extended-error.ts";
 import { anyAnswer, textAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
 import type { PolicyJudge } from "./policy/policies.ts";
@@ -105,12 +105,14 @@ export class Resolver {
       return this.#byPolicy(judge, bytes, at, tcp, out, outAt);
     }
     if (query.type === TYPE.ANY) return this.#made(anyAnswer(query, 0), REASON.anyMinimal, bytes, at, tcp, out, outAt);
-    if (place.kind === "zone") return this.#fromZone(place.zone, bytes, at, tcp, tick, out, outAt);
-    if ((query.flags & RD) === 0) {
+    const isLocal = place.kind === "zone";
+    if (!isLocal && (query.flags & RD) === 0) {
       return this.#refuse(bytes, at, EXTENDED.notRecursive, REASON.recursionNotDesired, out, outAt);
     }
-    this.place = place.route;
-    const action = this.#fromCache(bytes, at, tcp, tick, out, outAt);
+    if (!isLocal) this.place = place.route;
+    const action = isLocal
+      ? this.#fromZone(place.zone, bytes, at, tcp, tick, out, outAt)
+      : this.#fromCache(bytes, at, tcp, tick, out, outAt);
     if (action === ACTION.answer || known) return action;
     const limited = this.#options.budget.take(peers, peerAt, COST.question, tick);
     if (limited === LIMITED.no) return action;
@@ -177,20 +179,26 @@ export class Resolver {
   #fromZone(
     zone: LocalZone,
     bytes: Uint8Array,
-    at: number,
+    from: number,
     tcp: boolean,
     tick: number,
     out: Uint8Array,
     outAt: number,
   ): Action {
+    const { query } = this;
     const tag = this.place << 2;
-    const found = this.#local.find(this.query, tag, tick);
-    if (found < 0) {
-      const image = this.#claims.answer(this.query, zone, tag);
-      this.#local.store(image, this.query, tag, tick, NEVER);
-      return this.#made(image, REASON.local, bytes, at, tcp, out, outAt);
+    let at = this.#local.find(query, tag, tick);
+    if (at < 0) {
+      const image = this.#claims.answer(query, zone, tag);
+      at = this.#local.store(image, query, tag, tick, NEVER);
+      if (at < 0) return this.#made(image, REASON.local, bytes, from, tcp, out, outAt);
     }
-    this.#write(this.#local.slab, found, 0, bytes, at, tcp, undefined, out, outAt);
+    const state = this.#local.slab.words[(at >>> 2) + WORD.state] ?? 0;
+    if ((state & LEADS_ON) !== 0 && (query.flags & RD) !== 0) {
+      this.place = this.#claims.placeOf(query); // what is at the end is a route's to say; see Names for the number
+      return ACTION.forward;
+    }
+    this.#write(this.#local.slab, at, 0, bytes, from, tcp, undefined, out, outAt);
     this.reason = REASON.local;
     return ACTION.answer;
   }
@@ -328,12 +336,6 @@ export class Resolver {
     this.length = this.#writer.status(query, bytes, at, rcode, undefined, out, outAt);
     return ACTION.answer;
   }
-}
-
-/** RFC 8914 sections 4.4 and 4.20. */
-function staleError({ bytes }: Slab): Uint8Array {
-  const rcode = (bytes[MESSAGE_AT + AT.lowFlags] ?? 0) & 0x0f;
-  return rcode === RCODE.NXDOMAIN ? EXTENDED.staleNxdomain : EXTENDED.stale;
 }
 
 function localCache(seed: number): Cache {

@@ -238,3 +238,66 @@ test("a question for the alias itself is answered by its own route alone", async
   expect(dataOf(await ask(queryFor("alias.test", { type: "CNAME" })))).toEqual(["www.corp.example"]);
   expect(inside.queries.length).toBe(0);
 });
+
+describe("aliases from local data into a route", () => {
+  const LOCAL = zoneFrom(`$ORIGIN local.test.
+$TTL 50
+@ SOA ns x 1 1 1 1 30
+www CNAME www.corp.example.
+two CNAME www
+back CNAME back.corp.example.
+nowhere CNAME x.nowhere.invalid.
+loop CNAME loop
+`);
+
+  async function local(data: Readonly<Record<string, Partial<Packet>>>, clock?: FakeClock) {
+    const inside = await upstream(zone(data));
+    return { inside, ...(await rigOf([{ zone: "corp.example", upstreams: [inside] }], clock, [LOCAL])) };
+  }
+
+  test("are completed from there, through other local names too, and cost one question", async () => {
+    const { ask, count, inside } = await local({
+      "www.corp.example": { answers: [a("www.corp.example", "192.0.2.1")] },
+    });
+    const first = await ask(queryFor("WWW.local.test"));
+    expect(decoded(first)).toMatchObject({ rcode: "NOERROR", flag_aa: false });
+    expect(decoded(first).answers?.map(({ name }) => name)).toEqual(["WWW.local.test", "www.corp.example"]);
+    expect(ttlsOf(first)).toEqual([50, 60]);
+    expect(dataOf(await ask(queryFor("two.local.test")))).toEqual(["www.local.test", "www.corp.example", "192.0.2.1"]);
+    expect([inside.queries.length, count("forwarded")]).toEqual([1, 2]);
+  });
+
+  test("end in the route's NXDOMAIN, in its failure, and in what is stale of it", async () => {
+    const clock = new FakeClock();
+    const data: Record<string, Partial<Packet>> = {
+      "www.corp.example": { flags: 0x83, answers: [], authorities: [SOA] },
+    };
+    const { ask } = await local(data, clock);
+    expect(decoded(await ask(queryFor("www.local.test")))).toMatchObject({ rcode: "NXDOMAIN", answers: [{ ttl: 50 }] });
+    clock.advance(seconds(60));
+    data["www.corp.example"] = { flags: 0x82, answers: [] };
+    const stale = await ask(queryFor("www.local.test", { edns: {} }));
+    expect(decoded(stale)).toMatchObject({ rcode: "NXDOMAIN", answers: [{ ttl: 30 }] });
+    clock.advance(seconds(7_200));
+    expect(decoded(await ask(queryFor("www.local.test"))).rcode).toBe("SERVFAIL");
+  });
+
+  test("that come back to local data and lead on again get SERVFAIL", async () => {
+    const { ask, server } = await local({
+      "back.corp.example": { answers: [cname("back.corp.example", "back.local.test")] },
+    });
+    const reply = await ask(queryFor("back.local.test", { edns: {} }));
+    expect(decoded(reply).rcode).toBe("SERVFAIL");
+    expect(reply.toString("latin1")).toContain("an alias (CNAME) leads back to itself");
+    expect(server.forwarder.inFlight).toBe(0);
+  });
+
+  test("are given as they are when no route answers, when they loop, when they are asked for, and without recursion", async () => {
+    const { ask, inside } = await local({});
+    expect(dataOf(await ask(queryFor("nowhere.local.test")))).toEqual(["x.nowhere.invalid"]);
+    expect(dataOf(await ask(queryFor("loop.local.test")))).toEqual(["loop.local.test"]);
+    expect(dataOf(await ask(queryFor("www.local.test", { type: "CNAME" })))).toEqual(["www.corp.example"]);
+    expect(dataOf(await ask(queryFor("www.local.test", { flags: 0 })))).toEqual(["www.corp.example"]);
+    expect(inside.queries.length).toBe(0);
+  });
+});

@@ -31,6 +31,8 @@ export const USED = 2;
 export const NEGATIVE = 4;
 /** Put together from answers of several routes. */
 export const SPLICED = 8;
+/** Local data with an alias at its end that a route answers for: the rest is asked for. */
+export const LEADS_ON = 64;
 /** Asked for once since `refreshAt`, ... */
 export const WANTED = 16;
 /** ... and again, so that it has been asked for anew. */
@@ -55,6 +57,7 @@ export interface ImageParts {
   readonly ttlsAt: readonly number[];
   readonly negative: boolean;
   readonly spliced?: boolean;
+  readonly leadsOn?: boolean;
 }
 
 /** With the question this is the key of an image. */
@@ -71,7 +74,11 @@ export function packImage(parts: ImageParts, tag: number): Slab {
   const bytes = new Uint8Array(buffer);
   const words = new Uint32Array(buffer);
   words[WORD.size] = size;
-  words[WORD.state] = LIVE | (parts.negative ? NEGATIVE : 0) | (parts.spliced === true ? SPLICED : 0);
+  words[WORD.state] =
+    LIVE |
+    (parts.negative ? NEGATIVE : 0) |
+    (parts.spliced === true ? SPLICED : 0) |
+    (parts.leadsOn === true ? LEADS_ON : 0);
   words[WORD.tag] = tag;
   words[WORD.nameLength] = parts.nameLength;
   words[WORD.expires] = NEVER;

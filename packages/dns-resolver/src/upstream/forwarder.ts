@@ -1,6 +1,6 @@
 import { milliseconds, type Clock, type Duration } from "@stitch/clock";
 import { tickOf, type Cache } from "../cache.ts";
-import { NEVER, packImage, tagOf, type ImageParts, type Slab } from "../cache/image.ts";
+import { packImage, type ImageParts, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
 import { REASON } from "../reasons.ts";
 import { CD } from "../wire/header.ts";
@@ -10,19 +10,12 @@ import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
 import { Asker } from "./asker.ts";
 import { Attempts, type Found, type NotFound } from "./attempts.ts";
+import { Crossing, type Want } from "./crossing.ts";
 import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
 import { FailureCache } from "./failure-cache.ts";
-import { cachedOutcome, failed, keyOf, staleOutcome, turnAway } from "./flight.ts";
+import { BUSY, failed, keyOf, staleOutcome, turnAway } from "./flight.ts";
 import { NOBODY, type Failed, type Flight, type Names, type Outcome, type Settle, type Waiter } from "./flight.ts";
-import {
-  MOST_CROSSINGS,
-  MOST_WAITERS,
-  MOST_WAITING_PER_ROUTE,
-  mostSockets,
-  REFRESH_SHARE,
-  sharePerRoute,
-} from "./shares.ts";
-import { splice } from "./splice.ts";
+import { MOST_WAITERS, MOST_WAITING_PER_ROUTE, mostSockets, REFRESH_SHARE, sharePerRoute } from "./shares.ts";
 import { socketTransport, type Transport } from "./transport.ts";
 import { allDown, type Route } from "./upstream.ts";
 
@@ -67,7 +60,10 @@ export class Forwarder {
   readonly #scratch = new Query();
   readonly #asker: Asker;
   readonly #failures: FailureCache;
+  readonly #crossing: Crossing;
   #refreshing = 0;
+  /** Clients whose local answer leads on. */
+  #leading = 0;
   #closed = false;
 
   constructor(options: ForwarderOptions) {
@@ -76,6 +72,8 @@ export class Forwarder {
     this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
     const { clock, transport = socketTransport(clock, mostSockets(options.sockets)) } = options;
     this.#failures = new FailureCache(clock);
+    const want: Want = (...wanted) => this.#want(...wanted);
+    this.#crossing = new Crossing(() => this.#options, this.#flights, want);
     const onChange = (cameBack: boolean): void => {
       if (cameBack) this.#failures.clear(); // what failed for its sake may be asked again
       options.onChange();
@@ -122,10 +120,24 @@ export class Forwarder {
 
   /** Waits with `waiter` for the answer to `query`, which the resolver wants forwarded to `place`. */
   ask(query: Query, place: number, tag: number, waiter: Waiter): void {
-    const route = this.#options.routes.get(place);
-    if (route === undefined) return;
-    const { deliver } = this.#options;
-    this.#want(query, place, route, tag, (outcome) => deliver(waiter, outcome));
+    const { deliver, routes } = this.#options;
+    const settle = (outcome: Outcome): void => deliver(waiter, outcome);
+    const route = routes.get(place);
+    if (route === undefined) void this.#leadOn(query, place, settle);
+    else this.#want(query, place, route, tag, settle);
+  }
+
+  /** Local data, for a client who waits for what a route has to say at its end. */
+  async #leadOn(query: Query, place: number, settle: Settle): Promise<void> {
+    const { type, dnssecOk, lowFlags } = query;
+    const local = this.#options.names.localImage(query, place);
+    if (local === undefined || this.#leading >= this.#mostWaiting) return settle(BUSY);
+    const chaser = { type, dnssecOk, checkingDisabled: (lowFlags & CD) !== 0, crossings: 0, waitsFor: undefined };
+    this.counters.crossed += 1;
+    this.#leading += 1;
+    const outcome = await this.#crossing.fromLocal(chaser, local);
+    this.#leading -= 1;
+    settle(outcome);
   }
 
   /** Asks anew for an answer that is about to expire, as long as that takes nothing from clients who wait. */
@@ -303,45 +315,12 @@ export class Forwarder {
     return { kind: "image", image, stale: false, ttl, age: 0 };
   }
 
-  /** What the alias leads to is asked of its own route, and the two become one answer. */
   async #followed(flight: Flight, alias: Alias): Promise<Outcome> {
     this.counters.crossed += 1;
-    const rest = await this.#rest(flight, alias.leadsTo);
-    flight.waitsFor = undefined;
-    if (rest.kind === "failed") return rest;
-    const spliced = splice(alias, rest, this.#options.maxTtl);
-    if (spliced.kind === "loop") return failed(EXTENDED.aliasLoop);
-    if (spliced.kind === "too-large") return failed(EXTENDED.aliasTooLarge);
+    const whole = await this.#crossing.complete(flight, alias);
+    if (whole.kind === "failed") return whole;
     flight.route.crossed = true;
-    const outcome = this.#stored(flight, spliced.parts, rest.stale ? 0 : Math.min(spliced.ttl, rest.ttl));
-    return { ...outcome, stale: rest.stale } as Outcome;
-  }
-
-  /** From local data, from the cache, or by a flight of its own that other clients may join. */
-  #rest(flight: Flight, name: Uint8Array): Promise<Outcome> {
-    const { cache, clock, names, routes } = this.#options;
-    const query = this.#scratch;
-    adoptName(query, name, flight.type, CLASS.IN);
-    query.dnssecOk = flight.dnssecOk;
-    query.lowFlags = flight.checkingDisabled ? CD : 0;
-    const place = names.placeOf(query);
-    const local = names.localImage(query, place);
-    if (local !== undefined) return Promise.resolve({ kind: "image", image: local, stale: false, ttl: NEVER, age: 0 });
-    const route = routes.get(place);
-    if (route === undefined) return Promise.resolve(failed(EXTENDED.noRoute));
-    const tag = tagOf(place, flight.dnssecOk, flight.checkingDisabled);
-    const tick = tickOf(clock.now());
-    const at = cache.find(query, tag, tick);
-    if (at >= 0 && cache.isFresh(at, tick)) return Promise.resolve(cachedOutcome(cache.copy(at), tick));
-    if (this.#waitsForItself(flight, keyOf(query, tag))) return Promise.resolve(failed(EXTENDED.aliasLoop));
-    if (flight.crossings >= MOST_CROSSINGS) return Promise.resolve(failed(EXTENDED.aliasTooLong));
-    const crossings = flight.crossings + 1;
-    return new Promise((resolve) => (flight.waitsFor = this.#want(query, place, route, tag, resolve, crossings)));
-  }
-
-  /** The flight with this key waits, by others, for `flight`: they would wait for each other. */
-  #waitsForItself(flight: Flight, key: string): boolean {
-    for (let each = this.#flights.get(key); each !== undefined; each = each.waitsFor) if (each === flight) return true;
-    return false;
+    const outcome = this.#stored(flight, whole.parts, whole.ttl);
+    return { ...outcome, stale: whole.stale } as Outcome;
   }
 }
