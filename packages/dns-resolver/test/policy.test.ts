@@ -106,6 +106,8 @@ garden.example AAAA 2001:db8::1
     ["exact.corp.example", "A", "forward"],
     ["old.corp.example", "A", "forward"],
     ["x.good.corp.example", "A", "forward"],
+    ["x.exact.corp.example", "A", "forward"],
+    ["x.other.corp.example", "A", "policy-nxdomain"],
     ["good.corp.example", "A", "policy-nxdomain"],
     ["garden.example", "A", "policy-address"],
     ["gone.example", "ANY", "policy-nxdomain"],
@@ -228,11 +230,14 @@ test("the table finds what a plain reading of its entries finds", () => {
   for (let i = 0; i < 2_000; i += 1) {
     const name = nameOf();
     const found = table.find(view(queryFor(name)));
-    const wanted = entries
-      .filter(({ name: listed, scope }) =>
-        listed === name ? (scope & SCOPE.self) !== 0 : name.endsWith(`.${listed}`) && (scope & SCOPE.below) !== 0,
+    const wanted = [0, 1, 2]
+      .map((policy) =>
+        answerOf(
+          entries.filter((entry) => entry.policy === policy),
+          name,
+        ),
       )
-      .toSorted((x, y) => x.policy - y.policy || y.name.length - x.name.length)[0];
+      .find(Boolean);
     const seen = found < 0 ? undefined : [table.arena[found + 2], table.arena[found + 3]];
     expect(seen).toEqual(wanted && [wanted.policy, parseName(wanted.name)?.length]);
   }
@@ -252,6 +257,21 @@ test("a hundred thousand names take some 30 bytes each, every one is found and n
     expect(table.find(view(queryFor(`ads-${i}x.tracker${i % 977}.example`)))).toBe(-1);
   }
 });
+
+interface Listed {
+  readonly policy: number;
+  readonly name: string;
+  readonly scope: number;
+}
+
+/** What one list says of `name`: its own entry, else the wildcard of the longest listed name above it, if it has one. */
+function answerOf(list: readonly Listed[], name: string): Listed | undefined {
+  const own = list.find((entry) => entry.name === name && (entry.scope & SCOPE.self) !== 0);
+  if (own !== undefined) return own;
+  const above = list.filter((entry) => name.endsWith(`.${entry.name}`));
+  const longest = Math.max(...above.map((entry) => entry.name.length));
+  return above.find((entry) => entry.name.length === longest && (entry.scope & SCOPE.below) !== 0);
+}
 
 /** Numbers that are the same in every run. */
 function lcg(seed: number): () => number {

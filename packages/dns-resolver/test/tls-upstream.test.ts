@@ -117,6 +117,18 @@ describe("DoT upstreams", () => {
     expect(own.forwarder.counters.unreachable).toBe(0);
   });
 
+  test("that say nothing any more on a kept connection get a new one after three questions", async () => {
+    const muted = new Set<TLSSocket>();
+    const server = await tlsUpstream(OWN, (query, socket) => (muted.has(socket) ? undefined : respond(query)));
+    const { ask } = await asking(server, NAME, byName);
+    expect(dataOf(await ask(queryFor("one.example")))).toEqual(["192.0.2.7"]);
+    for (const socket of server.connections) muted.add(socket);
+    const names = ["two.example", "three.example", "four.example"];
+    const replies = await Promise.all(names.map((name) => ask(queryFor(name))));
+    for (const reply of replies) expect(dataOf(reply)).toEqual(["192.0.2.7"]);
+    expect(server.connections).toHaveLength(2);
+  });
+
   test("that are not there, or speak no TLS, are passed over for the next", async () => {
     const plain = await upstream({ udp: (query, send) => send(respond(query)), tcp: () => Buffer.from("no TLS") });
     const server = await tlsUpstream(OWN);

@@ -1,5 +1,5 @@
 export { ControlError, ControlSocket } from "./control-socket.ts";
-export { boundedServer, listenOn } from "./bounded-server.ts";
+export { boundedServer, listenOn, type SecureServerOptions } from "./bounded-server.ts";
 export { HealthBindError, HealthEndpoint } from "./endpoint.ts";
 export type { HealthIdentity, HealthReason, HealthReport, Phase, ReasonClass, Verdict } from "./health.ts";
 export { Health } from "./health.ts";

@@ -40,6 +40,7 @@ export class PolicyBuilder {
   #used = 0;
   #names = 0;
   #depth = 0;
+  #lists = 0;
   readonly #name = new Uint8Array(LONGEST_NAME);
 
   get names(): number {
@@ -75,7 +76,7 @@ export class PolicyBuilder {
       if (this.#place(slots, at, seed)) names += 1;
       yield;
     }
-    return { slots, arena, seed, depth: this.#depth, names };
+    return { slots, arena, seed, lists: this.#lists, depth: this.#depth, names };
   }
 
   #put(
@@ -98,6 +99,7 @@ export class PolicyBuilder {
     for (let i = 0; i < length; i += 1) arena[at + ENTRY.name + i] = name[i] ?? 0;
     if (addresses !== undefined) writeAddresses(arena, at + ENTRY.name + length, addresses);
     this.#names += 1;
+    this.#lists = Math.max(this.#lists, policy + 1);
     let labels = 0;
     for (let i = 0; i < length - 1; i += u8(name, i) + 1) labels += 1;
     this.#depth = Math.max(this.#depth, labels);

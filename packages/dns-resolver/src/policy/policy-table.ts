@@ -26,6 +26,7 @@ export interface PolicyMemory {
   readonly arena: Uint8Array;
   /** Random, so that whoever writes a list cannot make its names collide. */
   readonly seed: number;
+  readonly lists: number;
   /** Labels of the deepest name. */
   readonly depth: number;
   readonly names: number;
@@ -33,8 +34,10 @@ export interface PolicyMemory {
 
 /**
  * Finds the entry for a name. The list that comes first in the configuration wins; within one, the name itself before a
- * wildcard, and of wildcards the longest. One pass over the name from its end, no deeper than the deepest name listed,
- * without allocation; what is not listed costs one probe of the slots for each label, and hardly ever a look into the arena.
+ * wildcard, and of wildcards the longest, but none from above a name that is itself listed (as RFC 4592 has it: `*.example`
+ * means nothing to what is below `free.example` when that has an entry). One pass over the name from its end, no deeper
+ * than the deepest name listed, without allocation; what is not listed costs one probe of the slots for each label, and
+ * hardly ever a look into the arena.
  */
 export class PolicyTable {
   /** Where in the question the name of the entry last found begins. */
@@ -44,54 +47,71 @@ export class PolicyTable {
   readonly #mask: number;
   readonly #seed: number;
   readonly #depth: number;
+  /** By list, of the name that is looked for: its entry, or -1, and at how many labels it was found. */
+  readonly #found: Int32Array;
+  readonly #foundAt: Uint8Array;
+  #any = false;
 
-  constructor({ slots, arena, seed, depth }: PolicyMemory) {
+  constructor({ slots, arena, seed, depth, lists }: PolicyMemory) {
     this.arena = arena;
     this.#slots = slots;
     this.#mask = slots.length - 1;
     this.#seed = seed;
     this.#depth = depth;
+    this.#found = new Int32Array(lists);
+    this.#foundAt = new Uint8Array(lists);
   }
 
   /** The offset of the entry in the arena, or -1. */
   find(query: Query): number {
-    const { key, labels, labelCount, nameLength } = query;
-    let best = -1;
-    let bestPolicy = 255;
+    const { key, labelCount, nameLength } = query;
+    this.#any = false;
     let hash = this.#seed;
     let at = nameLength - 1;
     for (let depth = 0; depth <= labelCount && depth <= this.#depth; depth += 1) {
-      const start = depth === 0 ? nameLength - 1 : (labels[labelCount - depth] ?? 0);
+      const start = startOf(query, depth);
       for (; at >= start; at -= 1) hash = hashStep(hash, key[at] ?? 0);
-      const scope = depth === labelCount ? SCOPE.self : SCOPE.below;
-      const found = this.#lookUp(hash, key, start, nameLength - start, scope, bestPolicy);
-      if (found < 0) continue;
-      best = found;
-      bestPolicy = u8(this.arena, found + ENTRY.policy);
-      this.suffixAt = start;
+      this.#lookUp(hash, key, start, nameLength - start, depth, depth === labelCount);
     }
-    return best;
+    if (!this.#any) return -1;
+    for (let list = 0; list < this.#found.length; list += 1) {
+      const entry = this.#found[list] ?? -1;
+      if (entry < 0) continue;
+      this.suffixAt = startOf(query, this.#foundAt[list] ?? 0);
+      return entry;
+    }
+    return -1;
   }
 
-  /** The entry of the first policy, none behind `most`, that has this name in this scope. */
-  #lookUp(hash: number, key: Uint8Array, start: number, length: number, scope: number, most: number): number {
+  /** Notes what the lists say of this name, `whole` when it is the one asked for and not one above it. */
+  #lookUp(hash: number, key: Uint8Array, start: number, length: number, depth: number, whole: boolean): void {
     const spread = spreadOf(hash);
     const tag = tagOf(spread);
-    let best = -1;
-    let bestPolicy = most;
     for (let slot = spread & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const entry = this.#slots[slot] ?? 0;
-      if (entry === 0) return best;
+      if (entry === 0) return;
       if (entry >>> OFFSET_BITS !== tag) continue;
       const at = ((entry & OFFSET_MASK) - 1) * 4;
-      const policy = u8(this.arena, at + ENTRY.policy);
-      if (policy > bestPolicy || (u8(this.arena, at + ENTRY.scope) & scope) === 0) continue;
       if (u8(this.arena, at + ENTRY.nameLength) !== length) continue;
-      if (!sameBytes(this.arena, at + ENTRY.name, key, start, length)) continue;
-      best = at;
-      bestPolicy = policy;
+      if (sameBytes(this.arena, at + ENTRY.name, key, start, length)) this.#note(at, depth, whole);
     }
   }
+
+  #note(at: number, depth: number, whole: boolean): void {
+    const list = u8(this.arena, at + ENTRY.policy);
+    const scope = u8(this.arena, at + ENTRY.scope);
+    if (!this.#any) this.#found.fill(-1);
+    this.#any = true;
+    if ((scope & (whole ? SCOPE.self : SCOPE.below)) !== 0) {
+      this.#found[list] = at;
+      this.#foundAt[list] = depth;
+    } else if (!whole && (this.#foundAt[list] ?? 0) < depth) this.#found[list] = -1;
+  }
+}
+
+/** Where in the name its last `depth` labels begin. */
+function startOf({ labels, labelCount, nameLength }: Query, depth: number): number {
+  return depth === 0 ? nameLength - 1 : (labels[labelCount - depth] ?? 0);
 }
 
 /** FNV-1a, from the end of the name, so that every suffix is a state on the way. */

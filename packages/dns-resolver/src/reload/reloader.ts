@@ -47,7 +47,7 @@ export class Reloader {
   /** One after the other: whoever asks while one is under way may have written the file after it was read. */
   reload(): Promise<Change> {
     const reloading = this.#last.then(() => this.#reload());
-    this.#last = reloading;
+    this.#last = reloading.catch(() => {}); // a defect of one must not end the next
     return reloading;
   }
 

@@ -6,6 +6,12 @@ import { Frames } from "../wire/frames.ts";
 import { u16 } from "../wire/octets.ts";
 import { isTrusted, trustOptions, type TlsTrust } from "./trust.ts";
 
+/**
+ * Questions in a row that were not answered in time after which a connection is given up: a server that was restarted, or a
+ * translator of addresses that has forgotten it, says nothing, and TCP takes a quarter of an hour to notice.
+ */
+const MOST_MISSED = 3;
+
 /** A question that is on its way over a connection. */
 export interface Carried {
   readonly request: Request;
@@ -39,6 +45,7 @@ export class TlsConnection {
   readonly #carried = new Map<number, Carried>();
   readonly #frames = new Frames();
   readonly #clock: Clock;
+  #missed = 0;
   #ready = false;
   #ended = false;
 
@@ -83,6 +90,12 @@ export class TlsConnection {
     if (this.#carried.get(id) === question) this.#carried.delete(id);
   }
 
+  /** A question has not been answered in time. */
+  missed(): void {
+    this.#missed += 1;
+    if (this.#missed >= MOST_MISSED) this.close();
+  }
+
   close(): void {
     this.#end({ kind: "timeout" });
   }
@@ -104,6 +117,7 @@ export class TlsConnection {
       }
       this.drop(carried);
       this.answers += 1;
+      this.#missed = 0;
       this.usedAt = this.#clock.now();
       carried.settle(readAnswer(frame.slice()));
     }

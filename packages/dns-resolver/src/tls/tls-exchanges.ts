@@ -42,12 +42,16 @@ export class TlsExchanges {
 
   exchange(request: Request, trust: TlsTrust): Asking {
     const { promise: result, resolve } = Promise.withResolvers<Exchange>();
+    let settled = false;
     let timer = this.#clock.after("upstream-tls", request.limit, () => {
+      carried.connection?.missed();
+      if (settled) return; // the connection was given up, and this with it
       if (request.late === 0) return finish({ kind: "timeout" });
       timer = this.#clock.after("upstream-late", request.late, () => finish({ kind: "timeout" }));
       request.onOverdue();
     });
     const finish = (exchange: Exchange): void => {
+      settled = true;
       timer.cancel();
       carried.connection?.drop(carried);
       resolve(exchange);
