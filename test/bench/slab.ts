@@ -38,7 +38,9 @@ export async function benchSlab(rounds: number): Promise<{ outcome: Outcome; raw
     measured.push({ name: "shared beside its writer", nanoseconds: await besideWriter() });
     measured.push({ name: "hand-over of a question", nanoseconds: await handOvers() });
   }
-  return { outcome: summary(measured, rounds, missesOf(2) / missesOf(1)), raw: measured };
+  const shared = missesOf(1, CACHE_BYTES);
+  const misses = { same: missesOf(2, CACHE_BYTES) / shared, twice: missesOf(2, 2 * CACHE_BYTES) / shared };
+  return { outcome: summary(measured, rounds, misses), raw: measured };
 }
 
 function lookUps(memory: Memory, shared: boolean): number {
@@ -103,12 +105,9 @@ async function handOvers(): Promise<number> {
   return ((user + system) * 1_000) / HAND_OVERS;
 }
 
-/** Questions that are not in the cache when it is divided among so many workers, between whom clients are dealt out. */
-function missesOf(workers: number): number {
-  const caches = Array.from(
-    { length: workers },
-    () => new Cache({ size: CACHE_BYTES / workers, staleSeconds: 0, seed: 1 }),
-  );
+/** Questions that are not in the cache when its bytes are divided among so many workers, to whom clients are dealt out. */
+function missesOf(workers: number, bytes: number): number {
+  const caches = Array.from({ length: workers }, () => new Cache({ size: bytes / workers, staleSeconds: 0, seed: 1 }));
   const draw = generator(7);
   const query = new Query();
   let misses = 0;
@@ -139,7 +138,11 @@ function generator(seed: number): () => number {
 
 const NAMES_OF = ["private", "shared", "shared beside its writer", "hand-over of a question"] as const;
 
-function summary(measured: readonly Round[], rounds: number, missRatio: number): Outcome {
+function summary(
+  measured: readonly Round[],
+  rounds: number,
+  misses: { readonly same: number; readonly twice: number },
+): Outcome {
   const of = (name: string): number[] =>
     measured.filter((round) => round.name === name).map(({ nanoseconds }) => nanoseconds);
   const base = of("private");
@@ -152,10 +155,11 @@ function summary(measured: readonly Round[], rounds: number, missRatio: number):
       "shared/private": ratio("shared"),
       "shared-written/private": ratio("shared beside its writer"),
     },
-    figures: { hand_over_cpu_ns: spreadOf(of("hand-over of a question")), misses_private_over_shared: missRatio },
+    figures: { hand_over_cpu_ns: spreadOf(of("hand-over of a question")), misses_private_over_shared: misses.same },
     table: [
       ...NAMES_OF.map((name) => ({ what: name, "CPU ns": spreadText(spreadOf(of(name)), 0) })),
-      { what: "misses, two private by one shared", "CPU ns": missRatio.toFixed(2) },
+      { what: "misses, two private by one shared", "CPU ns": misses.same.toFixed(2) },
+      { what: "misses, two private with twice the memory", "CPU ns": misses.twice.toFixed(2) },
     ],
     missed: [],
   };
