@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { ConfigError } from "@stitch/config";
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readPolicies, type Policies, type PolicySettings } from "../src/policy/load-policies.ts";
 import { PolicyJudge } from "../src/policy/policy-judge.ts";
@@ -214,6 +216,63 @@ test("what is no file, or is larger than a list may be, is refused with its path
   const settings = { file: folder, kind: "hosts", because: "blocked" } as const;
   expect(() => atOnce(readPolicies([settings], (file) => file, 1))).toThrow(`${folder}: is not a file`);
   expect(basename(folder)).toContain("stitch-policy-");
+});
+
+/** Any other failure is a defect. */
+function readOrRefused(list: List): "read" | "refused" {
+  try {
+    read(list);
+    return "read";
+  } catch (failure) {
+    if (failure instanceof ConfigError) return "refused";
+    throw failure;
+  }
+}
+
+test("whatever a file holds, it is read or refused in words", () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      "\n",
+      " ",
+      "\t",
+      ".",
+      "*.",
+      "@",
+      "CNAME",
+      "A",
+      "SOA",
+      "$ORIGIN",
+      "$TTL",
+      "(",
+      ")",
+      '"',
+      ";",
+      "#",
+      "||",
+      "^",
+    ),
+    fc.constantFrom(
+      "example",
+      "0.0.0.0",
+      "2001:db8::1",
+      "rpz-passthru.",
+      "rpz-ip",
+      "x".repeat(64),
+      "1h",
+      "IN",
+      "\\",
+      "\0",
+    ),
+    fc.string({ unit: "binary", maxLength: 8 }),
+  );
+  const kinds = fc.constantFrom<List["kind"]>("hosts", "domains", "rpz");
+  fc.assert(
+    fc.property(kinds, fc.array(piece, { maxLength: 60 }), fc.boolean(), (kind, pieces, withHead) => {
+      const text = `${withHead ? RPZ : ""}${pieces.join(" ")}`;
+      expect(["read", "refused"]).toContain(readOrRefused({ kind, text }));
+    }),
+    { numRuns: 400 },
+  );
 });
 
 test("the table finds what a plain reading of its entries finds", () => {
