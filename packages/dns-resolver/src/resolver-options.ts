@@ -3,7 +3,7 @@ import type { Cache } from "./cache.ts";
 import type { ClientBudget } from "./client-budget.ts";
 import type { Cookies } from "./cookies.ts";
 import type { LocalZone } from "./local/local-zone.ts";
-import type { PolicyJudge } from "./policy/policies.ts";
+import type { PolicyJudge } from "./policy/policy-judge.ts";
 import type { RouteTable, Suffix } from "./routes.ts";
 
 /** Who answers for a name: data of our own, or the route with this number (see RouteBook). */

@@ -9,7 +9,7 @@ import { chaosAnswer } from "./chaos.ts";
 import { EXTENDED, staleError } from "./extended-error.ts";
 import { anyAnswer, textAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
-import type { PolicyJudge } from "./policy/policies.ts";
+import type { PolicyJudge } from "./policy/policy-judge.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
 import type { Replaced, ResolverOptions } from "./resolver-options.ts";
 import { RouteTable } from "./routes.ts";

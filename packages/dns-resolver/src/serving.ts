@@ -5,7 +5,7 @@ import type { DnsSettings } from "./config.ts";
 import { Cookies } from "./cookies.ts";
 import { localSteps } from "./local/load-local.ts";
 import { arrange, type Places } from "./places.ts";
-import { PolicyJudge } from "./policy/policies.ts";
+import { PolicyJudge } from "./policy/policy-judge.ts";
 import type { QueryLogSettings } from "./query-log.ts";
 import { RouteBook } from "./route-book.ts";
 import { RouteTable } from "./routes.ts";

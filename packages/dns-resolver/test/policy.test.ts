@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readPolicies, type Policies, type PolicySettings } from "../src/policy/load-policies.ts";
-import { PolicyJudge } from "../src/policy/policies.ts";
+import { PolicyJudge } from "../src/policy/policy-judge.ts";
 import { PolicyBuilder } from "../src/policy/policy-builder.ts";
 import { POLICY_ACTION, PolicyTable, SCOPE } from "../src/policy/policy-table.ts";
 import { REASONS } from "../src/reasons.ts";

@@ -68,7 +68,7 @@ describe("local data", () => {
 });
 
 describe("who may ask what", () => {
-  test("a stranger is refused before anything is looked up", () => {
+  test("allow list: a stranger is refused before anything is looked up", () => {
     const { ask, resolver } = bench([ZONE]);
     const reply = ask(queryFor("ns.stitch.test", { edns: { nsid: true } }), { peer: client(203, 0, 113, 7) });
     expect(reply && decoded(reply)).toMatchObject({ rcode: "REFUSED", answers: [] });

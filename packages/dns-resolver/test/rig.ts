@@ -7,7 +7,7 @@ import { afterEach, expect } from "vitest";
 import { AllowList } from "../src/allow-list.ts";
 import { Cache } from "../src/cache.ts";
 import { claimed, claimedTcp } from "../src/claim.ts";
-import type { UpstreamAddress } from "../src/config.ts";
+import type { UpstreamAddress } from "../src/upstream-address.ts";
 import { deadZones, UpstreamHealth } from "../src/health.ts";
 import { builtInZones } from "../src/local/built-in.ts";
 import type { LocalZone } from "../src/local/local-zone.ts";

@@ -1,7 +1,7 @@
 import { createServer, type TLSSocket } from "node:tls";
 import type { AddressInfo } from "node:net";
 import { describe, expect, test, vi } from "vitest";
-import type { UpstreamAddress } from "../src/config.ts";
+import type { UpstreamAddress } from "../src/upstream-address.ts";
 import { Frames } from "../src/wire/frames.ts";
 import { respond } from "./fake-upstream.ts";
 import { dataOf, decoded, queryFor } from "./fixtures.ts";

@@ -45,17 +45,21 @@ export class ReloadedResolver {
 
   /** The site's files at their `n`-th version: another address for www.reload.test, another route for other.test. */
   write(n: number): void {
-    const upstream = `${UPSTREAM}:${this.#upstream.address().port}`;
     writeFileSync(
       join(this.#folder, "reload.zone"),
       `$ORIGIN reload.test.\n$TTL 60\n@ SOA ns root ${n} 2 3 4 5\nwww A 192.0.2.${n}\n`,
     );
-    this.writeSite(`  workers: 2
+    this.writeSite(this.settings(n));
+  }
+
+  settings(n: number): string {
+    const upstream = `${UPSTREAM}:${this.#upstream.address().port}`;
+    return `  workers: 2
   routes:
     - { zone: ".", upstreams: ["${upstream}"] }
     - { zone: other.test, upstreams: ["${upstream}", "127.90.10.55:${5_000 + n}"] }
   local: { zones: [reload.zone] }
-`);
+`;
   }
 
   get file(): string {
