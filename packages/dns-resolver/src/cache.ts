@@ -116,12 +116,17 @@ export class Cache {
    * a name once in a while costs nothing then.
    */
   wantsRefresh(at: number, tick: number): boolean {
+    if (!this.isNearEnd(at, tick)) return false;
     const { words } = this.slab;
     const word = at >>> 2;
-    if ((words[word + WORD.refreshAt] ?? 0) > tick) return false;
     const state = words[word + WORD.state] ?? 0;
     words[word + WORD.state] = state | ((state & WANTED) === 0 ? WANTED : REFRESHED);
     return (state & (WANTED | REFRESHED)) === WANTED;
+  }
+
+  /** Whether it is in the last part of its life. */
+  isNearEnd(at: number, tick: number): boolean {
+    return (this.slab.words[(at >>> 2) + WORD.refreshAt] ?? 0) <= tick;
   }
 
   /** The image at `at` on its own: it may be evicted at any later moment. */

@@ -15,7 +15,7 @@ import { splice } from "./splice.ts";
 import type { Route } from "./upstream.ts";
 
 /** What is asked for, and whom it waits for: a flight, or a client who asked for local data. */
-export interface Chaser extends Pick<Flight, "type" | "dnssecOk" | "checkingDisabled" | "crossings"> {
+export interface Chaser extends Pick<Flight, "type" | "dnssecOk" | "checkingDisabled" | "crossings" | "refreshes"> {
   waitsFor: Flight | undefined;
 }
 
@@ -95,7 +95,9 @@ export class Crossing {
     const tag = tagOf(place, chaser.dnssecOk, chaser.checkingDisabled);
     const tick = tickOf(clock.now());
     const at = cache.find(query, tag, tick);
-    if (at >= 0 && cache.isFresh(at, tick)) return Promise.resolve(cachedOutcome(cache.copy(at), tick));
+    // What is about to expire would make the answer that is asked for anew expire with it.
+    const mayServe = at >= 0 && cache.isFresh(at, tick) && !(chaser.refreshes && cache.isNearEnd(at, tick));
+    if (mayServe) return Promise.resolve(cachedOutcome(cache.copy(at), tick));
     if (this.#waitsForItself(chaser, keyOf(query, tag))) return Promise.resolve(failed(EXTENDED.aliasLoop));
     if (crossings >= MOST_CROSSINGS) return Promise.resolve(failed(EXTENDED.aliasTooLong));
     return new Promise((resolve) => {

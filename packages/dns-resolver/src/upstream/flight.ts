@@ -51,6 +51,8 @@ export interface Flight {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
   readonly stale: Slab | undefined;
+  /** Nobody waits: it is for an answer that is about to expire. */
+  readonly refreshes: boolean;
   /** Clients, and flights whose alias leads here. */
   waiters: Settle[];
   /** Those who came in time have got the stale answer; who comes now gets it at once. */

@@ -132,7 +132,14 @@ export class Forwarder {
     const { type, dnssecOk, lowFlags } = query;
     const local = this.#options.names.localImage(query, place);
     if (local === undefined || this.#leading >= this.#mostWaiting) return settle(BUSY);
-    const chaser = { type, dnssecOk, checkingDisabled: (lowFlags & CD) !== 0, crossings: 0, waitsFor: undefined };
+    const chaser = {
+      type,
+      dnssecOk,
+      checkingDisabled: (lowFlags & CD) !== 0,
+      crossings: 0,
+      refreshes: false,
+      waitsFor: undefined,
+    };
     this.counters.crossed += 1;
     this.#leading += 1;
     const outcome = await this.#crossing.fromLocal(chaser, local);
@@ -209,6 +216,7 @@ export class Forwarder {
       dnssecOk: query.dnssecOk,
       checkingDisabled: (query.lowFlags & CD) !== 0,
       stale: this.#staleFor(query, tag),
+      refreshes: waiters.length === 0,
       waiters,
       late: false,
       failure: undefined,
