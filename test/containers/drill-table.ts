@@ -2,8 +2,9 @@
  * `node test/containers/drill-table.ts`: writes what the last `npm run test:containers` measured into lab/README.md, between
  * the two marks there. No number of that table is typed by hand.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Variant, VARIANTS } from "@stitch/lab";
 import { CACHE, ROOT } from "./engine.ts";
 
 export interface MeasuredRun {
@@ -19,16 +20,20 @@ export interface MeasuredRun {
 
 const BEGIN = "<!-- measured by npm run test:containers: begin -->";
 const END = "<!-- measured by npm run test:containers: end -->";
-export const DRILLS_FILE: string = join(CACHE, "drills.json");
+
+/** Where the last run of a variant's drills is kept. */
+export function drillsFile(variant: Variant): string {
+  return join(CACHE, `drills-${variant}.json`);
+}
 
 /** A row for each drill: its figures in one cell, and whether it held. */
-export function drillTable({ driver, date, versions, drills }: MeasuredRun): string {
+export function drillTable(variant: Variant, { driver, date, versions, drills }: MeasuredRun): string {
   const tools = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const rows = drills.map(({ drill, figures, failures }) => {
     const cells = Object.entries(figures).map(([name, value]) => `\`${name}\` ${value}`);
     return `| ${drill} | ${cells.join(", ") || "-"} | ${failures.length === 0 ? "yes" : failures.join("; ")} |`;
   });
-  const head = `Driver ${driver}, ${date}: ${tools.join(", ")}.`;
+  const head = `\`${variant}\`, driver ${driver}, ${date}: ${tools.join(", ")}.`;
   return [head, "", "| drill | figures | held |", "| --- | --- | --- |", ...rows].join("\n");
 }
 
@@ -42,6 +47,8 @@ export function withTable(readme: string, table: string): string {
 
 if (process.argv[1] === import.meta.filename) {
   const file = join(ROOT, "lab/README.md");
-  const run = JSON.parse(readFileSync(DRILLS_FILE, "utf8")) as MeasuredRun;
-  writeFileSync(file, withTable(readFileSync(file, "utf8"), drillTable(run)));
+  const tables = VARIANTS.filter((variant) => existsSync(drillsFile(variant))).map((variant) =>
+    drillTable(variant, JSON.parse(readFileSync(drillsFile(variant), "utf8")) as MeasuredRun),
+  );
+  writeFileSync(file, withTable(readFileSync(file, "utf8"), tables.join("\n\n")));
 }

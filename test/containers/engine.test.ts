@@ -1,18 +1,19 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SystemClock, seconds } from "@stitch/clock";
 import { until } from "@stitch/lab";
 import { isAlive } from "@stitch/peers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { drillTable, withTable } from "./drill-table.ts";
+import { SCRATCH } from "./engine.ts";
+import { refusal } from "./refusal.ts";
 import { differences } from "./machine.ts";
 
 const clock = new SystemClock();
 let data = "";
-beforeAll(() => void (data = mkdtempSync(join(tmpdir(), "stitch-killed-"))));
+beforeAll(() => void (data = mkdtempSync(join(SCRATCH, "killed-"))));
 afterAll(() => rmSync(data, { recursive: true, force: true }));
 
 test("an engine ends with the process that started it, even when that is killed", async () => {
@@ -38,6 +39,21 @@ test("an engine ends with the process that started it, even when that is killed"
   }
 });
 
+test.each([
+  ["unshare: unshare failed: Operation not permitted", /may not make namespaces/],
+  ["failed to mount overlay: no such device storage-driver=overlay2", /overlayfs/],
+  ["Devices cgroup isn't mounted", /control groups/],
+  ["failed to create NAT chain DOCKER: iptables failed: iptables v1.8.9 (nf_tables)", /packet filter/],
+  ["Failed to create bridge docker0 via netlink: operation not supported", /bridges/],
+])("where the machine is the reason, a sentence says so: %s", (complaint, sentence) => {
+  expect(refusal(complaint).split("\n")[0]).toMatch(sentence);
+  expect(refusal(complaint)).toContain(complaint);
+});
+
+test("what nobody knows is passed on in the engine's own words", () => {
+  expect(refusal("")).toBe("Docker Engine did not start\nit said nothing");
+});
+
 test("the comparison of the machine sees what came and what went", () => {
   const before = { links: "1: lo\n2: eth0", sysctls: "a = 1" };
   expect(differences(before, before)).toEqual([]);
@@ -53,9 +69,9 @@ test("the table in lab/README.md is what a run measured, and replaces the one be
   const drills = [{ drill: "drain", figures: { drain_lost: 0 }, failures: [] }];
   const written = withTable(
     readFileSync(join(import.meta.dirname, "../../lab/README.md"), "utf8"),
-    drillTable({ ...run, drills }),
+    drillTable("ospf", { ...run, drills }),
   );
-  expect(written).toContain("Driver containerlab, 2026-11-27: frr 8.4.4.");
+  expect(written).toContain("`ospf`, driver containerlab, 2026-11-27: frr 8.4.4.");
   expect(written).toContain("| drain | `drain_lost` 0 | yes |");
-  expect(withTable(written, drillTable({ ...run, drills }))).toBe(written);
+  expect(withTable(written, drillTable("ospf", { ...run, drills }))).toBe(written);
 });

@@ -1,11 +1,21 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SystemClock } from "@stitch/clock";
-import { deploy, type DrillResult, drillsOf, type Lab, runDrill, settled, table } from "@stitch/lab";
+import {
+  deploy,
+  type DrillResult,
+  drillsOf,
+  type Lab,
+  runDrill,
+  settled,
+  table,
+  type Variant,
+  VARIANTS,
+} from "@stitch/lab";
 import { peer } from "@stitch/peers";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { containerlab, CONTAINERLAB_VERSION, go } from "./containerlab.ts";
-import { DRILLS_FILE, type MeasuredRun } from "./drill-table.ts";
+import { drillsFile, type MeasuredRun } from "./drill-table.ts";
 import { CACHE, inEngine } from "./engine.ts";
 
 const inCi = process.env["CI"] !== undefined && process.env["CI"] !== "";
@@ -13,17 +23,23 @@ const compiler = await go();
 const noGo = compiler === undefined && !inCi;
 if (noGo) process.stderr.write("containerlab is left out: it is built from source, and this machine has no Go\n");
 
-const VARIANT = "anycast";
-/** What fits into CI beside `npm test`, which runs every drill in namespaces: one of each kind. */
-const IN_CI = ["nearest", "trap", "kill-syslog", "kill-dns", "drain", "dark", "v6"];
+/**
+ * What fits into CI beside `npm test`, which runs every drill in namespaces: what containers might do otherwise. Links and
+ * addresses of both families, `docker exec` as the operator's way in, the kernel speaker's capability, a router's ECMP.
+ */
+const IN_CI: Readonly<Record<Variant, readonly string[]>> = {
+  anycast: ["nearest", "kill-dns", "drain", "dark", "v6"],
+  ospf: ["nearest", "kill-dns"],
+  ecmp: ["share"],
+};
 const all = process.env["STITCH_ALL_DRILLS"] !== undefined;
-const drills = drillsOf(VARIANT).filter(({ name }) => all || IN_CI.includes(name));
 const clock = new SystemClock();
 const print = (line: string): void => void process.stderr.write(`${line}\n`);
 const BUILD_LIMIT_MS = 450_000;
 const DRILL_LIMIT_MS = 240_000;
 
-describe.skipIf(noGo)("the lab under containerlab", () => {
+describe.skipIf(noGo).each(VARIANTS)("the lab %s under containerlab", (variant) => {
+  const drills = drillsOf(variant).filter(({ name }) => all || IN_CI[variant].includes(name));
   const results: DrillResult[] = [];
   let lab: Lab | undefined;
 
@@ -35,7 +51,7 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
     const folder = join(CACHE, "lab");
     mkdirSync(folder, { recursive: true });
     lab = await deploy({
-      variant: VARIANT,
+      variant,
       clock,
       progress: print,
       docker: [client],
@@ -51,7 +67,8 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
     const { driver, versions } = lab;
     await lab.down();
     const date = new Date().toISOString().slice(0, 10);
-    writeFileSync(DRILLS_FILE, JSON.stringify({ driver, date, versions, drills: results } satisfies MeasuredRun));
+    const run: MeasuredRun = { driver, date, versions, drills: results };
+    writeFileSync(drillsFile(variant), JSON.stringify(run));
   }, DRILL_LIMIT_MS);
 
   test.each(drills.map(({ name }) => name))(
@@ -69,7 +86,7 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
   );
 
   test("the drills chosen for CI are there", () => {
-    expect(drills.map(({ name }) => name)).toEqual(expect.arrayContaining(IN_CI));
+    expect(drills.map(({ name }) => name)).toEqual(expect.arrayContaining([...IN_CI[variant]]));
   });
 
   test("its nodes are containers, and the tools' versions are known", () => {
