@@ -66,7 +66,7 @@ describe("one site by compose", () => {
     const send = `require("dgram").createSocket("udp4").send("<14>hello from the client", 514, "${VIPS.syslog}", () => process.exit(0))`;
     await inside("client", "node", "-e", send);
     await until(clock, "the message to be stored", seconds(20), async () => {
-      const stored = await inside("syslog", "stitch", "logs", "-c", "/etc/stitch/site.yaml", "hello from the client");
+      const stored = await inside("syslog", "stitch", "logs", "hello from the client");
       return stored.includes("hello from the client") ? true : undefined;
     });
   });
@@ -146,6 +146,14 @@ describe("one site by compose", () => {
     );
     await announced("ntp");
     expect(Number(await fact("ntp", ".RestartCount"))).toBe(1);
+  });
+
+  test("after a power cut `up` puts everything in place again: addresses, services, routes", async () => {
+    const containers = ["network", ...ROLES].map(containerOf);
+    await run(["kill", ...containers]);
+    await site("up", "--detach", "--no-build");
+    await Promise.all(SERVICES.map(announced));
+    expect((await answers()).lost).toBe(0);
   });
 
   test("a stopped service drains: last resort, withdrawal, and only then its end, with 0", async () => {
