@@ -84,7 +84,8 @@ async function importDebian(engine: Engine): Promise<void> {
     await mirror(),
   ];
   // What it mounts in the tree ends with the mount namespace, however it ends.
-  const env = { ...mmdebstrap.env, LC_ALL: "C", TMPDIR: CACHE };
+  const path = `${mmdebstrap.path("usr/bin")}:${process.env["PATH"] ?? ""}`; // it calls a filter that lies beside it
+  const env = { ...mmdebstrap.env, PATH: path, LC_ALL: "C", TMPDIR: CACHE };
   await execa("unshare", ["--mount", "--propagation", "private", ...argv], { env, timeout: BUILD_LIMIT_MS });
   await engine.docker(["import", "--change", 'CMD ["bash"]', archive, DEBIAN]);
   rmSync(archive);
