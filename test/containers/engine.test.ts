@@ -39,6 +39,24 @@ test("an engine ends with the process that started it, even when that is killed"
   }
 });
 
+test("who is told to end, ends what he started and what that started, and goes on to clean up", async () => {
+  const program = `
+    import { Processes } from ${JSON.stringify(join(import.meta.dirname, "processes.ts"))};
+    const processes = new Processes(process.cwd(), () => undefined);
+    const ok = await processes.run(["sh", "-c", "sleep 1000 & echo $!; wait"], 60000, {});
+    process.stdout.write(JSON.stringify({ ok }));`;
+  const runner = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [said] = (await once(runner.stdout, "data")) as [Buffer];
+  const grandchild = Number(said.toString());
+  expect(isAlive(grandchild)).toBe(true);
+  runner.kill("SIGTERM");
+  const [last] = (await once(runner.stdout, "data")) as [Buffer];
+  expect(last.toString()).toBe('{"ok":false}');
+  await until(clock, "the grandchild to end", seconds(20), async () => (isAlive(grandchild) ? undefined : true));
+});
+
 test.each([
   ["unshare: unshare failed: Operation not permitted", /may not make namespaces/],
   ["failed to mount overlay: no such device storage-driver=overlay2", /overlayfs/],

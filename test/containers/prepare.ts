@@ -30,7 +30,7 @@ async function images(progress: Progress): Promise<void> {
   try {
     await clean(builder);
     await timed(progress, "all images", () => buildImages(builder, progress));
-    await builder.docker(["image", "prune", "--force", "--filter", "until=24h"]);
+    for (const what of ["image", "builder"]) await builder.docker([what, "prune", "--force", "--filter", "until=24h"]);
   } finally {
     await builder.down();
   }
