@@ -1,3 +1,4 @@
+import { withdrawnIn } from "./bgp-update.ts";
 import type { CapturedPacket, Nanoseconds } from "./lab.ts";
 
 // Offsets in Ethernet II + IPv4 + TCP. A BGP message begins with 16 bytes of ones, then length (2) and type (1).
@@ -48,6 +49,27 @@ export function countUpdates(packets: readonly CapturedPacket[], source: string,
     .length;
 }
 
+/** A host route that left its router's table, and when the word was on the wire. */
+export interface Withdrawal {
+  readonly time: Nanoseconds;
+  readonly address: string;
+}
+
+/** Every host route that `source` withdrew by an UPDATE at or after `since`. */
+export function withdrawals(
+  packets: readonly CapturedPacket[],
+  source: string,
+  since: Nanoseconds,
+): readonly Withdrawal[] {
+  return packets
+    .filter(({ time, bytes }) => time >= since && sourceOf(bytes) === source)
+    .flatMap(({ time, bytes }) =>
+      updatesIn(bytes)
+        .flatMap(withdrawnIn)
+        .map((address) => ({ time, address })),
+    );
+}
+
 function ospfType(bytes: Uint8Array): number | undefined {
   if (bytes[ETHERNET + 9] !== PROTOCOL_OSPF) return undefined;
   return bytes[ETHERNET + ((bytes[ETHERNET] ?? 0) & 0x0f) * 4 + 1];
@@ -68,13 +90,19 @@ function flagsOf(bytes: Uint8Array): number {
 }
 
 function carriesUpdate(bytes: Uint8Array): boolean {
+  return updatesIn(bytes).length > 0;
+}
+
+/** The UPDATEs that begin in a segment, header included. One that goes on in the next segment is cut. */
+function updatesIn(bytes: Uint8Array): Uint8Array[] {
   const start = tcpStart(bytes);
-  if (start === undefined) return false;
+  const updates: Uint8Array[] = [];
+  if (start === undefined) return updates;
   for (let at = start + ((bytes[start + 12] ?? 0) >> 4) * 4; at + HEADER <= bytes.length;) {
-    if (bytes[at + 18] === TYPE_UPDATE) return true;
     const length = ((bytes[at + 16] ?? 0) << 8) | (bytes[at + 17] ?? 0);
-    if (length < HEADER) return false;
+    if (length < HEADER) break;
+    if (bytes[at + 18] === TYPE_UPDATE) updates.push(bytes.subarray(at, at + length));
     at += length;
   }
-  return false;
+  return updates;
 }

@@ -13,7 +13,7 @@ import { wishOf } from "./wish.ts";
 const LEAST_QUERIES = 10_000;
 
 /** The kernel speaker sees no other origin, so its operator has to insist; last resort comes first all the same. */
-const INSIST: Readonly<Record<Variant, readonly string[]>> = { anycast: [], ospf: ["--force"], ecmp: [] };
+const INSIST: Readonly<Record<Variant, readonly string[]>> = { anycast: [], ospf: ["--force"], ecmp: [], three: [] };
 
 export const drain: Drill = {
   name: "drain",
