@@ -4,7 +4,7 @@ import { countUpdates, firstClose, firstLinkStateUpdate, firstUpdate, withdrawal
 import { accountOf, numbersIn } from "../src/drill/log-stream.ts";
 import type { Nanoseconds } from "../src/lab.ts";
 import { parsePcap } from "../src/namespace/pcap.ts";
-import { experience, firstAnswerFrom, lostBetween, median } from "../src/probe/gap.ts";
+import { between, experience, firstAnswerFrom, lostBetween, median } from "../src/probe/gap.ts";
 import type { DnsRecord } from "../src/probe/record.ts";
 import { bars, marks, strip, strips } from "../src/picture.ts";
 import { averages } from "../src/probe/start-flood.ts";
@@ -54,6 +54,13 @@ describe("what a client lived through", () => {
   test("losses are attributed to the time in which the query was sent", () => {
     const record = recordOf("a..bb.aa");
     expect([lostBetween(record, at(0), at(4)), lostBetween(record, at(4), at(8))]).toEqual([2, 1]);
+  });
+
+  test("a part of a record is the queries that were sent in it, each with its own fate", () => {
+    const record = recordOf("aa..bbbb");
+    const [first, second] = [between(record, at(0), at(3)), between(record, at(3), at(8))].map(experience);
+    expect(first).toMatchObject({ sent: 3, lost: 1, bySite: { nyc: 2, lon: 0 } });
+    expect(second).toMatchObject({ sent: 5, lost: 1, bySite: { nyc: 0, lon: 4 } });
   });
 
   test("lost and answered always add up to sent, and the gap never exceeds the record", () => {
@@ -229,6 +236,6 @@ describe("a picture", () => {
   });
 });
 
-test("a flood is averaged over its whole seconds", () => {
-  expect(averages({ sent: [100, 200, 7], answered: [50, 51, 3] })).toEqual({ sent: 150, answered: 51 });
+test("a flood is averaged over its seconds", () => {
+  expect(averages({ sent: [100, 200], answered: [50, 51] })).toEqual({ sent: 150, answered: 51 });
 });

@@ -3,7 +3,7 @@ import { type CapturedPacket, type Lab, millisecondsBetween, type Nanoseconds } 
 import { bars, marks } from "../picture.ts";
 import { until } from "../poll.ts";
 import type { FloodRecord } from "../probe/record.ts";
-import { averages, startFlood } from "../probe/start-flood.ts";
+import { averages, type Flood, type FloodOptions, startFlood } from "../probe/start-flood.ts";
 import { firstClose, withdrawals } from "../sighting.ts";
 import { type Drill, type DrillContext, type DrillResult, pause, tenths, unless } from "./drill.ts";
 import { CORE, LON, NYC, SITES, TOR_TO_HOST, TWINS, VIPS, WHOAMI } from "./plan.ts";
@@ -18,7 +18,8 @@ type Form = (typeof FORMS)[keyof typeof FORMS];
 const TIMES_CAPACITY = 3;
 /** A generator that shares the processors with everything else may fall a little short. */
 const LEAST_TIMES = 2.5;
-const MEASURING_SECONDS = 3;
+/** What the site can do is looked for between these rates: the most that it answers in a second. */
+const MEASURING = { from: 20_000, to: 400_000, seconds: 6 };
 
 /** As many networks as a limit per network must not save the site from. */
 const CROWD = {
@@ -49,7 +50,8 @@ export const flood: Drill = {
     await settled(lab, clock);
     try {
       await crowd(lab, "add");
-      const capacity = averages(await flooded(lab, 0, MEASURING_SECONDS)).answered;
+      context.progress("drill: flood: what New York can answer");
+      const capacity = Math.max(...(await (await start(lab, MEASURING)).over()).answered);
       const seen = await underFlood(context, capacity * TIMES_CAPACITY, form.seconds);
       return verdict(capacity, form, seen);
     } finally {
@@ -78,7 +80,7 @@ async function underFlood({ lab, clock, progress }: DrillContext, rate: number, 
     SITES[lab.variant].map(({ router }) => lab.capture(router, TOR_TO_HOST, "tcp port 179")),
   );
   const began = lab.now();
-  const flow = await start(lab, rate, length);
+  const flow = await start(lab, { from: rate, to: rate, seconds: length });
   const struck: Omit<Stopped, "toldMs">[] = [];
   try {
     for (const { role, share } of STOPPED) {
@@ -142,7 +144,7 @@ function verdict(capacity: number, form: Form, seen: Seen): Omit<DrillResult, "d
   const quiet = { seconds: "", "sent/s": "", "answered/s": "" };
   return {
     rows: [
-      { what: "capacity", seconds: MEASURING_SECONDS, "sent/s": "", "answered/s": capacity, "withdrawn ms": "" },
+      { what: "capacity", seconds: MEASURING.seconds, "sent/s": "", "answered/s": capacity, "withdrawn ms": "" },
       { what: "flood", seconds: form.seconds, "sent/s": flow.sent, "answered/s": flow.answered, "withdrawn ms": "" },
       ...[...told].map(([role, ms]) => ({ what: `${role} stopped in it`, ...quiet, "withdrawn ms": ms })),
     ],
@@ -172,13 +174,8 @@ function picture(capacity: number, { began, record, stopped }: Seen): string[] {
 }
 
 /** A question that nobody has asked before would cost the site more; one that it knows shows what it can do at most. */
-function start(lab: Lab, rate: number, length: number): ReturnType<typeof startFlood> {
-  const { client, sources } = CROWD;
-  return startFlood(lab, client, VIPS.dns, WHOAMI, { sources, perSecond: rate, seconds: length });
-}
-
-async function flooded(lab: Lab, rate: number, length: number): Promise<FloodRecord> {
-  return (await start(lab, rate, length)).over();
+function start(lab: Lab, flow: Omit<FloodOptions, "sources">): Promise<Flood> {
+  return startFlood(lab, CROWD.client, VIPS.dns, WHOAMI, { sources: CROWD.sources, ...flow });
 }
 
 /** The crowd's addresses are the client's own, and the routers know the way back to them. */

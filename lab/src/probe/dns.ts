@@ -1,10 +1,9 @@
-// Runs inside a client: `node dns.ts ADDRESS PORT NAME FLOWS site|instance`. One query each millisecond until standard input closes, then the record.
+// Runs inside a client: `node dns.ts ADDRESS PORT NAME FLOWS site|instance RATE`. RATE queries a second until standard input closes, then the record.
 import { createSocket } from "node:dgram";
 import { answererOf, whoAnswers } from "./nsid.ts";
 import { CHANGED, type DnsRecord, WARM } from "./record.ts";
 import { onSchedule } from "./schedule.ts";
 
-const INTERVAL_US = 1_000;
 /** Answers before the drill may begin: the interpreter has compiled the loop, ARP and caches are filled. */
 const WARM_AFTER = 500;
 /** Queries sent after standard input closed, so that the end of a gap is inside the record. */
@@ -13,9 +12,10 @@ const TAIL = 200;
 const RECEIVE_BUFFER = 2 ** 21;
 const LAST_ANSWER_MS = 500;
 /** A probe that nobody ends, ends itself. */
-const MOST_QUERIES = 120_000;
+const MOST_QUERIES = 250_000;
 
-const [address = "", port = "", name = "", flows = "1", by = "site"] = process.argv.slice(2);
+const [address = "", port = "", name = "", flows = "1", by = "site", rate = "1000"] = process.argv.slice(2);
+const intervalUs = Math.round(1_000_000 / Number(rate));
 const query = whoAnswers(name);
 
 const start = process.hrtime.bigint();
@@ -46,7 +46,7 @@ for (const socket of sockets) {
   socket.on("message", receive);
   socket.bind(0, () => {
     unbound -= 1;
-    if (unbound === 0) onSchedule(INTERVAL_US, send);
+    if (unbound === 0) onSchedule(intervalUs, send);
   });
 }
 

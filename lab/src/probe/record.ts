@@ -34,8 +34,8 @@ export interface TcpRecord extends DnsRecord {
 
 /** What a flood hands back: datagrams in each second since it began. */
 export interface FloodRecord {
-  readonly sent: number[];
-  readonly answered: number[];
+  readonly sent: readonly number[];
+  readonly answered: readonly number[];
 }
 
 /** The words a probe prints on lines of their own before its record. */

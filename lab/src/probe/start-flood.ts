@@ -1,12 +1,18 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { encode } from "dns-packet";
+import { execa } from "execa";
 import type { Lab } from "../lab.ts";
 import { type FloodRecord, WARM } from "./record.ts";
+
+const FOLDER = join(import.meta.dirname, "../../../.cache/probes");
 
 export interface FloodOptions {
   /** Own addresses of the client, each of which asks. */
   readonly sources: readonly string[];
-  /** Questions a second, whatever is answered; 0: as many as are answered. */
-  readonly perSecond: number;
+  /** Questions a second at the beginning and at the end, whatever is answered. */
+  readonly from: number;
+  readonly to: number;
   readonly seconds: number;
 }
 
@@ -22,10 +28,11 @@ export async function startFlood(
   client: string,
   address: string,
   name: string,
-  { sources, perSecond, seconds }: FloodOptions,
+  { sources, from, to, seconds }: FloodOptions,
 ): Promise<Flood> {
-  const program = join(import.meta.dirname, "flood.ts");
-  const argv = ["node", program, address, "53", name, sources.join(), String(Math.round(perSecond)), String(seconds)];
+  const question = encode({ type: "query", id: 1, flags: 0, questions: [{ type: "TXT", name, class: "IN" }] });
+  const numbers = [from, to, seconds].map((value) => String(Math.round(value)));
+  const argv = [await compiled(), address, "53", question.toString("hex"), sources.join(), ...numbers];
   const running = lab.spawn(client, argv);
   if ((await running.line()) !== WARM) throw new Error(`the flood did not start: ${running.complaints()}`);
   return {
@@ -38,11 +45,21 @@ export async function startFlood(
   };
 }
 
-/** Of the whole seconds of a record: what was sent and answered in one, on average. */
+/** The generator is C: in JavaScript a question would cost more than its answer. */
+async function compiled(): Promise<string> {
+  mkdirSync(FOLDER, { recursive: true });
+  const program = join(FOLDER, "flood");
+  const source = join(import.meta.dirname, "flood.c");
+  const result = await execa("cc", ["-O2", "-Wall", "-Wextra", "-o", program, source], { reject: false });
+  if (result.exitCode !== 0) throw new Error(`the flood needs a C compiler: ${result.stderr || result.message}`);
+  return program;
+}
+
+/** What was sent and answered in a second, on average. */
 export function averages({ sent, answered }: FloodRecord): { readonly sent: number; readonly answered: number } {
-  // The last second is not whole.
-  const whole = Math.max(1, sent.length - 1);
-  const mean = (counts: readonly number[]): number =>
-    Math.round(counts.slice(0, whole).reduce((sum, count) => sum + count, 0) / whole);
   return { sent: mean(sent), answered: mean(answered) };
+}
+
+function mean(counts: readonly number[]): number {
+  return Math.round(counts.reduce((sum, value) => sum + value, 0) / Math.max(1, counts.length));
 }

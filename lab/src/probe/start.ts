@@ -18,17 +18,19 @@ export interface DnsProbeOptions {
   readonly flows?: number;
   /** What of SITE/INSTANCE the record tells apart. */
   readonly by?: "site" | "instance";
+  /** Queries a second. */
+  readonly rate?: number;
 }
 
-/** Starts one query a millisecond at `address`; resolves once it is warm and answered. */
+/** Starts one query a millisecond, or `rate` a second, at `address`; resolves once it is warm and answered. */
 export function probeDns(
   lab: Lab,
   client: string,
   address: string,
   name: string,
-  { flows = 1, by = "site" }: DnsProbeOptions = {},
+  { flows = 1, by = "site", rate = 1_000 }: DnsProbeOptions = {},
 ): Promise<DnsProbe> {
-  return startProbe(lab, client, ["dns.ts", address, "53", name, String(flows), by]);
+  return startProbe(lab, client, ["dns.ts", address, "53", name, String(flows), by, String(rate)]);
 }
 
 /** Starts one query in ten milliseconds on one TCP connection to `address`; resolves once it is warm and answered. */

@@ -1,4 +1,12 @@
-import { elapsed, milliseconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
+import {
+  elapsed,
+  formatDuration,
+  milliseconds,
+  type Clock,
+  type Duration,
+  type Instant,
+  type Timer,
+} from "@stitch/clock";
 import type { Health, ReasonClass } from "./health.ts";
 import type { SelfCheckReason } from "./reasons.ts";
 
@@ -18,6 +26,11 @@ export const PROBE_INTERVAL: Duration = milliseconds(100);
 export const PROBE_LIMIT: Duration = milliseconds(250);
 /** A check that took longer than this proves nothing about now and renews nothing. */
 export const RENEWAL_AGE: Duration = milliseconds(300);
+/**
+ * A service that works and has left the probe unanswered for this long is flooded. To wait for the probe's limit would only age
+ * the renewal: on a saturated machine the check's own timers are late, and two renewals missed in a row lose the lease.
+ */
+export const FLOODED_AFTER: Duration = milliseconds(150);
 /**
  * Probes of one check while some worker has shown no life: the kernel deals them out by their source port, so of two
  * workers one is missed once in a hundred checks, and nothing but the next check is made of that.
@@ -51,9 +64,9 @@ export interface SelfCheckOptions {
  * Uses the service several times a second and turns what it finds into reasons.
  *
  * Normal: a probe starts every 100 ms, is answered within a millisecond, and its completion renews the lease.
- * Hard: a probe stays unanswered. If the service made progress meanwhile it is alive and flooded: reason `overloaded`,
+ * Hard: a probe stays unanswered. If the service made progress meanwhile it is alive and flooded: after 150 ms reason `overloaded`,
  * class load, and the lease is renewed, else a flood would walk from site to site. If it made none, a second silent
- * probe makes it `unresponsive`, class dead.
+ * probe, 250 ms each, makes it `unresponsive`, class dead.
  * Hard with workers: each has a socket of its own, and one may be deaf while its neighbours answer. So probes go on, from
  * new source ports, until every worker has made progress, and silence counts against those that made none.
  */
@@ -110,13 +123,30 @@ export class SelfCheck {
     const began = clock.now();
     const before = this.#progress();
     const moved = (): boolean[] => this.#progress().map((now, worker) => now > (before[worker] ?? 0));
-    const result = await this.#askAll(began, () => moved().every(Boolean));
+    const result = await this.#askedOrFlooded(began, () => moved().every(Boolean));
     if (result.kind === "silent" && !moved().every(Boolean)) await this.#readPendingInput();
     if (this.#stopped) return;
     this.#completed += 1;
     if (result.kind === "answered") this.#answered += 1;
     const alive = this.#judge(result, moved());
     if (alive && elapsed(began, clock.now()) < RENEWAL_AGE) this.#options.onRenewal();
+  }
+
+  /** What asking comes to, or silence as soon as it is known to be a flood's. */
+  async #askedOrFlooded(began: Instant, progressed: () => boolean): Promise<ProbeResult> {
+    const { promise: flooded, resolve } = Promise.withResolvers<ProbeResult>();
+    const detail = `no answer within ${formatDuration(FLOODED_AFTER)}`;
+    const look = this.#options.clock.after(
+      "self-check-flooded",
+      milliseconds(FLOODED_AFTER - PENDING_INPUT),
+      async () => {
+        await this.#readPendingInput();
+        if (progressed()) resolve({ kind: "silent", detail });
+      },
+    );
+    const result = await Promise.race([this.#askAll(began, progressed), flooded]);
+    look.cancel();
+    return result;
   }
 
   #progress(): readonly number[] {

@@ -17,11 +17,15 @@ export interface FrrDaemons {
 
 const WITHIN_MS = 20_000;
 
-/** zebra, and beside it the daemons that have a configuration, in the router's namespace. Resolves once vtysh answers. */
+/**
+ * zebra, and beside it the daemons that have a configuration, in the router's namespace. Resolves once vtysh answers. `by`:
+ * a command that each of them is started by, such as chrt(1).
+ */
 export async function startFrrDaemons(
   found: Peer,
   wire: Wire,
   configs: Readonly<Partial<Record<"bfdd" | "bgpd", string>>>,
+  by: readonly string[] = [],
 ): Promise<FrrDaemons> {
   const { directory } = wire;
   const files = { zebra: "hostname router\n", vtysh: "", ...configs };
@@ -32,7 +36,7 @@ export async function startFrrDaemons(
   const start = (daemon: string, ...more: readonly string[]): void => {
     const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`), ...more];
     const argv = inPrivateEtc([found.program(daemon), ...own, ...sockets], { peers: [found] });
-    const child = wire.start(wire.router, argv, found.env);
+    const child = wire.start(wire.router, [...by, ...argv], found.env);
     children.set(daemon, child);
     outputs.push(transcript(child));
   };
