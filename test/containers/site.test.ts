@@ -109,6 +109,12 @@ describe("one site by compose", () => {
     );
   });
 
+  test("answers an operator who types nothing but the question", async () => {
+    expect(await inside("announcer", "stitch", "status")).toMatch(/dns\s+10\.10\.10\.53\/32\s+announced/);
+    expect(await inside("announcer", "stitch", "explain", "dns")).toContain("10.10.10.53/32");
+    expect(await inside("syslog", "stitch", "try")).toContain("10.10.10.53");
+  });
+
   test("keeps below its memory limits under load, and nobody is killed for memory", async () => {
     await Promise.all([
       flood(53, VIPS.dns, DNS_QUERY),

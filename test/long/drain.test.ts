@@ -19,7 +19,13 @@ afterAll(() => lab?.down());
 
 test("drains under 100,000 queries lose none", async () => {
   const drill = drainDrill({ rate: RATE, lasts: LASTS });
-  const { rows, figures, failures } = await runDrill(drill, { lab, clock, progress: print, repetitions: 1, brief: false });
+  const { rows, figures, failures } = await runDrill(drill, {
+    lab,
+    clock,
+    progress: print,
+    repetitions: 1,
+    brief: false,
+  });
   print(`${table(rows)}\n${JSON.stringify(figures)}`);
   expect(failures).toEqual([]);
   expect(figures["drain_lost"]).toBe(0);
