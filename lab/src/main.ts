@@ -166,7 +166,7 @@ async function inNode([node = "", ...command]: readonly string[]): Promise<numbe
 
 function list(): number {
   for (const { name, variants, intent } of DRILLS)
-    print(`${name.padEnd(15)} ${variants.join(", ").padEnd(13)} ${intent}`);
+    print(`${name.padEnd(15)} ${variants.join(", ").padEnd(20)} ${intent}`);
   return OK;
 }
 
