@@ -1,100 +1,71 @@
 /**
  * `npm test`: fetches the peers that the tests speak to, then types, lint, format, and every test there is; closes with
- * the plain line `N passed, N failed`. With CI set, a skipped test is a failure.
+ * the plain line `N passed, N failed`. With CI set, a skipped test is a failure. `-- --containers` adds what `npm run
+ * test:containers` runs; its images are made beside the unit tests, so that nothing disturbs a test that measures times.
  */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { spawn } from "node:child_process";
+import { parseArgs } from "node:util";
+import { Children } from "./children.ts";
+import { CI, closingLine, counts, type Outcome, readReport, RESULTS, ROOT, vitestArguments } from "./report.ts";
 
-const ROOT = join(import.meta.dirname, "..");
-const RESULTS = join(ROOT, ".cache", "test-results");
-const CI = process.env["CI"] !== undefined && process.env["CI"] !== "";
-
-/** What vitest's JSON reporter says, as far as it is used here. */
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-  readonly numFailedTestSuites: number;
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly message: string;
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
-  }[];
-}
+const NODE = process.execPath;
+const PREPARATION_LOG = join(RESULTS, "containers-preparation.log");
+const { values } = parseArgs({ options: { containers: { type: "boolean" } } });
+const children = new Children(ROOT);
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
-}
-
-function run(command: string, args: readonly string[]): Promise<number> {
-  return new Promise((resolve) => {
-    const child = spawn(command, [...args], { cwd: ROOT, stdio: "inherit" });
-    child.on("error", (failure) => {
-      say(`${command}: ${failure.message}`);
-      resolve(1);
-    });
-    child.on("exit", (code) => resolve(code ?? 1));
-  });
 }
 
 /** One step with its time; a failure is remembered and the next step still runs, so that one run tells all. */
 async function step(name: string, command: string, args: readonly string[]): Promise<boolean> {
   say(`\n== ${name}`);
   const began = performance.now();
-  const code = await run(command, args);
+  const code = await children.run(command, args);
   const took = ((performance.now() - began) / 1_000).toFixed(1);
   say(code === 0 ? `== ${name}: ok in ${took} s` : `== ${name}: FAILED in ${took} s`);
   return code === 0;
 }
 
-async function vitest(project: string): Promise<{ ok: boolean; report: Report | undefined }> {
-  const file = join(RESULTS, `${project}.json`);
-  const args = ["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-  const ok = await step(`tests: ${project}`, "vitest", args);
-  return { ok, report: readReport(file) };
+async function suite(project: string, command: string, args: readonly string[]): Promise<Outcome> {
+  const ok = await step(`tests: ${project}`, command, args);
+  return { ok, report: readReport(project) };
 }
 
-function readReport(file: string): Report | undefined {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as Report;
-  } catch {
-    return undefined; // vitest did not get so far; its exit code says so too
-  }
+function vitest(project: string): Promise<Outcome> {
+  return suite(project, "vitest", vitestArguments(project));
 }
 
-function tellSkipped(reports: readonly Report[]): number {
-  const skipped = reports.flatMap(({ testResults }) =>
-    testResults.flatMap(({ name, assertionResults }) =>
-      assertionResults
-        .filter(({ status }) => status !== "passed" && status !== "failed")
-        .map((test) => `${name.replace(`${ROOT}/`, "")}: ${test.fullName}`),
-    ),
-  );
-  if (skipped.length > 0) say(`\nNot run here (${CI ? "a failure in CI" : "the tests say why"}):`);
-  for (const line of skipped) say(`  ${line}`);
-  return skipped.length;
+/** The container tests prepare by themselves what failed here; so this says what happened, and no more. */
+async function prepared(preparation: Promise<number>): Promise<void> {
+  say("\n== containers: preparation");
+  const code = await preparation;
+  say(readFileSync(PREPARATION_LOG, "utf8").trim());
+  say(`== containers: preparation: ${code === 0 ? "ok" : "not done; the container tests try again"}`);
 }
 
 rmSync(RESULTS, { recursive: true, force: true });
 mkdirSync(RESULTS, { recursive: true });
 // Outside CI a machine without apt still runs what it can: the tests that need a peer say that it is missing.
-const fetched = await step("fetch peers", process.execPath, ["test/peers/src/main.ts"]);
+const fetched = await step("fetch peers", NODE, ["test/peers/src/main.ts"]);
+const preparation = values.containers
+  ? children.run(NODE, ["test/containers/main.ts", "--prepare"], PREPARATION_LOG)
+  : undefined;
 const checks = [
   fetched || !CI,
   await step("types", "tsc", ["-b"]),
   await step("lint", "oxlint", ["--deny-warnings"]),
   await step("format", "oxfmt", ["--check", "."]),
 ];
-const suites = [await vitest("unit"), await vitest("system")];
-const reports = suites.flatMap(({ report }) => (report === undefined ? [] : [report]));
-const skipped = tellSkipped(reports);
-const passed = reports.reduce((sum, { numPassedTests }) => sum + numPassedTests, 0);
-const failedTests = reports.reduce((sum, { numFailedTests }) => sum + numFailedTests, 0);
-const brokenSuites = suites.filter(({ ok, report }) => !ok && (report?.numFailedTests ?? 0) === 0).length;
-const failedChecks = checks.filter((ok) => !ok).length;
-const failed = failedTests + brokenSuites + failedChecks + (CI && skipped > 0 ? skipped : 0);
+const outcomes = [await vitest("unit")];
+if (preparation !== undefined) await prepared(preparation);
+outcomes.push(await vitest("system"));
+if (values.containers) outcomes.push(await suite("containers", NODE, ["test/containers/main.ts"]));
+const found = counts(outcomes, CI);
+const failed = found.failed + checks.filter((ok) => !ok).length;
+if (found.skipped.length > 0) say(`\nNot run here (${CI ? "a failure in CI" : "the tests say why"}):`);
+for (const line of found.skipped) say(`  ${line}`);
 say("");
-say(`${passed} passed, ${failed} failed${!CI && skipped > 0 ? `, ${skipped} skipped` : ""}`);
-process.exit(failed === 0 && passed > 0 ? 0 : 1);
+say(closingLine({ ...found, failed }, CI));
+process.exit(failed === 0 && found.passed > 0 ? 0 : 1);

@@ -42,9 +42,14 @@ if (process.getuid() === 0) {
   process.setgid(ACCOUNT);
   process.setuid(ACCOUNT);
 }
+/** A file that cannot be used is a sentence too. */
+function end(code, text) {
+  process.stdout.write(`${text}\n`, () => process.exit(code));
+}
+process.on("uncaughtException", (failure) => end(1, failure.message));
 const site = SiteDocument.load(FILE);
 const roles = Object.keys(WHERE).filter((role) => (wanted.includes("all") ? site.has(role) : wanted.includes(role)));
 const answers = await Promise.all(roles.map(async (role) => ask(role, await WHERE[role](site))));
 const ill = roles.length === 0 ? [`${FILE} describes none of: ${wanted.join(", ")}`] : answers.filter(Boolean);
-process.stdout.write(`${ill.length === 0 ? `${roles.join(", ")}: well` : ill.join("; ")}\n`);
-process.exit(ill.length === 0 ? 0 : 1);
+if (ill.length === 0) end(0, `${roles.join(", ")}: well`);
+else end(1, ill.join("; "));

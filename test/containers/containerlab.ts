@@ -35,6 +35,7 @@ export async function containerlab(command: string): Promise<string> {
   if (!existsSync("/proc/modules")) withoutModules(folder);
   const flags = [
     "-trimpath",
+    "-buildvcs=false", // the folder lies in this repository, but its version is not ours
     "-ldflags",
     `-s -w -X ${PACKAGE}.Version=${CONTAINERLAB_VERSION}`,
     "-o",

@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isAlive, type Peer, peer, privateEtcScript } from "@stitch/peers";
 import { execa } from "execa";
+import { refusal } from "./refusal.ts";
 
 export const ROOT: string = join(import.meta.dirname, "../..");
 export const CACHE: string = join(ROOT, ".cache/containers");
+/** What a test writes; emptied before the next run. */
+export const SCRATCH: string = join(CACHE, "scratch");
 
 /** Debian's Docker Engine, unpacked and running in namespaces of its own. */
 export interface Engine {
@@ -56,14 +59,26 @@ export async function startEngine(network: EngineNetwork, data: string = join(CA
   return engine;
 }
 
-/** A short path, because a Unix socket's may have 107 bytes. Those of killed runs are swept. */
+const SOCKET_FOLDER = "stitch-engine-";
+
+/** A short path, because a Unix socket's may have 107 bytes. */
 function socketFolder(): string {
-  const prefix = "stitch-engine-";
-  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(prefix)))
-    if (!isAlive(Number(name.slice(prefix.length)))) rmSync(join(tmpdir(), name), { recursive: true, force: true });
-  const folder = join(tmpdir(), `${prefix}${process.pid}`);
+  sweepSocketFolders();
+  const folder = join(tmpdir(), `${SOCKET_FOLDER}${process.pid}`);
   mkdirSync(folder, { recursive: true });
   return folder;
+}
+
+function sweepSocketFolders(): void {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(SOCKET_FOLDER)))
+    if (!isAlive(Number(name.slice(SOCKET_FOLDER.length))))
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+}
+
+/** Puts away what engines leave whose starters were killed. Throws with what it cannot put away. */
+export async function sweep(): Promise<void> {
+  sweepSocketFolders();
+  await removeCgroups();
 }
 
 function environment(files: Peer, folder: string, socket: string): Record<string, string> {
@@ -164,7 +179,7 @@ async function answering(engine: Engine, holder: ChildProcess, complaints: () =>
     if (answer !== "") return;
     await delay(POLL_MS);
   }
-  throw new Error(`Docker Engine did not start: ${complaints()}`);
+  throw new Error(refusal(complaints()));
 }
 
 function firstChild(pid: number): number {

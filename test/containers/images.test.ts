@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Docker, docker } from "./docker.ts";
+import { SCRATCH } from "./engine.ts";
 import { FRR_IMAGE, IMAGES } from "./images.ts";
 
 interface ImageFacts {
@@ -48,7 +48,7 @@ let nodeSize = 0;
 let scratch = "";
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 beforeAll(async () => {
-  scratch = mkdtempSync(join(tmpdir(), "stitch-images-"));
+  scratch = mkdtempSync(join(SCRATCH, "images-"));
   nodeSize = (await facts(NODE_IMAGE)).Size;
 });
 

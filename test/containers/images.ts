@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { peer } from "@stitch/peers";
 import { execa } from "execa";
 import { CACHE, type Engine, ROOT } from "./engine.ts";
+import { type Progress, timed } from "./timed.ts";
 
 /** Dockerfile target -> image, as compose.yaml and the lab name them. */
 export const IMAGES = {
@@ -22,63 +23,72 @@ const RELEASE = "bookworm";
 /** A mirror may be slow; a build that takes longer than this hangs. */
 const BUILD_LIMIT_MS = 300_000;
 
-type Progress = (line: string) => void;
-
-/** Everything that the tests run, from nothing but this machine's package mirrors. `engine` has the machine's network. */
+/**
+ * Everything that the tests run, from nothing but this machine's package mirrors. `engine` has the machine's network.
+ * What does not need each other is made at the same time: most of it is waiting for mirrors.
+ */
 export async function buildImages(engine: Engine, progress: Progress): Promise<void> {
-  await baseImages(engine, progress);
-  const revision = (await execa("git", ["rev-parse", "HEAD"], { cwd: ROOT, reject: false })).stdout || "unknown";
-  for (const [target, image] of Object.entries(IMAGES)) {
-    progress(`containers: building ${image}`);
-    const what = [
-      "-f",
-      "docker/Dockerfile",
-      "--target",
-      target,
-      "--label",
-      `org.opencontainers.image.revision=${revision}`,
-    ];
-    await build(engine, [...what, "-t", image, ROOT]);
-  }
-  progress(`containers: building ${FRR_IMAGE}`);
-  await build(engine, ["-t", FRR_IMAGE, join(ROOT, "docker/frr")]);
+  const folder = join(CACHE, "base");
+  rmSync(folder, { recursive: true, force: true });
+  const one = (image: string, args: readonly string[]): Promise<void> =>
+    timed(progress, image, () => build(engine, ["-t", image, ...args]));
+  if ((await engine.docker(["images", "--quiet", DEBIAN])) === "")
+    await timed(progress, `${DEBIAN} by mmdebstrap`, () => importDebian(engine));
+  await Promise.all([
+    one(FRR_IMAGE, [join(ROOT, "docker/frr")]),
+    (async () => {
+      await nodeContext(join(folder, "node"));
+      await one(NODE, [join(folder, "node")]);
+      await compilerContext(join(folder, "build"));
+      await one(NODE_BUILD, [join(folder, "build")]);
+      const ours = [
+        "--label",
+        `org.opencontainers.image.revision=${await revision()}`,
+        "-f",
+        "docker/Dockerfile",
+        ROOT,
+      ];
+      await Promise.all(Object.entries(IMAGES).map(([target, image]) => one(image, ["--target", target, ...ours])));
+    })(),
+  ]);
+}
+
+async function revision(): Promise<string> {
+  return (await execa("git", ["rev-parse", "HEAD"], { cwd: ROOT, reject: false })).stdout || "unknown";
 }
 
 async function build(engine: Engine, args: readonly string[]): Promise<void> {
-  const [file = "", ...rest] = ["docker", "build", "--quiet", "--network", "host", ...args];
-  await execa(file, rest, { cwd: ROOT, env: engine.env, timeout: BUILD_LIMIT_MS, stdin: "ignore" });
+  const argv = ["build", "--quiet", "--network", "host", ...args];
+  const env = { ...engine.env, DOCKER_BUILDKIT: "1" };
+  await execa("docker", argv, { cwd: ROOT, env, timeout: BUILD_LIMIT_MS, stdin: "ignore" });
 }
 
-/** What a registry would have given: Debian by debootstrap, the repository's own Node on it, and that with a compiler. */
-async function baseImages(engine: Engine, progress: Progress): Promise<void> {
-  if ((await engine.docker(["images", "--quiet", DEBIAN])) === "") {
-    progress(`containers: making ${DEBIAN} by debootstrap, about a minute`);
-    await importDebian(engine);
-  }
-  const folder = join(CACHE, "base");
-  rmSync(folder, { recursive: true, force: true });
-  await nodeContext(join(folder, "node"));
-  await build(engine, ["-t", NODE, join(folder, "node")]);
-  progress(`containers: building ${NODE_BUILD}`);
-  await compilerContext(join(folder, "build"));
-  await build(engine, ["-t", NODE_BUILD, join(folder, "build")]);
-}
-
+/** Debian as a registry would have given it, from this machine's own mirror. */
 async function importDebian(engine: Engine): Promise<void> {
-  const debootstrap = await peer("debootstrap");
-  const folder = join(CACHE, "debian");
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(CACHE, { recursive: true });
-  // Node needs libatomic1. The mounts that debootstrap makes in the tree end with the mount namespace.
-  const packages = "--include=ca-certificates,libatomic1";
-  const argv = [debootstrap.program("debootstrap"), "--variant=minbase", packages, RELEASE, folder, await mirror()];
-  const env = { ...debootstrap.env, LC_ALL: "C" };
+  const mmdebstrap = await peer("mmdebstrap");
+  const archive = join(CACHE, "debian.tar");
+  const options = [
+    "--variant=minbase",
+    "--include=ca-certificates,libatomic1", // Node needs the second
+    // As in Debian's own images: nobody reads manuals there, and a power cut in the midst of a build costs nothing.
+    ...["man", "doc", "locale"].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
+    "--dpkgopt=force-unsafe-io",
+  ];
+  const argv = [
+    mmdebstrap.program("mmdebstrap"),
+    "--mode=root",
+    "--quiet",
+    ...options,
+    RELEASE,
+    archive,
+    await mirror(),
+  ];
+  // What it mounts in the tree ends with the mount namespace, however it ends.
+  const path = `${mmdebstrap.path("usr/bin")}:${process.env["PATH"] ?? ""}`; // it calls a filter that lies beside it
+  const env = { ...mmdebstrap.env, PATH: path, LC_ALL: "C", TMPDIR: CACHE };
   await execa("unshare", ["--mount", "--propagation", "private", ...argv], { env, timeout: BUILD_LIMIT_MS });
-  const unneeded = ["var/cache/apt", "var/lib/apt/lists", "usr/share/man", "usr/share/doc", "usr/share/locale"];
-  for (const path of unneeded) rmSync(join(folder, path), { recursive: true, force: true });
-  const line = `tar -C '${folder}' --numeric-owner -c . | docker import -c 'CMD ["bash"]' - ${DEBIAN}`;
-  await execa("sh", ["-c", line], { env: engine.env, timeout: BUILD_LIMIT_MS });
-  rmSync(folder, { recursive: true, force: true });
+  await engine.docker(["import", "--change", 'CMD ["bash"]', archive, DEBIAN]);
+  rmSync(archive);
 }
 
 /** The mirror that this machine's own apt uses. */

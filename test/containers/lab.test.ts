@@ -1,7 +1,18 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { SystemClock } from "@stitch/clock";
-import { deploy, type DrillResult, drillsOf, type Lab, recordRun, runDrill, settled, table } from "@stitch/lab";
+import {
+  deploy,
+  type DrillResult,
+  drillsOf,
+  type Lab,
+  recordRun,
+  runDrill,
+  settled,
+  table,
+  type Variant,
+  VARIANTS,
+} from "@stitch/lab";
 import { peer } from "@stitch/peers";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { containerlab, CONTAINERLAB_VERSION, go } from "./containerlab.ts";
@@ -12,17 +23,25 @@ const compiler = await go();
 const noGo = compiler === undefined && !inCi;
 if (noGo) process.stderr.write("containerlab is left out: it is built from source, and this machine has no Go\n");
 
-const VARIANT = "anycast";
-/** What fits into CI beside `npm test`, which runs every drill in namespaces: one of each kind. */
-const IN_CI = ["nearest", "trap", "kill-syslog", "kill-dns", "drain", "dark", "v6"];
+/**
+ * What fits into CI beside `npm test`, which runs every drill in namespaces: what containers might do otherwise. Links and
+ * addresses of both families, `docker exec` as the operator's way in, the kernel speaker's capability, a router's ECMP.
+ */
+const IN_CI: Readonly<Record<Variant, readonly string[]>> = {
+  anycast: ["nearest", "kill-dns", "drain", "dark", "v6"],
+  ospf: ["nearest", "kill-dns"],
+  ecmp: ["share"],
+  three: [], // the same containers as in anycast, and more of them
+};
 const all = process.env["STITCH_ALL_DRILLS"] !== undefined;
-const drills = drillsOf(VARIANT).filter(({ name }) => all || IN_CI.includes(name));
+const variants = VARIANTS.filter((variant) => all || IN_CI[variant].length > 0);
 const clock = new SystemClock();
 const print = (line: string): void => void process.stderr.write(`${line}\n`);
 const BUILD_LIMIT_MS = 450_000;
 const DRILL_LIMIT_MS = 240_000;
 
-describe.skipIf(noGo)("the lab under containerlab", () => {
+describe.skipIf(noGo).each(variants)("the lab %s under containerlab", (variant) => {
+  const drills = drillsOf(variant).filter(({ name }) => all || IN_CI[variant].includes(name));
   const results: DrillResult[] = [];
   let lab: Lab | undefined;
 
@@ -34,7 +53,7 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
     const folder = join(CACHE, "lab");
     mkdirSync(folder, { recursive: true });
     lab = await deploy({
-      variant: VARIANT,
+      variant,
       clock,
       progress: print,
       docker: [client],
@@ -49,7 +68,7 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
     if (lab === undefined) return;
     const { driver, versions } = lab;
     await lab.down();
-    recordRun({ driver, variant: VARIANT, time: Temporal.Now.instant(), versions, drills: results });
+    recordRun({ driver, variant, time: Temporal.Now.instant(), versions, drills: results });
   }, DRILL_LIMIT_MS);
 
   test.each(drills.map(({ name }) => name))(
@@ -67,7 +86,7 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
   );
 
   test("the drills chosen for CI are there", () => {
-    expect(drills.map(({ name }) => name)).toEqual(expect.arrayContaining(IN_CI));
+    expect(drills.map(({ name }) => name)).toEqual(expect.arrayContaining([...IN_CI[variant]]));
   });
 
   test("its nodes are containers, and the tools' versions are known", () => {

@@ -66,7 +66,7 @@ describe("one site by compose", () => {
     const send = `require("dgram").createSocket("udp4").send("<14>hello from the client", 514, "${VIPS.syslog}", () => process.exit(0))`;
     await inside("client", "node", "-e", send);
     await until(clock, "the message to be stored", seconds(20), async () => {
-      const stored = await inside("syslog", "stitch", "logs", "-c", "/etc/stitch/site.yaml", "hello from the client");
+      const stored = await inside("syslog", "stitch", "logs", "hello from the client");
       return stored.includes("hello from the client") ? true : undefined;
     });
   });
@@ -109,6 +109,12 @@ describe("one site by compose", () => {
     );
   });
 
+  test("answers an operator who types nothing but the question", async () => {
+    expect(await inside("announcer", "stitch", "status")).toMatch(/dns\s+10\.10\.10\.53\/32\s+announced/);
+    expect(await inside("announcer", "stitch", "explain", "dns")).toContain("10.10.10.53/32");
+    expect(await inside("syslog", "stitch", "try")).toContain("10.10.10.53");
+  });
+
   test("keeps below its memory limits under load, and nobody is killed for memory", async () => {
     await Promise.all([
       flood(53, VIPS.dns, DNS_QUERY),
@@ -117,7 +123,7 @@ describe("one site by compose", () => {
     ]);
     for (const role of ROLES) {
       const limit = Number(await fact(role, ".HostConfig.Memory"));
-      const peak = Number(await inside(role, "cat", PEAK));
+      const peak = Number(await inside(role, "sh", "-c", PEAK));
       process.stderr.write(`${role}: at most ${(peak / 1e6).toFixed(0)} MB of ${(limit / 1e6).toFixed(0)} MB\n`);
       expect(limit).toBeGreaterThan(0);
       expect(peak).toBeLessThan(limit);
@@ -146,6 +152,14 @@ describe("one site by compose", () => {
     );
     await announced("ntp");
     expect(Number(await fact("ntp", ".RestartCount"))).toBe(1);
+  });
+
+  test("after a power cut `up` puts everything in place again: addresses, services, routes", async () => {
+    const containers = ["network", ...ROLES].map(containerOf);
+    await run(["kill", ...containers]);
+    await site("up", "--detach", "--no-build");
+    await Promise.all(SERVICES.map(announced));
+    expect((await answers()).lost).toBe(0);
   });
 
   test("a stopped service drains: last resort, withdrawal, and only then its end, with 0", async () => {
@@ -197,8 +211,8 @@ describe("a memory limit", () => {
   });
 });
 
-/** The highest memory use of a container, control groups of version 1; in version 2 it is memory.peak. */
-const PEAK = "/sys/fs/cgroup/memory/memory.max_usage_in_bytes";
+/** The highest memory use of a container, by control groups of version 1 or 2. */
+const PEAK = "cat /sys/fs/cgroup/memory/memory.max_usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.peak";
 
 /** As many datagrams as it can send in five seconds, each with a number where it has zeros. */
 const FLOOD = `

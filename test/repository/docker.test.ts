@@ -27,6 +27,23 @@ describe("the Dockerfile", () => {
     expect(targets).toEqual(expect.arrayContaining(listed));
   });
 
+  test("hands over each port that the example's site listens on", () => {
+    const site = parse(read("docker/site/site.yaml")) as Readonly<
+      Record<string, { readonly listen: readonly string[] }>
+    >;
+    for (const service of SERVICES) {
+      const body = text.split(` AS ${service}\n`)[1]?.split("\nFROM ")[0] ?? "";
+      const ports =
+        /^EXPOSE (.*)$/m
+          .exec(body)?.[1]
+          ?.split(" ")
+          .map((port) => port.split("/")[0]) ?? [];
+      const used = site[service]?.listen.map((address) => address.split(":").at(-1)) ?? [];
+      expect(used.length).toBeGreaterThan(0);
+      expect(ports).toEqual(expect.arrayContaining(used));
+    }
+  });
+
   test("labels the images with the repository's version", () => {
     expect(text).toContain(`ARG VERSION=${VERSION}\n`);
   });
@@ -81,6 +98,9 @@ describe.each(["compose.yaml", "compose.host.yaml"])("docker/%s", (file) => {
   });
 });
 
+const HEALTHCHECK =
+  /^HEALTHCHECK --interval=(\S+) --timeout=(\S+) --start-period=(\S+) --retries=(\S+) CMD \["([^"]+)"\]$/m;
+
 /** The values of a key in a unit file. */
 const setting = (text: string, key: string): string[] =>
   [...text.matchAll(new RegExp(`^${key}=(.*)$`, "gm"))].map(([, value = ""]) => value);
@@ -104,6 +124,18 @@ describe("docker/quadlet", () => {
     expect(Number(setting(text, "TimeoutStopSec")[0])).toBeGreaterThan(patience);
   });
 
+  test.each(ROLES)("%s is started again for ever, and asked as the image's own health check asks", (role) => {
+    const text = read(`docker/quadlet/stitch-${role}.container`);
+    expect(setting(text, "Restart")).toEqual(["always"]);
+    expect(setting(text, "StartLimitIntervalSec")).toEqual(["0"]);
+    const [interval, timeout, startPeriod, retries, command] =
+      HEALTHCHECK.exec(read("docker/Dockerfile"))?.slice(1) ?? [];
+    const named = ["Interval", "Timeout", "StartPeriod", "Retries", "Cmd"];
+    const given = named.map((name) => setting(text, `Health${name}`)[0]);
+    expect(given).toEqual([interval, timeout, startPeriod, retries, command]);
+    expect(command).toBe("stitch-healthcheck");
+  });
+
   test.each(SERVICES)("%s is stopped before the announcer", (service) => {
     const text = read(`docker/quadlet/stitch-${service}.container`);
     expect(setting(text, "After")).toEqual(["stitch-addresses.service stitch-announcer.service"]);
@@ -113,6 +145,21 @@ describe("docker/quadlet", () => {
     expect(units.filter((path) => read(path).includes("NET_ADMIN"))).toEqual([
       "docker/quadlet/stitch-addresses.container",
     ]);
+  });
+});
+
+describe("docker/systemd/stitch-compose.service", () => {
+  const text = read("docker/systemd/stitch-compose.service");
+
+  test("has patience for the services' end and then the announcer's", () => {
+    const { services } = parse(read("docker/compose.yaml"), { merge: true }) as { services: Record<string, Service> };
+    const patience = Number(services["announcer"]?.stop_grace_period?.replace("s", ""));
+    expect(Number(setting(text, "TimeoutStopSec")[0])).toBeGreaterThan(2 * patience);
+  });
+
+  test("needs the engine, and runs before everything that the engine starts is stopped", () => {
+    expect(setting(text, "Requires")).toEqual(["docker.service"]);
+    expect(setting(text, "After")[0]?.split(" ")).toContain("docker.service");
   });
 });
 

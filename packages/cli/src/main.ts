@@ -56,7 +56,11 @@ type Values = ReturnType<typeof parse>["values"];
 
 function parse(argv: readonly string[]) {
   try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, tokens: true });
+    const parsed = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, tokens: true });
+    // In a container the site is where the image says: nobody types its path at three in the morning.
+    const named = process.env["STITCH_SITE"];
+    if (named !== undefined && named !== "") parsed.values.config ??= named;
+    return parsed;
   } catch (failure) {
     throw new UsageError((failure as Error).message);
   }

@@ -27,7 +27,7 @@ export const USAGE = `stitch: DNS, syslog and NTP behind anycast addresses, and 
                                                     what the routers need on their side
   stitch logs [-f] [--since 1h] [--sender A] [--host H] [--severity S] [TEXT]
 
-  -c FILE   site.yaml; without it, the built-in site on loopback
+  -c FILE   site.yaml; without it what STITCH_SITE names, or else the built-in site on loopback
   --dry-run  of run announcer: decide and journal, announce nothing; of status, watch, explain: speak to that one
   --json    machine-readable output of check, try, status, watch, explain, drain, undrain, reload, replay, router-config and logs
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.

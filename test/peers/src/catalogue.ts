@@ -22,8 +22,6 @@ export interface PeerFacts {
   readonly libraries?: readonly string[];
   /** Programs find their plugins by a compiled-in path: run them with the tree laid over /usr (`inPrivateEtc`). */
   readonly overUsr?: true;
-  /** Environment variable -> folder in the tree, for a program that would look for its parts in /usr/share. */
-  readonly folders?: Readonly<Record<string, string>>;
   /** Fetched by `npm run test:containers` alone: `npm test` starts no container engine. */
   readonly onlyFor?: "containers";
 }
@@ -181,12 +179,11 @@ export const CATALOGUE = {
     prove: { program: "docker-compose", args: ["--version"], expect: /version (\S+),/ },
     onlyFor: "containers",
   },
-  debootstrap: {
-    packages: ["debootstrap"],
-    tested: "1.0.128",
-    programs: { debootstrap: "usr/sbin/debootstrap" },
-    prove: { program: "debootstrap", args: ["--version"], expect: /debootstrap (\S+)/ },
-    folders: { DEBOOTSTRAP_DIR: "usr/share/debootstrap" },
+  mmdebstrap: {
+    packages: ["mmdebstrap"],
+    tested: "1.3.5",
+    programs: { mmdebstrap: "usr/bin/mmdebstrap" },
+    prove: { program: "mmdebstrap", args: ["--version"], expect: /mmdebstrap (\S+)/ },
     onlyFor: "containers",
   },
 } as const satisfies Readonly<Record<string, PeerFacts>>;

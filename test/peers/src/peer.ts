@@ -173,6 +173,5 @@ function environment(root: string, facts: PeerFacts): Record<string, string> {
   return {
     ...(libraries.length === 0 ? {} : { LD_LIBRARY_PATH: libraries.join(":") }),
     ...(existsSync(modules) ? { PYTHONPATH: modules, PYTHONDONTWRITEBYTECODE: "1" } : {}),
-    ...Object.fromEntries(Object.entries(facts.folders ?? {}).map(([name, folder]) => [name, join(root, folder)])),
   };
 }
