@@ -53,7 +53,7 @@ function ospfType(bytes: Uint8Array): number | undefined {
   return bytes[ETHERNET + ((bytes[ETHERNET] ?? 0) & 0x0f) * 4 + 1];
 }
 
-function sourceOf(bytes: Uint8Array): string {
+export function sourceOf(bytes: Uint8Array): string {
   return bytes.subarray(ETHERNET + 12, ETHERNET + 16).join(".");
 }
 
@@ -68,13 +68,19 @@ function flagsOf(bytes: Uint8Array): number {
 }
 
 function carriesUpdate(bytes: Uint8Array): boolean {
+  return updatesIn(bytes).length > 0;
+}
+
+/** The UPDATE messages that begin and end in a packet, from their marker on. */
+export function updatesIn(bytes: Uint8Array): readonly Uint8Array[] {
   const start = tcpStart(bytes);
-  if (start === undefined) return false;
+  const found: Uint8Array[] = [];
+  if (start === undefined) return found;
   for (let at = start + ((bytes[start + 12] ?? 0) >> 4) * 4; at + HEADER <= bytes.length;) {
-    if (bytes[at + 18] === TYPE_UPDATE) return true;
     const length = ((bytes[at + 16] ?? 0) << 8) | (bytes[at + 17] ?? 0);
-    if (length < HEADER) return false;
+    if (length < HEADER) break;
+    if (bytes[at + 18] === TYPE_UPDATE) found.push(bytes.subarray(at, at + length));
     at += length;
   }
-  return false;
+  return found;
 }

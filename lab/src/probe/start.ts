@@ -20,7 +20,7 @@ export interface DnsProbeOptions {
 
 /** Starts one query a millisecond at `address`; resolves once it is warm and answered. */
 export async function probeDns(
-  lab: Lab,
+  lab: Pick<Lab, "spawn">,
   client: string,
   address: string,
   name: string,

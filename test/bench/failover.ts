@@ -1,0 +1,83 @@
+import { namespacesUnavailable, peer } from "@stitch/peers";
+import { rotated } from "./contest.ts";
+import { type CaseName, CASES, DRAIN_QUERIES } from "./failover/cases.ts";
+import { runCell, type Seen } from "./failover/cell.ts";
+import type { Contender } from "./failover/contender.ts";
+import { BY_METRIC, DEFAULTS, TUNED } from "./failover/exabgp.ts";
+import { Network } from "./failover/network.ts";
+import { figuresOf, missedOf, rowsOf } from "./failover/report.ts";
+import { WITH_BFD, WITHOUT_BFD } from "./failover/stitch.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** Who takes part in each case in every round. */
+const QUICK: Readonly<Record<CaseName, readonly Contender[]>> = {
+  "service killed": [WITH_BFD, DEFAULTS, TUNED],
+  "service hung": [WITH_BFD, DEFAULTS, TUNED],
+  "checker hung": [WITH_BFD],
+  "announcer killed": [WITH_BFD, DEFAULTS, TUNED],
+  "host silent": [WITH_BFD],
+  drain: [WITH_BFD, DEFAULTS, TUNED, BY_METRIC],
+};
+/** What lasts for a hold time, or for ever: once, all of them at the same time, each in a network of its own. */
+const SLOW: Readonly<Partial<Record<CaseName, readonly Contender[]>>> = {
+  "checker hung": [WITHOUT_BFD, DEFAULTS, TUNED],
+  "host silent": [WITHOUT_BFD, DEFAULTS, TUNED],
+};
+
+/** Stitch and ExaBGP with its healthcheck, before the same router: from a fault to the router's kernel route. */
+export async function benchFailover(rounds: number): Promise<{ outcome: Outcome; raw: unknown }> {
+  const unavailable = await namespacesUnavailable();
+  if (unavailable !== undefined) throw new Error(`failover: ${unavailable}`);
+  const seen = [...(await quick(rounds)), ...(await slow())];
+  return { outcome: await summary(seen, rounds), raw: seen };
+}
+
+async function quick(rounds: number): Promise<Seen[]> {
+  const network = await Network.lay();
+  const seen: Seen[] = [];
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      process.stderr.write(`failover: round ${round + 1} of ${rounds}\n`);
+      for (const fault of CASES)
+        for (const contender of rotated(QUICK[fault], round))
+          seen.push(await noted(runCell(network, contender, fault, (round + 0.5) / rounds)));
+    }
+  } finally {
+    await network.close();
+  }
+  return seen;
+}
+
+async function slow(): Promise<Seen[]> {
+  process.stderr.write("failover: what lasts for a hold time or longer, once\n");
+  const cells = CASES.flatMap((fault) => (SLOW[fault] ?? []).map((contender) => ({ fault, contender })));
+  return Promise.all(
+    cells.map(async ({ fault, contender }) => {
+      const network = await Network.lay();
+      try {
+        return await noted(runCell(network, contender, fault, 0.5));
+      } finally {
+        await network.close();
+      }
+    }),
+  );
+}
+
+async function noted(cell: Promise<Seen>): Promise<Seen> {
+  const seen = await cell;
+  process.stderr.write(`${JSON.stringify(seen)}\n`);
+  return seen;
+}
+
+async function summary(seen: readonly Seen[], rounds: number): Promise<Outcome> {
+  const version = async (name: "frr" | "exabgp"): Promise<string> => (await peer(name)).version;
+  return {
+    bench: "failover",
+    versions: { node: process.version, frr: await version("frr"), exabgp: await version("exabgp") },
+    settings: { rounds, "queries a drain": DRAIN_QUERIES },
+    ratios: {},
+    figures: figuresOf(seen),
+    table: rowsOf(seen),
+    missed: missedOf(seen),
+  };
+}

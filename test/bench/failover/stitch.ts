@@ -1,0 +1,49 @@
+import { milliseconds } from "@stitch/clock";
+import { execa } from "execa";
+import { eventually, ROUTER, SPEAKER } from "../../interop/bgp/wire.ts";
+import { type Contender, end, pidOf, type Started } from "./contender.ts";
+import { BFD, type Network } from "./network.ts";
+import { Site, STITCH } from "./service.ts";
+
+/** A renewal of the lease each 100 ms. */
+const INTERVAL = milliseconds(100);
+const SETTINGS = "lease renewed 100 ms, lost after 500 ms, hold 9 s, drain 5 s (the defaults)";
+
+export const WITH_BFD: Contender = {
+  name: "stitch",
+  settings: `${SETTINGS}, BFD ${BFD.interval} ms x ${BFD.multiplier}`,
+  interval: INTERVAL,
+  start: (network) => start(network, BFD),
+};
+
+export const WITHOUT_BFD: Contender = {
+  name: "stitch, no BFD",
+  settings: SETTINGS,
+  interval: INTERVAL,
+  start: (network) => start(network),
+};
+
+async function start(network: Network, bfd?: typeof BFD): Promise<Started> {
+  const { wire } = network;
+  const plan = { site: "one", namespace: wire.host, address: SPEAKER.address, router: ROUTER, asn: SPEAKER.asn };
+  const site = await Site.write(wire, { ...plan, ...(bfd === undefined ? {} : { bfd }) });
+  const service = site.run("dns");
+  const announcer = site.run("announcer");
+  return {
+    pid: (part) => pidOf(part === "service" ? service : announcer),
+    ready: async () => {
+      if (bfd === undefined) return;
+      await eventually("BFD is up", 30_000, async () => ((await bfdIsUp(network)) ? true : undefined));
+    },
+    drain: async () => void (await execa(process.execPath, [STITCH, "drain", "dns", "-c", site.file])),
+    stop: async () => {
+      await end(announcer);
+      await end(service);
+    },
+  };
+}
+
+async function bfdIsUp({ vtysh }: Network): Promise<boolean> {
+  const peers = JSON.parse(await vtysh("show bfd peers json")) as readonly { peer: string; status: string }[];
+  return peers.some(({ peer, status }) => peer === SPEAKER.address && status === "up");
+}
