@@ -3,7 +3,7 @@ import { rotated } from "./contest.ts";
 import { type CaseName, CASES, DRAIN_QUERIES } from "./failover/cases.ts";
 import { runCell, type Seen } from "./failover/cell.ts";
 import type { Contender } from "./failover/contender.ts";
-import { BY_METRIC, DEFAULTS, TUNED } from "./failover/exabgp.ts";
+import { DEFAULTS, TUNED } from "./failover/exabgp.ts";
 import { Network } from "./failover/network.ts";
 import { figuresOf, missedOf, rowsOf } from "./failover/report.ts";
 import { WITH_BFD, WITHOUT_BFD } from "./failover/stitch.ts";
@@ -16,7 +16,7 @@ const QUICK: Readonly<Record<CaseName, readonly Contender[]>> = {
   "checker hung": [WITH_BFD],
   "announcer killed": [WITH_BFD, DEFAULTS, TUNED],
   "host silent": [WITH_BFD],
-  drain: [WITH_BFD, DEFAULTS, TUNED, BY_METRIC],
+  drain: [WITH_BFD, DEFAULTS, TUNED],
 };
 /** What lasts for a hold time, or for ever: once, all of them at the same time, each in a network of its own. */
 const SLOW: Readonly<Partial<Record<CaseName, readonly Contender[]>>> = {

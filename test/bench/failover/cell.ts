@@ -11,7 +11,7 @@ import {
 } from "@stitch/lab";
 import { type Namespace, peer } from "@stitch/peers";
 import { Cut } from "../../interop/bfd/cut.ts";
-import { eventually, ROUTER, SPEAKER } from "../../interop/bgp/wire.ts";
+import { eventually, SPEAKER } from "../../interop/bgp/wire.ts";
 import { CALM, type CaseName, DRAIN_QUERIES, FAULTS } from "./cases.ts";
 import { type Contender, end, type Started } from "./contender.ts";
 import { type Network, OTHER, VIP } from "./network.ts";
@@ -116,14 +116,12 @@ async function captureOf(router: Namespace): ReturnType<typeof startCapture> {
 
 /** A second origin, and once it is known to the router, clients to ask. */
 async function standby(network: Network, opened: (() => Promise<void>)[]): Promise<() => ReturnType<typeof ask>> {
-  const { wire, other, vtysh } = network;
-  const router = { address: OTHER.router, asn: ROUTER.asn };
-  const plan = { site: "two", namespace: other, address: OTHER.address, router, asn: SPEAKER.asn };
-  const site = await Site.write(wire, plan);
+  const { wire, other } = network;
+  const site = await Site.write(wire, { site: "two", namespace: other, asn: SPEAKER.asn, ...OTHER });
   for (const role of [site.run("dns"), site.run("announcer")]) opened.push(() => end(role));
   return async () => {
-    await eventually("the router knows the second origin", 60_000, async () =>
-      (await vtysh(`show bgp ipv4 unicast ${VIP}/32 json`)).includes(OTHER.address) ? true : undefined,
+    await eventually("the core knows the second origin", 60_000, async () =>
+      (await network.knowsSecondOrigin()) ? true : undefined,
     );
     return ask(network);
   };

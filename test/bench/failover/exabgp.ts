@@ -40,14 +40,6 @@ export const TUNED: Contender = {
     }),
 };
 
-/** What its `disable` file does as shipped: MED 500 in the place of 100, and no withdrawal. */
-export const BY_METRIC: Contender = {
-  name: "exabgp, by MED",
-  settings: "as shipped, without --withdraw-on-down: the disable file makes MED 500 of 100",
-  interval: seconds(5),
-  start: (network) => start(network, { options: [], patience: seconds(1) }),
-};
-
 async function start({ wire }: Network, tuning: Tuning): Promise<Started> {
   const found = await peer("exabgp");
   const plan = { site: "one", namespace: wire.host, address: SPEAKER.address, router: ROUTER, asn: SPEAKER.asn };

@@ -33,7 +33,7 @@ async function start(network: Network, bfd?: typeof BFD): Promise<Started> {
     pid: (part) => pidOf(part === "service" ? service : announcer),
     ready: async () => {
       if (bfd === undefined) return;
-      await eventually("BFD is up", 30_000, async () => ((await bfdIsUp(network)) ? true : undefined));
+      await eventually("BFD is up", 30_000, async () => ((await network.bfdIsUp()) ? true : undefined));
     },
     drain: async () => void (await execa(process.execPath, [STITCH, "drain", "dns", "-c", site.file])),
     stop: async () => {
@@ -41,9 +41,4 @@ async function start(network: Network, bfd?: typeof BFD): Promise<Started> {
       await end(service);
     },
   };
-}
-
-async function bfdIsUp({ vtysh }: Network): Promise<boolean> {
-  const peers = JSON.parse(await vtysh("show bfd peers json")) as readonly { peer: string; status: string }[];
-  return peers.some(({ peer, status }) => peer === SPEAKER.address && status === "up");
 }

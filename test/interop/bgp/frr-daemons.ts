@@ -13,12 +13,15 @@ export interface FrrDaemons {
   load(file: string, how?: "dry run"): Promise<string>;
 }
 
+/** Where a router runs and keeps its files: a wire, or a second router beside one. */
+export type RouterPlace = Pick<Wire, "router" | "directory" | "file" | "start">;
+
 const WITHIN_MS = 20_000;
 
 /** zebra, and beside it the daemons that have a configuration, in the router's namespace. Resolves once vtysh answers. */
 export async function startFrrDaemons(
   found: Peer,
-  wire: Wire,
+  wire: RouterPlace,
   configs: Readonly<Partial<Record<"bfdd" | "bgpd", string>>>,
 ): Promise<FrrDaemons> {
   const { directory } = wire;
