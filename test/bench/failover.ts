@@ -1,6 +1,8 @@
 import { namespacesUnavailable, peer } from "@stitch/peers";
 import { rotated } from "./contest.ts";
-import { type CaseName, CASES, DRAIN_QUERIES } from "./failover/cases.ts";
+import { type CaseName, CASES, DRAIN_QUERIES, FAULTS } from "./failover/cases.ts";
+import { readMatrix } from "../interop/bgp/matrix-record.ts";
+import { matrixHead, matrixMissed, matrixRows, runMatrix } from "./failover/matrix.ts";
 import { runCell, type Seen } from "./failover/cell.ts";
 import type { Contender } from "./failover/contender.ts";
 import { DEFAULTS, TUNED } from "./failover/exabgp.ts";
@@ -25,9 +27,10 @@ const SLOW: Readonly<Partial<Record<CaseName, readonly Contender[]>>> = {
 };
 
 /** Stitch and ExaBGP with its healthcheck, before the same router: from a fault to the router's kernel route. */
-export async function benchFailover(rounds: number): Promise<{ outcome: Outcome; raw: unknown }> {
+export async function benchFailover(rounds: number, matrix: boolean): Promise<{ outcome: Outcome; raw: unknown }> {
   const unavailable = await namespacesUnavailable();
   if (unavailable !== undefined) throw new Error(`failover: ${unavailable}`);
+  if (matrix) await runMatrix();
   const seen = [...(await quick(rounds)), ...(await slow())];
   return { outcome: await summary(seen, rounds), raw: seen };
 }
@@ -70,14 +73,20 @@ async function noted(cell: Promise<Seen>): Promise<Seen> {
 }
 
 async function summary(seen: readonly Seen[], rounds: number): Promise<Outcome> {
-  const version = async (name: "frr" | "exabgp"): Promise<string> => (await peer(name)).version;
+  const [frr, exabgp] = [await peer("frr"), await peer("exabgp")];
+  const cells = readMatrix();
   return {
     bench: "failover",
-    versions: { node: process.version, frr: await version("frr"), exabgp: await version("exabgp") },
+    versions: { node: process.version, frr: frr.version, exabgp: exabgp.version },
     settings: { rounds, "queries a drain": DRAIN_QUERIES },
     ratios: {},
     figures: figuresOf(seen),
     table: rowsOf(seen),
-    missed: missedOf(seen),
+    legend: [
+      ...[WITH_BFD, WITHOUT_BFD, DEFAULTS, TUNED].map(({ name, settings }) => `${name}: ${settings}`),
+      ...CASES.map((fault) => `${fault}: ${FAULTS[fault].what}`),
+    ],
+    beside: { title: matrixHead(cells), table: matrixRows(cells) },
+    missed: [...missedOf(seen), ...matrixMissed(cells)],
   };
 }

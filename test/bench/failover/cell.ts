@@ -13,7 +13,7 @@ import { type Namespace, peer } from "@stitch/peers";
 import { Cut } from "../../interop/bfd/cut.ts";
 import { eventually, SPEAKER } from "../../interop/bgp/wire.ts";
 import { CALM, type CaseName, DRAIN_QUERIES, FAULTS } from "./cases.ts";
-import { type Contender, end, type Started } from "./contender.ts";
+import { type Contender, ended, type Started } from "./contender.ts";
 import { type Network, OTHER, VIP } from "./network.ts";
 import { NAME, Site } from "./service.ts";
 
@@ -73,9 +73,9 @@ async function seenOf(
   };
 }
 
-function once<T>(ask: () => Promise<T>): () => Promise<T> {
+function once<T>(work: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined;
-  return () => (answer ??= ask());
+  return () => (answer ??= work());
 }
 
 /** The router may hold a silent host's route for as long as the longest hold time. */
@@ -118,7 +118,7 @@ async function captureOf(router: Namespace): ReturnType<typeof startCapture> {
 async function standby(network: Network, opened: (() => Promise<void>)[]): Promise<() => ReturnType<typeof ask>> {
   const { wire, other } = network;
   const site = await Site.write(wire, { site: "two", namespace: other, asn: SPEAKER.asn, ...OTHER });
-  for (const role of [site.run("dns"), site.run("announcer")]) opened.push(() => end(role));
+  for (const role of [site.run("dns"), site.run("announcer")]) opened.push(() => ended(role));
   return async () => {
     await eventually("the core knows the second origin", 60_000, async () =>
       (await network.knowsSecondOrigin()) ? true : undefined,

@@ -39,7 +39,7 @@ export function pidOf(child: ChildProcess): number {
   return child.pid;
 }
 
-export async function end(child: ChildProcess): Promise<void> {
+export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
   child.kill("SIGKILL");

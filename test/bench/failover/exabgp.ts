@@ -4,7 +4,7 @@ import { type Duration, milliseconds, seconds } from "@stitch/clock";
 import { type Peer, peer } from "@stitch/peers";
 import { compile } from "../compile.ts";
 import { eventually, ROUTER, SPEAKER, transcript, type Wire } from "../../interop/bgp/wire.ts";
-import { type Contender, end, pidOf, type Started } from "./contender.ts";
+import { type Contender, ended, pidOf, type Started } from "./contender.ts";
 import { type Network, VIP } from "./network.ts";
 import { NAME, Site } from "./service.ts";
 
@@ -63,9 +63,9 @@ async function start({ wire }: Network, tuning: Tuning): Promise<Started> {
     ready: () => Promise.resolve(),
     drain: () => writeFile(disable, ""),
     stop: async () => {
-      await end(announcer);
+      await ended(announcer);
       killChecker(checker);
-      await end(service);
+      await ended(service);
     },
   };
 }

@@ -31,7 +31,12 @@ export class Network {
   readonly routes: RouteWatch;
   readonly #routers: { readonly router: FrrDaemons; readonly core: FrrDaemons };
 
-  private constructor(wire: Wire, behind: Behind, routes: RouteWatch, routers: { router: FrrDaemons; core: FrrDaemons }) {
+  private constructor(
+    wire: Wire,
+    behind: Behind,
+    routes: RouteWatch,
+    routers: { router: FrrDaemons; core: FrrDaemons },
+  ) {
     this.wire = wire;
     this.core = behind.core;
     this.other = behind.other;

@@ -1,7 +1,7 @@
 import { milliseconds } from "@stitch/clock";
 import { execa } from "execa";
 import { eventually, ROUTER, SPEAKER } from "../../interop/bgp/wire.ts";
-import { type Contender, end, pidOf, type Started } from "./contender.ts";
+import { type Contender, ended, pidOf, type Started } from "./contender.ts";
 import { BFD, type Network } from "./network.ts";
 import { Site, STITCH } from "./service.ts";
 
@@ -37,8 +37,8 @@ async function start(network: Network, bfd?: typeof BFD): Promise<Started> {
     },
     drain: async () => void (await execa(process.execPath, [STITCH, "drain", "dns", "-c", site.file])),
     stop: async () => {
-      await end(announcer);
-      await end(service);
+      await ended(announcer);
+      await ended(service);
     },
   };
 }
