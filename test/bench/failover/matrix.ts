@@ -43,7 +43,8 @@ export function matrixHead(cells: readonly CellRecord[]): string {
   const versions = Object.assign({}, ...cells.map((cell) => cell.versions)) as Record<string, string>;
   const programs = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const green = cells.filter(({ passed }) => passed).length;
-  return `interop matrix: ${green} of ${cells.length} tests passed, run ${ended[0]} to ${ended.at(-1)}, ${programs.join(", ")}`;
+  const run = `${green} of ${cells.length} tests passed, run ${ended[0]} to ${ended.at(-1)}, ${programs.join(", ")}`;
+  return `interop matrix: ${run}; ms until frr's and bird's kernel route or the others' table, looked at every 20 ms`;
 }
 
 /** Sentences about what is red. */

@@ -118,10 +118,18 @@ const laid = new Set<string>();
 process.on("exit", () => {
   for (const name of laid) {
     const { stdout } = spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" });
-    for (const pid of stdout.split("\n").filter((line) => line !== "")) process.kill(Number(pid), "SIGKILL");
+    for (const pid of stdout.split("\n").filter((line) => line !== "")) killQuietly(Number(pid));
     spawnSync("ip", ["netns", "del", name]);
   }
 });
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended before.
+  }
+}
 
 const ROUTER_BGPD = `hostname router
 log stdout informational

@@ -157,7 +157,7 @@ describe("the record of the interop matrix", () => {
   test("says what is green, when it ran and with what; what is red is a goal missed", () => {
     const programs = "node v26.10.0, frr 8.4.4";
     const times = "2026-11-27T04:00:00.000Z to 2026-11-27T04:10:00.000Z";
-    expect(matrixHead(cells)).toBe(`interop matrix: 1 of 2 tests passed, run ${times}, ${programs}`);
+    expect(matrixHead(cells)).toContain(`interop matrix: 1 of 2 tests passed, run ${times}, ${programs};`);
     expect(matrixMissed(cells)).toEqual(["failed at 2026-11-27T04:10:00.000Z: our speaker and bird > withdraw"]);
     expect(matrixHead([])).toContain("never run");
   });
