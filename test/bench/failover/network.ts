@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { deleteNamespace, makeNamespace, type Namespace, peer } from "@stitch/peers";
@@ -53,6 +54,7 @@ export class Network {
       client: await makeNamespace("cl"),
     };
     for (const { name } of [wire.router, wire.host, ...Object.values(behind)]) laid.add(name);
+    folders.add(wire.directory);
     await connect(wire, behind);
     const routes = await RouteWatch.start(wire.router, `${VIP}/32`);
     const frr = await peer("frr");
@@ -115,12 +117,14 @@ async function connect(wire: Wire, { core, other, client }: Behind): Promise<voi
 
 /** Our namespaces: what runs in them ends with this process, however that ends. */
 const laid = new Set<string>();
+const folders = new Set<string>();
 process.on("exit", () => {
   for (const name of laid) {
     const { stdout } = spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" });
     for (const pid of stdout.split("\n").filter((line) => line !== "")) killQuietly(Number(pid));
     spawnSync("ip", ["netns", "del", name]);
   }
+  for (const directory of folders) rmSync(directory, { recursive: true, force: true });
 });
 
 function killQuietly(pid: number): void {
