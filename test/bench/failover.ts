@@ -8,6 +8,7 @@ import type { Contender } from "./failover/contender.ts";
 import { DEFAULTS, TUNED } from "./failover/exabgp.ts";
 import { Network } from "./failover/network.ts";
 import { figuresOf, missedOf, rowsOf } from "./failover/report.ts";
+import { fillCompileCache } from "./failover/service.ts";
 import { WITH_BFD, WITHOUT_BFD } from "./failover/stitch.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -31,6 +32,7 @@ export async function benchFailover(rounds: number, matrix: boolean): Promise<{ 
   const unavailable = await namespacesUnavailable();
   if (unavailable !== undefined) throw new Error(`failover: ${unavailable}`);
   if (matrix) await runMatrix();
+  await fillCompileCache();
   const seen = [...(await quick(rounds)), ...(await slow())];
   return { outcome: await summary(seen, rounds), raw: seen };
 }
