@@ -33,7 +33,7 @@ export async function benchFailover(rounds: number, matrix: boolean): Promise<{ 
   if (unavailable !== undefined) throw new Error(`failover: ${unavailable}`);
   if (matrix) await runMatrix();
   await fillCompileCache();
-  const seen = [...(await quick(rounds)), ...(await slow())];
+  const seen = [...(await slow()), ...(await quick(rounds))];
   return { outcome: await summary(seen, rounds), raw: seen };
 }
 

@@ -40,19 +40,21 @@ export const TUNED: Contender = {
     }),
 };
 
+let probeProgram: Promise<string> | undefined;
+
 async function start({ wire }: Network, tuning: Tuning): Promise<Started> {
   const found = await peer("exabgp");
   const plan = { site: "one", namespace: wire.host, address: SPEAKER.address, router: ROUTER, asn: SPEAKER.asn };
   const service = (await Site.write(wire, plan)).run("dns");
   const disable = wire.file(`disable-${process.hrtime.bigint()}`);
-  const probe = `${await compile("failover/probe.c", "dns-probe")} ${VIP} ${NAME} ${tuning.patience}`;
+  const probe = `${await (probeProgram ??= compile("failover/probe.c", "dns-probe"))} ${VIP} ${NAME} ${tuning.patience}`;
   await writeFile(wire.file("healthcheck.conf"), healthcheck(probe, disable, tuning.options));
   await writeFile(wire.file("exabgp.conf"), exabgp(found, wire, tuning.holdTime));
   const settings = ["exabgp.daemon.user=root", "exabgp.api.cli=false", "exabgp.log.destination=stdout"];
   const argv = ["env", ...settings, found.program("exabgp"), wire.file("exabgp.conf")];
   const announcer = wire.start(wire.host, argv, found.env);
   const output = transcript(announcer);
-  const checker = await eventually("exabgp starts its healthcheck", 20_000, () => childOf(pidOf(announcer))).catch(
+  const checker = await eventually("exabgp starts its healthcheck", 20_000, () => checkerOf(pidOf(announcer))).catch(
     (late: unknown) => {
       throw new Error(`${String(late)}\n${output()}`);
     },
@@ -87,16 +89,21 @@ neighbor ${ROUTER.address} {
 `;
 }
 
-function childOf(pid: number): number | undefined {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-  return text === "" ? undefined : Number(text.split(" ")[0]);
+/** Among what ExaBGP has started, once it is what it is to become. */
+function checkerOf(announcer: number): number | undefined {
+  const children = readFileSync(`/proc/${announcer}/task/${announcer}/children`, "utf8").trim().split(" ");
+  return children.map(Number).find(isChecker);
+}
+
+function isChecker(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("exabgp-healthcheck");
+  } catch {
+    return false; // it has ended before
+  }
 }
 
 /** The healthcheck outlives its parent only where it was stopped; a number that is another's by now is let alone. */
 function killChecker(pid: number): void {
-  try {
-    if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("exabgp-healthcheck")) process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended before.
-  }
+  if (isChecker(pid)) process.kill(pid, "SIGKILL");
 }
