@@ -9,22 +9,22 @@ import { DEFAULTS, TUNED } from "./failover/exabgp.ts";
 import { Network } from "./failover/network.ts";
 import { figuresOf, missedOf, rowsOf } from "./failover/report.ts";
 import { fillCompileCache } from "./failover/service.ts";
-import { WITH_BFD, WITHOUT_BFD } from "./failover/stitch.ts";
+import { STITCH_BFD, STITCH_PLAIN } from "./failover/stitch.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Who takes part in each case in every round. */
 const QUICK: Readonly<Record<CaseName, readonly Contender[]>> = {
-  "service killed": [WITH_BFD, DEFAULTS, TUNED],
-  "service hung": [WITH_BFD, DEFAULTS, TUNED],
-  "checker hung": [WITH_BFD],
-  "announcer killed": [WITH_BFD, DEFAULTS, TUNED],
-  "host silent": [WITH_BFD],
-  drain: [WITH_BFD, DEFAULTS, TUNED],
+  "service killed": [STITCH_PLAIN, DEFAULTS, TUNED],
+  "service hung": [STITCH_PLAIN, DEFAULTS, TUNED],
+  "checker hung": [STITCH_BFD],
+  "announcer killed": [STITCH_PLAIN, DEFAULTS, TUNED],
+  "host silent": [STITCH_BFD],
+  drain: [STITCH_PLAIN, DEFAULTS, TUNED],
 };
 /** What lasts for a hold time, or for ever: once, all of them at the same time, each in a network of its own. */
 const SLOW: Readonly<Partial<Record<CaseName, readonly Contender[]>>> = {
-  "checker hung": [WITHOUT_BFD, DEFAULTS, TUNED],
-  "host silent": [WITHOUT_BFD, DEFAULTS, TUNED],
+  "checker hung": [STITCH_PLAIN, DEFAULTS, TUNED],
+  "host silent": [STITCH_PLAIN, DEFAULTS, TUNED],
 };
 
 /** Stitch and ExaBGP with its healthcheck, before the same router: from a fault to the router's kernel route. */
@@ -85,7 +85,7 @@ async function summary(seen: readonly Seen[], rounds: number): Promise<Outcome> 
     figures: figuresOf(seen),
     table: rowsOf(seen),
     legend: [
-      ...[WITH_BFD, WITHOUT_BFD, DEFAULTS, TUNED].map(({ name, settings }) => `${name}: ${settings}`),
+      ...[STITCH_PLAIN, STITCH_BFD, DEFAULTS, TUNED].map(({ name, settings }) => `${name}: ${settings}`),
       ...CASES.map((fault) => `${fault}: ${FAULTS[fault].what}`),
     ],
     beside: { title: matrixHead(cells), table: matrixRows(cells) },

@@ -9,14 +9,19 @@ interface Goal {
   readonly of: (seen: readonly Seen[]) => Spread | number;
 }
 
-/** The name of the contender that the goals speak of. */
-export const OURS = "stitch";
+/** The contenders that the goals speak of. */
+const OURS = "stitch";
+const OURS_WITH_BFD = "stitch, BFD";
 
 /** Our goals, by the median of the rounds; losses by their sum. */
 const GOALS: readonly Goal[] = [
-  { figure: "killed_update_ms", limit: 20, of: (seen) => times(seen, "service killed", ({ told }) => told) },
-  { figure: "hung_withdrawn_ms", limit: 700, of: (seen) => times(seen, "service hung", ({ gone }) => gone) },
-  { figure: "silent_bfd_ms", limit: 300, of: (seen) => times(seen, "host silent", ({ gone }) => gone) },
+  { figure: "killed_update_ms", limit: 20, of: (seen) => times(ours(seen, "service killed"), ({ told }) => told) },
+  { figure: "hung_withdrawn_ms", limit: 700, of: (seen) => times(ours(seen, "service hung"), ({ gone }) => gone) },
+  {
+    figure: "silent_bfd_ms",
+    limit: 300,
+    of: (seen) => times(ours(seen, "host silent", OURS_WITH_BFD), ({ gone }) => gone),
+  },
   { figure: "drain_lost", limit: 0, of: lost },
 ];
 
@@ -76,13 +81,13 @@ function text(values: readonly (number | undefined)[], watched?: number): string
   return seen.length === 0 ? missing : `${spreadText(spreadOf(seen), 1)}; ${never} x ${missing}`;
 }
 
-function ours(seen: readonly Seen[], fault: CaseName): readonly Seen[] {
-  return seen.filter((each) => each.fault === fault && each.contender === OURS);
+function ours(seen: readonly Seen[], fault: CaseName, name = OURS): readonly Seen[] {
+  return seen.filter((each) => each.fault === fault && each.contender === name);
 }
 
 /** Infinite where it did not happen. */
-function times(seen: readonly Seen[], fault: CaseName, of: (seen: Seen) => number | undefined): Spread {
-  const values = ours(seen, fault).map((each) => of(each) ?? Infinity);
+function times(cells: readonly Seen[], of: (seen: Seen) => number | undefined): Spread {
+  const values = cells.map((each) => of(each) ?? Infinity);
   return spreadOf(values.length === 0 ? [Number.NaN] : values);
 }
 
