@@ -48,7 +48,7 @@ async function seenOf(
   phase: number,
   opened: (() => Promise<void>)[],
 ): Promise<Seen> {
-  const { wire, routes } = network;
+  const { wire } = network;
   const cut = new Cut(await peer("nft"), wire);
   const capture = await captureOf(wire.router);
   const captured = once(() => capture.stop());
@@ -56,10 +56,9 @@ async function seenOf(
   const started = await contender.start(network);
   opened.push(() => started.stop());
   const clients = fault === "drain" ? await standby(network, opened) : undefined;
-  await eventually(`${contender.name} announces`, 60_000, () => (routes.via === SPEAKER.address ? true : undefined));
-  await started.ready();
+  await steady(network, contender, started, 0);
   const asked = await clients?.();
-  await pause(CALM + phase * contender.interval);
+  await steady(network, contender, started, phase);
   const { since, left } = await struck(network, started, fault, cut, opened);
   const queries = await asked?.();
   const told = FAULTS[fault].told?.(await captured(), since);
@@ -71,6 +70,22 @@ async function seenOf(
     watched: FAULTS[fault].patience,
     ...(queries === undefined ? {} : { queries }),
   };
+}
+
+/** Announced, all up, and so it stays until the phase has come: what is struck must not have fallen by itself before. */
+async function steady(
+  { routes }: Network,
+  { name, interval }: Contender,
+  started: Started,
+  phase: number,
+): Promise<void> {
+  const announces = () => (routes.via === SPEAKER.address ? true : undefined);
+  await eventually(`${name} announces and goes on to`, 120_000, async () => {
+    await eventually(`${name} announces`, 60_000, announces);
+    await started.ready();
+    await pause(CALM + phase * interval);
+    return announces();
+  });
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

@@ -52,18 +52,18 @@ describe("the first UPDATE that says something else", () => {
   const [announced, endOfRib, keepalive] = [message(2, 0, 0, 0, 7, 1), message(2, 0, 0, 0, 0), message(4)];
   const withdrawn = message(2, 0, 5, 32, 10, 10, 10, 53, 0, 0);
   const before = [packet(1, host, [...announced, ...endOfRib]), packet(2, host, keepalive)];
-  const at = (packets: readonly CapturedPacket[]) => changedUpdate(packets, "10.99.0.2", 10n as Nanoseconds);
+  const first = (packets: readonly CapturedPacket[]) => changedUpdate(packets, "10.99.0.2", 10n as Nanoseconds);
 
   test("is not the old one once more, nor an End-of-RIB, nor a KEEPALIVE, nor the router's", () => {
     const same = [packet(11, host, announced), packet(12, host, endOfRib), packet(13, host, keepalive)];
     const routers = packet(14, [10, 99, 0, 1], withdrawn);
-    expect(at([...before, ...same, routers])).toBeUndefined();
-    expect(at([...before, ...same, routers, packet(15, host, [...keepalive, ...withdrawn])])).toBe(15n);
+    expect(first([...before, ...same, routers])).toBeUndefined();
+    expect(first([...before, ...same, routers, packet(15, host, [...keepalive, ...withdrawn])])).toBe(15n);
   });
 
   test("is after the fault", () => {
-    expect(at([...before, packet(5, host, withdrawn), packet(11, host, withdrawn)])).toBeUndefined();
-    expect(at([...before, packet(5, host, withdrawn), packet(11, host, announced)])).toBe(11n);
+    expect(first([...before, packet(5, host, withdrawn), packet(11, host, withdrawn)])).toBeUndefined();
+    expect(first([...before, packet(5, host, withdrawn), packet(11, host, announced)])).toBe(11n);
   });
 });
 
