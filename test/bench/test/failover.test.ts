@@ -47,12 +47,15 @@ function message(type: number, ...body: readonly number[]): number[] {
   return [...Array<number>(16).fill(255), 0, 19 + body.length, type, ...body];
 }
 
+function first(packets: readonly CapturedPacket[]): Nanoseconds | undefined {
+  return changedUpdate(packets, "10.99.0.2", 10n as Nanoseconds);
+}
+
 describe("the first UPDATE that says something else", () => {
   const host = [10, 99, 0, 2];
   const [announced, endOfRib, keepalive] = [message(2, 0, 0, 0, 7, 1), message(2, 0, 0, 0, 0), message(4)];
   const withdrawn = message(2, 0, 5, 32, 10, 10, 10, 53, 0, 0);
   const before = [packet(1, host, [...announced, ...endOfRib]), packet(2, host, keepalive)];
-  const first = (packets: readonly CapturedPacket[]) => changedUpdate(packets, "10.99.0.2", 10n as Nanoseconds);
 
   test("is not the old one once more, nor an End-of-RIB, nor a KEEPALIVE, nor the router's", () => {
     const same = [packet(11, host, announced), packet(12, host, endOfRib), packet(13, host, keepalive)];
