@@ -3,6 +3,8 @@ export { deploy, type DeployOptions } from "./containerlab/deploy.ts";
 export { isVariant, topologyFile, variant, VARIANTS, type Variant, type VariantOptions } from "./variant.ts";
 export { DRILLS, drillsOf, runDrill } from "./drill/index.ts";
 export type { Drill, DrillContext, DrillResult, Row } from "./drill/drill.ts";
+export { drainDrill, type DrainDrillOptions } from "./drill/drain.ts";
+export { recordRun } from "./measured.ts";
 export { settled } from "./drill/settled.ts";
 export type { Capture, CapturedPacket, ExecResult, Lab, LabProcess, Nanoseconds, RoleStatus } from "./lab.ts";
 export { millisecondsBetween } from "./lab.ts";

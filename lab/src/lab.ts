@@ -24,6 +24,8 @@ export interface Lab {
   log(node: string): Promise<string>;
   /** The pids of stitch's roles as the host itself counts them. */
   roles(node: string): Promise<Readonly<Record<string, RoleStatus>>>;
+  /** Stops a host's stitch in order and starts it again, as an upgrade does; resolves when every role runs anew. */
+  restart(node: string): Promise<void>;
   /** Takes the link between two nodes down or up at the first one's end. */
   link(nodeA: string, nodeB: string, state: "up" | "down"): Promise<void>;
   /** Records what passes an interface; resolves once the capture runs. */

@@ -4,6 +4,7 @@ import { deploy } from "./containerlab/deploy.ts";
 import { DRILLS, drillsOf, runDrill } from "./drill/index.ts";
 import type { Drill, DrillResult } from "./drill/drill.ts";
 import type { Lab } from "./lab.ts";
+import { recordRun } from "./measured.ts";
 import { settled } from "./drill/settled.ts";
 import { attach, LabUnavailable, layOut } from "./namespace/layout.ts";
 import { endStanding, writeStanding } from "./namespace/standing.ts";
@@ -11,17 +12,19 @@ import { table } from "./table.ts";
 import { isVariant, topologyFile, variant, VARIANTS, type Variant } from "./variant.ts";
 
 const USAGE = `usage: npm run lab -- [all | DRILL... | up | down | list | exec NODE COMMAND...]
-                      [--variant V] [--json] [--repeat N] [--containerlab] [--stand-in]
+                      [--variant V | --sites N] [--json] [--repeat N] [--brief] [--containerlab] [--stand-in]
 
   all, DRILL   lays the topology out, runs the drills, tears it down (or uses the lab that stands)
   up           lays the topology out and leaves it standing; down ends it
   list         the drills
   exec         runs a command in a node of the standing lab: exec core vtysh -c 'show bgp summary'
   --variant    which topology: ${VARIANTS.join(", ")} (${VARIANTS[0]})
+  --sites      how many sites: 2 is the variant anycast, 3 the variant three
+  --brief      the short form of the drills that have one
 `;
 
 /** The router to look into first. */
-const ROUTER: Readonly<Record<Variant, string>> = { anycast: "core", ospf: "core", ecmp: "tor" };
+const ROUTER: Readonly<Record<Variant, string>> = { anycast: "core", ospf: "core", ecmp: "tor", three: "core" };
 
 const OK = 0;
 const FAILED = 1;
@@ -36,20 +39,23 @@ async function main(argv: readonly string[]): Promise<number> {
     options: {
       json: { type: "boolean" },
       repeat: { type: "string" },
+      brief: { type: "boolean" },
       "stand-in": { type: "boolean" },
-      variant: { type: "string", default: VARIANTS[0] },
+      variant: { type: "string" },
+      sites: { type: "string" },
       containerlab: { type: "boolean" },
       help: { type: "boolean" },
     },
   });
-  const name = values.variant;
-  if (!isVariant(name)) return usage();
+  const name = topologyNamed(values);
+  if (name === undefined) return usage();
   const options = {
     name,
     standIn: values["stand-in"] === true,
     containerlab: values.containerlab === true,
     json: values.json === true,
     repetitions: Number(values.repeat ?? 3),
+    brief: values.brief === true,
   };
   const [command = "all"] = positionals;
   if (values.help === true || !(options.repetitions > 0)) return usage();
@@ -62,6 +68,16 @@ async function main(argv: readonly string[]): Promise<number> {
   return known ? run(drills, options) : usage();
 }
 
+/** Sites said in numbers; more than three have no topology. */
+const OF_SITES: Readonly<Record<string, Variant>> = { 2: "anycast", 3: "three" };
+
+/** Undefined where both or what is not there was asked for. */
+function topologyNamed({ variant: named, sites }: { variant?: string; sites?: string }): Variant | undefined {
+  if (sites !== undefined) return named === undefined ? OF_SITES[sites] : undefined;
+  const name = named ?? VARIANTS[0];
+  return isVariant(name) ? name : undefined;
+}
+
 interface RunOptions {
   readonly name: Variant;
   readonly standIn: boolean;
@@ -69,24 +85,36 @@ interface RunOptions {
   readonly containerlab: boolean;
   readonly json: boolean;
   readonly repetitions: number;
+  readonly brief: boolean;
 }
 
 async function run(drills: readonly Drill[], options: RunOptions): Promise<number> {
-  const { name, standIn } = options;
+  const { name, standIn, repetitions, brief } = options;
   const standing = options.containerlab ? undefined : await attach(variant(name, { clock, standIn }));
   const lab = standing ?? (await fresh(options));
   if (standing === undefined) downOnSignals(lab);
   try {
     const results: DrillResult[] = [];
     for (const drill of drills) {
-      const result = await runDrill(drill, { lab, clock, progress, repetitions: options.repetitions });
+      const result = await runDrill(drill, { lab, clock, progress, repetitions, brief });
       results.push(result);
-      if (!options.json) print(`\n${drill.name}: ${drill.intent}\n\n${table(result.rows)}\n${verdict(result)}\n`);
+      if (!options.json) print(`\n${drill.name}: ${drill.intent}\n\n${report(result)}\n`);
     }
+    // Of a stand-in, or of a short form, nobody wants the numbers.
+    if (!standIn && !brief)
+      recordRun({
+        driver: lab.driver,
+        variant: name,
+        time: Temporal.Now.instant(),
+        versions: lab.versions,
+        drills: results,
+      });
     if (options.json) print(JSON.stringify({ lab: name, driver: lab.driver, versions: lab.versions, drills: results }));
     return results.every(({ failures }) => failures.length === 0) ? OK : FAILED;
   } finally {
     if (standing === undefined) await lab.down();
+    // A drill may have started a host's stitch anew.
+    else writeStanding(topologyFile(name), standing.holders, standing.supervisors);
   }
 }
 
@@ -94,6 +122,11 @@ function fresh({ name, containerlab, standIn }: RunOptions): Promise<Lab> {
   return containerlab
     ? deploy({ variant: name, clock, progress })
     : layOut(variant(name, { clock, progress, standIn }));
+}
+
+function report(result: DrillResult): string {
+  const picture = result.picture === undefined ? [] : ["", ...result.picture, ""];
+  return [table(result.rows), ...picture, verdict(result)].join("\n");
 }
 
 function verdict({ figures, failures }: DrillResult): string {

@@ -1,3 +1,4 @@
+import { withdrawnIn } from "./bgp-update.ts";
 import type { CapturedPacket, Nanoseconds } from "./lab.ts";
 
 // Offsets in Ethernet II + IPv4 + TCP. A BGP message begins with 16 bytes of ones, then length (2) and type (1).
@@ -48,6 +49,27 @@ export function countUpdates(packets: readonly CapturedPacket[], source: string,
     .length;
 }
 
+/** A host route that left its router's table, and when the word was on the wire. */
+export interface Withdrawal {
+  readonly time: Nanoseconds;
+  readonly address: string;
+}
+
+/** Every host route that `source` withdrew by an UPDATE at or after `since`. */
+export function withdrawals(
+  packets: readonly CapturedPacket[],
+  source: string,
+  since: Nanoseconds,
+): readonly Withdrawal[] {
+  return packets
+    .filter(({ time, bytes }) => time >= since && sourceOf(bytes) === source)
+    .flatMap(({ time, bytes }) =>
+      updatesIn(bytes)
+        .flatMap(withdrawnIn)
+        .map((address) => ({ time, address })),
+    );
+}
+
 function ospfType(bytes: Uint8Array): number | undefined {
   if (bytes[ETHERNET + 9] !== PROTOCOL_OSPF) return undefined;
   return bytes[ETHERNET + ((bytes[ETHERNET] ?? 0) & 0x0f) * 4 + 1];
@@ -71,16 +93,16 @@ function carriesUpdate(bytes: Uint8Array): boolean {
   return updatesIn(bytes).length > 0;
 }
 
-/** The UPDATE messages that begin and end in a packet, from their marker on. */
-export function updatesIn(bytes: Uint8Array): readonly Uint8Array[] {
+/** The UPDATEs that begin in a segment, header included. One that goes on in the next segment is cut. */
+export function updatesIn(bytes: Uint8Array): Uint8Array[] {
   const start = tcpStart(bytes);
-  const found: Uint8Array[] = [];
-  if (start === undefined) return found;
+  const updates: Uint8Array[] = [];
+  if (start === undefined) return updates;
   for (let at = start + ((bytes[start + 12] ?? 0) >> 4) * 4; at + HEADER <= bytes.length;) {
     const length = ((bytes[at + 16] ?? 0) << 8) | (bytes[at + 17] ?? 0);
     if (length < HEADER) break;
-    if (bytes[at + 18] === TYPE_UPDATE) found.push(bytes.subarray(at, at + length));
+    if (bytes[at + 18] === TYPE_UPDATE) updates.push(bytes.subarray(at, at + length));
     at += length;
   }
-  return found;
+  return updates;
 }

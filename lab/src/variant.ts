@@ -5,7 +5,7 @@ import type { LayoutOptions } from "./namespace/layout.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** The topologies there are, each a folder of this package. */
-export const VARIANTS = ["anycast", "ospf", "ecmp"] as const;
+export const VARIANTS = ["anycast", "ospf", "ecmp", "three"] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 export function isVariant(name: string): name is Variant {

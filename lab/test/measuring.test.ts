@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { countUpdates, firstClose, firstLinkStateUpdate, firstUpdate } from "../src/sighting.ts";
+import { countUpdates, firstClose, firstLinkStateUpdate, firstUpdate, withdrawals } from "../src/sighting.ts";
 import { accountOf, numbersIn } from "../src/drill/log-stream.ts";
 import type { Nanoseconds } from "../src/lab.ts";
 import { parsePcap } from "../src/namespace/pcap.ts";
-import { experience, firstAnswerFrom, lostBetween, median } from "../src/probe/gap.ts";
+import { between, experience, firstAnswerFrom, lostBetween, median } from "../src/probe/gap.ts";
 import type { DnsRecord } from "../src/probe/record.ts";
+import { bars, marks, strip, strips } from "../src/picture.ts";
+import { averages } from "../src/probe/start-flood.ts";
 import { table } from "../src/table.ts";
 
 const MS = 1e6;
@@ -52,6 +54,13 @@ describe("what a client lived through", () => {
   test("losses are attributed to the time in which the query was sent", () => {
     const record = recordOf("a..bb.aa");
     expect([lostBetween(record, at(0), at(4)), lostBetween(record, at(4), at(8))]).toEqual([2, 1]);
+  });
+
+  test("a part of a record is the queries that were sent in it, each with its own fate", () => {
+    const record = recordOf("aa..bbbb");
+    const [first, second] = [between(record, at(0), at(3)), between(record, at(3), at(8))].map(experience);
+    expect(first).toMatchObject({ sent: 3, lost: 1, bySite: { nyc: 2, lon: 0 } });
+    expect(second).toMatchObject({ sent: 5, lost: 1, bySite: { nyc: 0, lon: 4 } });
   });
 
   test("lost and answered always add up to sent, and the gap never exceeds the record", () => {
@@ -137,6 +146,23 @@ describe("a capture", () => {
     expect([countUpdates(packets, "10.3.1.10", at(0)), countUpdates(packets, "10.3.1.10", at(1))]).toEqual([2, 1]);
   });
 
+  test("shows which host routes were withdrawn, by IPv4 and by IPv6", () => {
+    const four = [0, 5, 32, 10, 10, 10, 53, 0, 0];
+    const vip = [0xfd, 0, 0, 0x10, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x53];
+    const six = [0, 0, 0, 28, 0x40, 1, 1, 0, 0x90, 15, 0, 20, 0, 2, 1, 128, ...vip];
+    const update = (body: number[]): number[] => [...message(2, 19 + body.length).slice(0, 19), ...body];
+    const seen = [
+      { time: at(0), bytes: tcp(host, 0x18, [...message(4, 19), ...update(four)]) },
+      { time: at(1), bytes: tcp([10, 3, 1, 1], 0x18, update(four)) },
+      { time: at(2), bytes: tcp(host, 0x18, [...update(six), ...update([0, 4, 24, 10, 1, 2, 0, 0])]) },
+    ];
+    expect(withdrawals(seen, "10.3.1.10", at(0))).toEqual([
+      { time: at(0), address: "10.10.10.53" },
+      { time: at(2), address: "fd00:10:10::53" },
+    ]);
+    expect(withdrawals(seen, "10.3.1.10", at(1))).toHaveLength(1);
+  });
+
   test("shows the first Link State Update of the host, and no Hello", () => {
     const sent = [ospf(4, host), ospf(1, host), ospf(4, [10, 3, 1, 1]), ospf(4, host)];
     const seen = sent.map((bytes, n) => ({ time: at(n), bytes }));
@@ -154,6 +180,7 @@ describe("a capture", () => {
         firstClose(seen, "0.0.0.0", at(0));
         firstLinkStateUpdate(seen, "0.0.0.0", at(0));
         countUpdates(seen, "0.0.0.0", at(0));
+        withdrawals(seen, "0.0.0.0", at(0));
         expect(seen).toHaveLength(1);
       }),
     );
@@ -179,4 +206,36 @@ test("a table aligns numbers to the right and words to the left", () => {
       { client: "a", lost: 12 },
     ]),
   ).toBe("client  lost\n------  ----\nbranch     7\na         12");
+});
+
+describe("a picture", () => {
+  test("draws a query as the first letter of its site, a lost one as a dot", () => {
+    expect(strip(recordOf("aab.b"), 1, 4)).toBe("nl.");
+  });
+
+  test("thinned out, it still shows every loss", () => {
+    const records = new Map([
+      ["branch", recordOf("aaaaa.aabbbb")],
+      ["a", recordOf("bb")],
+    ]);
+    expect(strips(records, 4)).toEqual(["branch n.l", "a      l"]);
+  });
+
+  test("has bars as high as the share of the whole, and nothing for nothing", () => {
+    expect(bars([0, 1, 4, 8, 99], 8)).toBe(" ▁▄██");
+    expect(bars([5], 0)).toBe(" ");
+  });
+
+  test("names what happened under the moment of it, on a line of its own where words would touch", () => {
+    const words = [
+      { at: 1, word: "one" },
+      { at: 3, word: "two" },
+      { at: 9, word: "three" },
+    ];
+    expect(marks(words)).toEqual([" ^ one   ^ three", "   ^ two"]);
+  });
+});
+
+test("a flood is averaged over its seconds", () => {
+  expect(averages({ sent: [100, 200], answered: [50, 51] })).toEqual({ sent: 150, answered: 51 });
 });

@@ -7,7 +7,6 @@ import { SystemClock, seconds } from "@stitch/clock";
 import { until } from "@stitch/lab";
 import { isAlive } from "@stitch/peers";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { drillTable, withTable } from "./drill-table.ts";
 import { differences } from "./machine.ts";
 
 const clock = new SystemClock();
@@ -46,16 +45,4 @@ test("the comparison of the machine sees what came and what went", () => {
     "sysctls: - a = 1",
     "sysctls: + a = 0",
   ]);
-});
-
-test("the table in lab/README.md is what a run measured, and replaces the one before", () => {
-  const run = { driver: "containerlab", date: "2026-11-27", versions: { frr: "8.4.4" } };
-  const drills = [{ drill: "drain", figures: { drain_lost: 0 }, failures: [] }];
-  const written = withTable(
-    readFileSync(join(import.meta.dirname, "../../lab/README.md"), "utf8"),
-    drillTable({ ...run, drills }),
-  );
-  expect(written).toContain("Driver containerlab, 2026-11-27: frr 8.4.4.");
-  expect(written).toContain("| drain | `drain_lost` 0 | yes |");
-  expect(withTable(written, drillTable({ ...run, drills }))).toBe(written);
 });

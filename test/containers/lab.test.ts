@@ -1,11 +1,10 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { SystemClock } from "@stitch/clock";
-import { deploy, type DrillResult, drillsOf, type Lab, runDrill, settled, table } from "@stitch/lab";
+import { deploy, type DrillResult, drillsOf, type Lab, recordRun, runDrill, settled, table } from "@stitch/lab";
 import { peer } from "@stitch/peers";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { containerlab, CONTAINERLAB_VERSION, go } from "./containerlab.ts";
-import { DRILLS_FILE, type MeasuredRun } from "./drill-table.ts";
 import { CACHE, inEngine } from "./engine.ts";
 
 const inCi = process.env["CI"] !== undefined && process.env["CI"] !== "";
@@ -50,8 +49,7 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
     if (lab === undefined) return;
     const { driver, versions } = lab;
     await lab.down();
-    const date = new Date().toISOString().slice(0, 10);
-    writeFileSync(DRILLS_FILE, JSON.stringify({ driver, date, versions, drills: results } satisfies MeasuredRun));
+    recordRun({ driver, variant: VARIANT, time: Temporal.Now.instant(), versions, drills: results });
   }, DRILL_LIMIT_MS);
 
   test.each(drills.map(({ name }) => name))(
@@ -59,7 +57,7 @@ describe.skipIf(noGo)("the lab under containerlab", () => {
     async (name) => {
       const drill = drills.find((candidate) => candidate.name === name);
       if (lab === undefined || drill === undefined) throw new Error(`no lab, or no drill ${name}`);
-      const result = await runDrill(drill, { lab, clock, progress: print, repetitions: all ? 3 : 1 });
+      const result = await runDrill(drill, { lab, clock, progress: print, repetitions: all ? 3 : 1, brief: !all });
       results.push(result);
       print(`${table(result.rows)}\n`);
       expect(result.rows.length).toBeGreaterThan(0);

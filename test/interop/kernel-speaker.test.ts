@@ -52,10 +52,28 @@ describe.skipIf(skipped)("the kernel speaker", () => {
 
   const ip = async (...words: string[]): Promise<string> => {
     const [file = "", ...args] = namespace.enter(["ip", ...words]);
-    return (await execa(file, args)).stdout.trim().replaceAll(/ +/g, " ");
+    return (await execa(file, args)).stdout.trim().replaceAll(/ +/g, " ").replaceAll(" \n", "\n");
   };
   const ours = (): Promise<string> => ip("route", "show", "table", "main", "proto", "199");
   const routeIs = (text: string): Promise<void> => vi.waitFor(async () => expect(await ours()).toBe(text), SOON);
+  /** The VIP of ntp, and others. */
+  const writeSite = (more: readonly string[]): Promise<void> =>
+    writeFile(
+      join(folder, "site.yaml"),
+      `site: nyc
+ntp: { listen: ["10.10.10.123:123"], health: "127.0.0.1:8123", clock: local }
+announcer:
+  asn: 65101
+  routerId: 10.1.0.10
+  control: ${JSON.stringify(join(folder, "announcer.sock"))}
+  drain: { time: 300ms, max: 600ms }
+  kernel: { watchdog: 1s }
+  vips:
+    - { prefix: 10.10.10.123/32, service: ntp, holdDown: 100ms, check: { lease: "http://127.0.0.1:8123" } }
+${more.map((vip) => `    - ${vip}\n`).join("")}`,
+    );
+  const journalled = (pattern: RegExp): Promise<void> =>
+    vi.waitFor(async () => expect(await readFile(join(folder, "journal.jsonl"), "utf8")).toMatch(pattern), SOON);
   /** `nsenter` becomes the program, so the pid is the program's. */
   const start = (role: string): ChildProcess => {
     const [file = "", ...args] = namespace.enter([
@@ -83,24 +101,15 @@ describe.skipIf(skipped)("the kernel speaker", () => {
     namespace = await makeNamespace("kernel");
     folder = await mkdtemp(join(tmpdir(), "stitch-kernel-"));
     await ip("route", "add", "local", "10.10.10.123", "dev", "lo");
-    await writeFile(
-      join(folder, "site.yaml"),
-      `site: nyc
-ntp: { listen: ["10.10.10.123:123"], health: "127.0.0.1:8123", clock: local }
-announcer:
-  asn: 65101
-  routerId: 10.1.0.10
-  control: ${JSON.stringify(join(folder, "announcer.sock"))}
-  drain: { time: 300ms, max: 600ms }
-  kernel: { watchdog: 1s }
-  vips: [ { prefix: 10.10.10.123/32, service: ntp, holdDown: 100ms, check: { lease: "http://127.0.0.1:8123" } } ]
-`,
-    );
+    await writeSite([]);
   });
   // A test that failed half-way leaves nothing to the next, nor to its own second try.
   afterEach(async () => {
     for (const child of processes) await end(child, "SIGKILL");
-    await rm(join(folder, "drains.json"), { force: true });
+    await writeSite([]);
+    for (const name of ["drains.json", "journal.jsonl"]) await rm(join(folder, name), { force: true });
+    await ip("route", "flush", "table", "main", "proto", "199");
+    await ip("route", "delete", "local", "10.10.20.1", "dev", "lo").catch(() => undefined);
     await ip("link", "delete", "to-tor").catch(() => undefined);
   });
   afterAll(async () => {
@@ -176,6 +185,45 @@ announcer:
     await routeIs("");
     await end(service, "SIGKILL");
   });
+
+  test("takes a VIP that a reload brings, and lets go of one that it takes: address, route and watchdog follow", async () => {
+    const extra = "{ prefix: 10.10.20.1/32, service: web, check: { exec: [/bin/true], interval: 200ms } }";
+    const route = "10.10.20.1 dev lo scope link metric 20";
+    const service = start("ntp");
+    let announcer = start("announcer");
+    await routeIs(NORMAL);
+    await writeSite([extra]);
+    announcer.kill("SIGHUP");
+    // The address is looked for at once, and found as soon as the machine has it.
+    await journalled(/"kind":"reload","accepted":true,"detail":\["with 10\.10\.20\.1\/32 \(web\)"\]/);
+    await journalled(/"said":"address","present":false,"detail":"10\.10\.20\.1 is not an address of this machine"/);
+    await ip("route", "add", "local", "10.10.20.1", "dev", "lo");
+    await routeIs([NORMAL, route].toSorted().join("\n"));
+    // Nothing but the watchdog can remove them now, and it has been told of the new one by the reload.
+    await end(announcer, "SIGKILL");
+    await routeIs("");
+    announcer = start("announcer");
+    await routeIs([NORMAL, route].toSorted().join("\n"));
+    // One that is announced is not reloaded away; drained, it is.
+    await writeSite([]);
+    announcer.kill("SIGHUP");
+    await journalled(/"accepted":false.*10\.10\.20\.1\/32 is announced; drain it first/);
+    await writeSite([extra]);
+    await execa(process.execPath, [STITCH, "drain", "web", "--force", "-c", join(folder, "site.yaml")]);
+    await routeIs(NORMAL);
+    await writeSite([]);
+    announcer.kill("SIGHUP");
+    await journalled(/"accepted":true,"detail":\["without 10\.10\.20\.1\/32 \(web\)"\]/);
+    // The watchdog forgets it too: while the announcer stands still, a route for it is somebody else's.
+    announcer.kill("SIGSTOP");
+    await routeIs("");
+    await ip("route", "add", "10.10.20.1/32", "dev", "lo", "metric", "20", "proto", "199");
+    await ip("route", "add", "10.10.10.123/32", "dev", "lo", "metric", "20", "proto", "199");
+    await end(announcer, "SIGKILL");
+    await routeIs(route);
+    expect(await ip("route", "get", "10.10.20.1")).toMatch(/^local/);
+    await end(service, "SIGKILL");
+  }, 120_000);
 
   test("is understood by BIRD, which passes the normal route and the last resort on to OSPF with metrics apart", async () => {
     const [config, control] = [join(folder, "bird.conf"), join(folder, "bird.ctl")];

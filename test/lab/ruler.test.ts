@@ -38,7 +38,7 @@ describe.skipIf(skipped)("the drills, with a stand-in for stitch", () => {
   const run = (name: string) => {
     const drill = DRILLS.find((candidate) => candidate.name === name);
     if (drill === undefined) throw new Error(`no drill ${name}`);
-    return runDrill(drill, { lab, clock, progress: quiet, repetitions: 1 });
+    return runDrill(drill, { lab, clock, progress: quiet, repetitions: 1, brief: true });
   };
 
   test(

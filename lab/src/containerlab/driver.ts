@@ -9,6 +9,7 @@ import { startProcess } from "../namespace/process.ts";
 import type { Topology } from "../topology.ts";
 import type { Variant } from "../variant.ts";
 import { startCapture } from "../capture.ts";
+import { renewed } from "../renewed.ts";
 
 const EXEC_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -96,6 +97,13 @@ export class ContainerlabLab implements Lab {
   async roles(node: string): Promise<Readonly<Record<string, RoleStatus>>> {
     const text = await readFile(`/proc/${this.#pid(node)}/root/${ROLES_FILE}`, "utf8").catch(() => "{}");
     return JSON.parse(text) as Record<string, RoleStatus>;
+  }
+
+  /** A container's links end with its network, so it stays: its supervisor starts the roles anew, services before the announcer. */
+  async restart(node: string): Promise<void> {
+    const roles = Object.keys(await this.roles(node));
+    for (const wave of [roles.filter((role) => role !== "announcer"), ["announcer"]])
+      await renewed(this, this.#options.clock, node, wave, async () => void (await this.signal(node, wave, "SIGTERM")));
   }
 
   async log(node: string): Promise<string> {

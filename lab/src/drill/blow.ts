@@ -11,7 +11,12 @@ const WITHDRAWAL: Readonly<Record<"bgp" | "ospf", Told>> = {
   bgp: { filter: "tcp port 179", told: (packets, since) => firstUpdate(packets, NYC.hostAddress, since) },
   ospf: { filter: "ip proto 89", told: (packets, since) => firstLinkStateUpdate(packets, NYC.hostAddress, since) },
 };
-const PROTOCOL: Readonly<Record<Variant, keyof typeof WITHDRAWAL>> = { anycast: "bgp", ospf: "ospf", ecmp: "bgp" };
+const PROTOCOL: Readonly<Record<Variant, keyof typeof WITHDRAWAL>> = {
+  anycast: "bgp",
+  ospf: "ospf",
+  ecmp: "bgp",
+  three: "bgp",
+};
 
 export function withdrawal(variant: Variant): Told {
   return WITHDRAWAL[PROTOCOL[variant]];

@@ -1,4 +1,4 @@
-import type { Clock } from "@stitch/clock";
+import type { Clock, Duration } from "@stitch/clock";
 import type { Lab } from "../lab.ts";
 import type { Variant } from "../variant.ts";
 
@@ -12,6 +12,8 @@ export interface DrillResult {
   readonly figures: Readonly<Record<string, number>>;
   /** What should not have happened; empty when the drill held. */
   readonly failures: readonly string[];
+  /** The same as a drawing in text, line by line. */
+  readonly picture?: readonly string[];
 }
 
 export interface DrillContext {
@@ -20,6 +22,8 @@ export interface DrillContext {
   readonly progress: (line: string) => void;
   /** How often a repeated drill repeats. */
   readonly repetitions: number;
+  /** The short form of a drill that has one: what fits into every run of the tests. */
+  readonly brief: boolean;
 }
 
 export interface Drill {
@@ -39,4 +43,9 @@ export function unless(held: boolean, sentence: string): readonly string[] {
 /** Rounded for a table; one digit of a millisecond is more than the schedule of 1 ms can tell. */
 export function tenths(value: number): number {
   return Math.round(value * 10) / 10;
+}
+
+/** Lets the lab live on for a while: what is measured is what happens meanwhile. */
+export function pause(clock: Clock, length: Duration): Promise<void> {
+  return new Promise((resolve) => void clock.after("pause", length, resolve));
 }

@@ -1,14 +1,18 @@
 import type { Variant } from "../variant.ts";
 import { dark } from "./dark.ts";
+import { dnsTcp } from "./dns-tcp.ts";
 import { drain } from "./drain.ts";
 import type { Drill, DrillContext, DrillResult } from "./drill.ts";
 import { flap } from "./flap.ts";
+import { flood } from "./flood.ts";
 import { hung } from "./hung.ts";
 import { killAnnouncer } from "./kill-announcer.ts";
 import { killDns } from "./kill-dns.ts";
 import { killSyslog } from "./kill-syslog.ts";
+import { load } from "./load.ts";
 import { nearest } from "./nearest.ts";
 import { recovery } from "./recovery.ts";
+import { rolling } from "./rolling.ts";
 import { share } from "./share.ts";
 import { trap } from "./trap.ts";
 import { upstreamsLost } from "./upstreams-lost.ts";
@@ -26,8 +30,12 @@ export const DRILLS: readonly Drill[] = [
   recovery,
   dark,
   flap,
+  flood,
+  load,
   upstreamsLost,
   v6,
+  dnsTcp,
+  rolling,
   share,
 ];
 

@@ -9,7 +9,7 @@ const STATIC_METRIC = "1";
 
 /** How anycast is often built: each router has a static route to its collector, and nobody asks the collector. */
 const STATIC_ROUTES: readonly { readonly node: string; readonly via: string }[] = [
-  ...SITES.map(({ router, hostAddress }) => ({ node: router, via: hostAddress })),
+  ...SITES.anycast.map(({ router, hostAddress }) => ({ node: router, via: hostAddress })),
   { node: CORE, via: "10.2.1.2" },
 ];
 

@@ -3,8 +3,21 @@ import { type Lab, millisecondsBetween } from "../lab.ts";
 import { until } from "../poll.ts";
 import { experience } from "../probe/gap.ts";
 import { askNew, probeDns, startUpstream } from "../probe/start.ts";
-import { type Drill, type DrillContext, type Row, tenths, unless } from "./drill.ts";
-import { CALM, LON, NEAREST, NYC, SITES, TWINS, UPSTREAM, VIPS, WHOAMI, type SitePlan } from "./plan.ts";
+import { withdrawals } from "../sighting.ts";
+import { type Drill, type DrillContext, type DrillResult, pause, type Row, tenths, unless } from "./drill.ts";
+import {
+  CALM,
+  CORE,
+  NEAREST,
+  siteColumns,
+  type SitePlan,
+  SITES,
+  TOR_TO_HOST,
+  TWINS,
+  UPSTREAM,
+  VIPS,
+  WHOAMI,
+} from "./plan.ts";
 import { devicesTo, settled } from "./settled.ts";
 import { wishOf } from "./wish.ts";
 
@@ -14,28 +27,24 @@ const PATIENCE = seconds(30);
 
 export const upstreamsLost: Drill = {
   name: "upstreams-lost",
-  variants: ["anycast"],
+  variants: ["anycast", "three"],
   intent:
-    "one site's upstream DNS is cut, and no client uses that site; then every site's, and every address is still answered",
+    "one site's upstream DNS is cut, and no client uses that site; then every site's at once, and every address is still answered",
   async run(context) {
     const { lab, clock } = context;
+    const sites = SITES[lab.variant];
     await settled(lab, clock);
     const upstream = await startUpstream(lab, UPSTREAM.node, UPSTREAM.address);
     try {
       await until(clock, "forwarded names to be answered", PATIENCE, () => forwards(lab, "branch"));
-      const one = await cut(context, NYC);
-      const avoided = await clients(lab, "nyc's upstream cut");
-      const all = await cut(context, LON);
-      const both = await clients(lab, "every upstream cut");
-      const orphans = await unannounced(lab);
-      const figures = { one_cut_ms: one, all_cut_ms: all, unannounced: orphans.length };
-      return { rows: [...avoided, ...both].map(({ row }) => row), figures, failures: verdict(avoided, both, orphans) };
+      const some = [];
+      // All but one, one after the other: as long as one site forwards, it has all clients.
+      for (const [index] of sites.slice(0, -1).entries()) some.push(await someCut(context, sites.slice(0, index + 1)));
+      await heal(context);
+      await settled(lab, clock);
+      return verdict(some, await allCut(context));
     } finally {
-      await Promise.all(SITES.map((site) => route(lab, site, "del")));
-      const normal = SITES.map((site) =>
-        until(clock, `${site.host} to be normal again`, PATIENCE, () => convinced(lab, site, "normal")),
-      );
-      await Promise.all(normal);
+      await heal(context);
       upstream.kill();
     }
   },
@@ -44,31 +53,100 @@ export const upstreamsLost: Drill = {
 interface Seen {
   readonly row: Row;
   readonly client: string;
-  readonly site: Readonly<Record<string, number>>;
+  readonly bySite: Readonly<Record<string, number>>;
   readonly sent: number;
   readonly lost: number;
 }
 
-function verdict(avoided: readonly Seen[], both: readonly Seen[], orphans: readonly string[]): string[] {
-  return [
-    ...avoided.flatMap(({ client, site }) =>
-      unless((site[NYC.site] ?? 0) === 0, `${client} was answered by nyc, whose upstream is gone`),
-    ),
-    ...both.flatMap(({ client, lost, sent }) =>
-      unless(lost <= sent / 10, `${client} lost ${lost} of ${sent} while every upstream was gone`),
-    ),
-    ...orphans.map((address) => `${address} is announced by nobody`),
-  ];
+/** Some sites are cut off, others are not. */
+interface SomeCut {
+  readonly cut: readonly SitePlan[];
+  readonly toldMs: number;
+  readonly clients: readonly Seen[];
+  /** Clients that get no answer for a name that has to be forwarded. */
+  readonly unserved: readonly string[];
 }
 
-/** The site's router has no way to the upstream any more. Answers how long the announcer took to say last resort, ms. */
-async function cut({ lab, clock }: DrillContext, site: SitePlan): Promise<number> {
-  const began = lab.now();
-  await route(lab, site, "add");
-  await until(clock, `${site.host} to go to last resort`, PATIENCE, () => convinced(lab, site, "last-resort"));
-  const told = tenths(millisecondsBetween(began, lab.now()));
+async function someCut(context: DrillContext, cut: readonly SitePlan[]): Promise<SomeCut> {
+  const { lab, clock } = context;
+  const last = cut.slice(-1);
+  const toldMs = await cutOff(context, last);
+  const seen = await clients(lab, `cut: ${cut.map(({ site }) => site).join(", ")}`);
+  const served = await Promise.all(seen.map(({ client }) => forwards(lab, client)));
+  const unserved = seen.flatMap(({ client }, index) => (served[index] ? [] : [client]));
   await until(clock, "routes to come to rest", PATIENCE, () => atRest(lab, clock));
-  return told;
+  return { cut, toldMs, clients: seen, unserved };
+}
+
+/** Every site is cut off in one moment. */
+interface AllCut {
+  readonly toldMs: number;
+  readonly clients: readonly Seen[];
+  /** Addresses that nobody announces afterwards, and what any site withdrew on the way. */
+  readonly orphans: readonly string[];
+  readonly withdrawn: readonly string[];
+}
+
+async function allCut(context: DrillContext): Promise<AllCut> {
+  const { lab } = context;
+  const sites = SITES[lab.variant];
+  const captures = await Promise.all(sites.map(({ router }) => lab.capture(router, TOR_TO_HOST, "tcp port 179")));
+  const began = lab.now();
+  const toldMs = await cutOff(context, sites);
+  const seen = await clients(lab, "cut: every site");
+  const packets = await Promise.all(captures.map((capture) => capture.stop()));
+  const withdrawn = sites.flatMap(({ site, hostAddress }, index) =>
+    withdrawals(packets[index] ?? [], hostAddress, began).map(({ address }) => `${site} withdrew ${address}`),
+  );
+  return { toldMs, clients: seen, orphans: await unannounced(lab), withdrawn };
+}
+
+function verdict(some: readonly SomeCut[], all: AllCut): Omit<DrillResult, "drill"> {
+  const figures = {
+    one_cut_ms: some[0]?.toldMs ?? Number.NaN,
+    all_cut_ms: all.toldMs,
+    unannounced: all.orphans.length,
+  };
+  const failures = [
+    ...some.flatMap(({ cut, clients: seen, unserved }) => [
+      ...seen.flatMap((client) => [...avoids(client, cut), ...answered(client)]),
+      ...unserved.map((client) => `${client} had no forwarded name answered, although a site forwards`),
+    ]),
+    ...all.clients.flatMap(answered),
+    ...all.orphans.map((address) => `${address} is announced by nobody`),
+    ...all.withdrawn,
+  ];
+  return { rows: [...some.flatMap((cut) => cut.clients), ...all.clients].map(({ row }) => row), figures, failures };
+}
+
+function avoids({ client, bySite }: Seen, cut: readonly SitePlan[]): readonly string[] {
+  return cut.flatMap(({ site }) => unless(!bySite[site], `${client} was answered by ${site}, whose upstream is gone`));
+}
+
+function answered({ row, client, lost, sent }: Seen): readonly string[] {
+  return unless(lost <= sent / 10, `${client} lost ${lost} of ${sent}, ${row["when"]}`);
+}
+
+/** The sites' routers have no way to the upstream any more. Answers how long the last of the announcers took to say last resort, ms. */
+async function cutOff({ lab, clock }: DrillContext, sites: readonly SitePlan[]): Promise<number> {
+  const began = lab.now();
+  await Promise.all(sites.map((site) => route(lab, site, "add")));
+  const told = sites.map((site) =>
+    until(clock, `${site.host} to go to last resort`, PATIENCE, () => convinced(lab, site, "last-resort")),
+  );
+  await Promise.all(told);
+  const took = tenths(millisecondsBetween(began, lab.now()));
+  await until(clock, "routes to come to rest", PATIENCE, () => atRest(lab, clock));
+  return took;
+}
+
+async function heal({ lab, clock }: DrillContext): Promise<void> {
+  const sites = SITES[lab.variant];
+  await Promise.all(sites.map((site) => route(lab, site, "del")));
+  const normal = sites.map((site) =>
+    until(clock, `${site.host} to be normal again`, PATIENCE, () => convinced(lab, site, "normal")),
+  );
+  await Promise.all(normal);
 }
 
 /** A resolver learns what became of its upstream from questions: its own host asks them, wherever clients are carried. */
@@ -80,7 +158,7 @@ async function convinced(lab: Lab, { host }: SitePlan, wish: string): Promise<tr
 /** Two readings of every router that agree. */
 async function atRest(lab: Lab, clock: DrillContext["clock"]): Promise<true | undefined> {
   const before = await forwardingNow(lab);
-  await new Promise<void>((resolve) => void clock.after("look-again", seconds(1), resolve));
+  await pause(clock, seconds(1));
   return before === (await forwardingNow(lab)) ? true : undefined;
 }
 
@@ -91,11 +169,11 @@ async function forwardingNow(lab: Lab): Promise<string> {
 
 function clients(lab: Lab, when: string): Promise<readonly Seen[]> {
   return Promise.all(
-    Object.keys(NEAREST).map(async (client) => {
+    Object.keys(NEAREST[lab.variant]).map(async (client) => {
       const probe = await probeDns(lab, client, VIPS.dns, WHOAMI);
       const { sent, lost, bySite } = experience(await probe.finish());
-      const row = { when, client, queries: sent, nyc: bySite["nyc"] ?? 0, lon: bySite["lon"] ?? 0, lost };
-      return { row, client, site: bySite, sent, lost };
+      const row = { when, client, queries: sent, ...siteColumns(lab.variant, bySite), lost };
+      return { row, client, bySite, sent, lost };
     }),
   );
 }
@@ -103,7 +181,7 @@ function clients(lab: Lab, when: string): Promise<readonly Seen[]> {
 /** Addresses to which the core has no route. */
 async function unannounced(lab: Lab): Promise<readonly string[]> {
   const addresses = [...Object.values(VIPS), ...Object.values(TWINS)];
-  const routes = await Promise.all(addresses.map((address) => devicesTo(lab, "core", address)));
+  const routes = await Promise.all(addresses.map((address) => devicesTo(lab, CORE, address)));
   return addresses.filter((_address, index) => routes[index]?.length === 0);
 }
 

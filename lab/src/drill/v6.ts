@@ -16,7 +16,7 @@ export const v6: Drill = {
   intent: "the same by IPv6: every client is answered by its near site, and by the other when the resolver is killed",
   async run({ lab, clock }) {
     await settled(lab, clock);
-    const nearest = await Promise.all(Object.keys(NEAREST).map((client) => askFrom(lab, client)));
+    const nearest = await Promise.all(Object.keys(NEAREST[lab.variant]).map((client) => askFrom(lab, client)));
     const seen = await failover(lab, clock, TWINS.dns, killed(lab.variant));
     const figures = { v6_gap_branch_ms: tenths(seen.branchGapMs), v6_gap_near_ms: tenths(seen.nearGapMs) };
     const [branch, near] = [figures.v6_gap_branch_ms, figures.v6_gap_near_ms];
@@ -54,5 +54,5 @@ async function askFrom(
   client: string,
 ): Promise<Experience & { readonly client: string; readonly site: string }> {
   const probe = await probeDns(lab, client, TWINS.dns, WHOAMI);
-  return { ...experience(await probe.finish()), client, site: NEAREST[client]?.site ?? "" };
+  return { ...experience(await probe.finish()), client, site: NEAREST[lab.variant][client]?.site ?? "" };
 }

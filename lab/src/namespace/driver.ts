@@ -1,18 +1,22 @@
 import { readFile } from "node:fs/promises";
-import type { Clock } from "@stitch/clock";
+import { type Clock, seconds } from "@stitch/clock";
 import type { Peer } from "@stitch/peers";
 import { execa } from "execa";
 import type { Capture, ExecOptions, ExecResult, Lab, LabProcess, Nanoseconds, RoleStatus } from "../lab.ts";
 import { startCapture } from "../capture.ts";
 import { kernelRelease } from "../kernel-release.ts";
+import { until } from "../poll.ts";
+import { renewed } from "../renewed.ts";
 import type { Topology, TopologyNode } from "../topology.ts";
 import { isVariant, type Variant } from "../variant.ts";
 import { frrCommands } from "./frr.ts";
 import { type Holder } from "./holder.ts";
-import { outerPid } from "./pids.ts";
+import { isAlive, outerPid } from "./pids.ts";
 import { startProcess } from "./process.ts";
 
 const EXEC_TIMEOUT_MS = 20_000;
+/** A drain at its longest, and the order of stopping. */
+const STOPPING = seconds(90);
 const ROLES_FILE = "run/stitch/roles.json";
 const LOG_FILE = "/run/stitch.log";
 
@@ -100,6 +104,17 @@ export class NamespaceLab implements Lab {
     const pid = name === "supervisor" ? this.#supervisors.get(node) : inner && outerPid(this.#holder(node).pid, inner);
     if (!pid) throw new Error(`${node} runs no ${name} (${JSON.stringify(roles)})`);
     return pid;
+  }
+
+  async restart(node: string): Promise<void> {
+    const { clock } = this.#options;
+    const roles = Object.keys(await this.roles(node));
+    await renewed(this, clock, node, roles, async () => {
+      const supervisor = this.#pidOf(node, "supervisor", {});
+      process.kill(supervisor, "SIGTERM");
+      await until(clock, `stitch on ${node} to end`, STOPPING, async () => (isAlive(supervisor) ? undefined : true));
+      await this.startStitch(this.#node(node));
+    });
   }
 
   async link(nodeA: string, nodeB: string, state: "up" | "down"): Promise<void> {

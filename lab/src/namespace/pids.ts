@@ -8,6 +8,10 @@ export function outerPid(member: number, inner: number): number | undefined {
     .find((pid) => pid > 0 && namespaceOf(pid) === namespace && innermostPid(pid) === inner);
 }
 
+export function isAlive(pid: number): boolean {
+  return namespaceOf(pid) !== undefined;
+}
+
 function namespaceOf(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`);

@@ -1,45 +1,31 @@
-// Runs inside a client: `node dns.ts ADDRESS PORT NAME FLOWS site|instance`. One query each millisecond until standard input closes, then the record.
+// Runs inside a client: `node dns.ts ADDRESS PORT NAME FLOWS site|instance RATE`. RATE queries a second until standard input closes, then the record.
 import { createSocket } from "node:dgram";
-import { decode, encode } from "dns-packet";
+import { answererOf, whoAnswers } from "./nsid.ts";
 import { CHANGED, type DnsRecord, WARM } from "./record.ts";
 import { onSchedule } from "./schedule.ts";
 
-const INTERVAL_US = 1_000;
 /** Answers before the drill may begin: the interpreter has compiled the loop, ARP and caches are filled. */
 const WARM_AFTER = 500;
 /** Queries sent after standard input closed, so that the end of a gap is inside the record. */
 const TAIL = 200;
+/** A probe that was away for a second finds every answer: what its own buffer drops would look like a loss of the network's. */
+const RECEIVE_BUFFER = 2 ** 21;
 const LAST_ANSWER_MS = 500;
 /** A probe that nobody ends, ends itself. */
-const MOST_QUERIES = 120_000;
-const NSID = 3;
+const MOST_QUERIES = 250_000;
 
-const [address = "", port = "", name = "", flows = "1", by = "site"] = process.argv.slice(2);
-const query = encode({
-  type: "query",
-  id: 0,
-  flags: 0,
-  questions: [{ type: "TXT", name, class: "IN" }],
-  additionals: [
-    {
-      type: "OPT",
-      name: ".",
-      udpPayloadSize: 1232,
-      extendedRcode: 0,
-      ednsVersion: 0,
-      flags: 0,
-      flag_do: false,
-      options: [{ code: NSID, data: Buffer.alloc(0) }],
-    } as never,
-  ],
-});
+const [address = "", port = "", name = "", flows = "1", by = "site", rate = "1000"] = process.argv.slice(2);
+const intervalUs = Math.round(1_000_000 / Number(rate));
+const query = whoAnswers(name);
 
 const start = process.hrtime.bigint();
 const sent: number[] = [];
 const answered: number[] = [];
 const site: number[] = [];
 const sites: string[] = [];
-const sockets = Array.from({ length: Number(flows) }, () => createSocket(address.includes(":") ? "udp6" : "udp4"));
+const sockets = Array.from({ length: Number(flows) }, () =>
+  createSocket({ type: address.includes(":") ? "udp6" : "udp4", recvBufferSize: RECEIVE_BUFFER }),
+);
 let answers = 0;
 let current = -1;
 let stopAt = MOST_QUERIES;
@@ -60,7 +46,7 @@ for (const socket of sockets) {
   socket.on("message", receive);
   socket.bind(0, () => {
     unbound -= 1;
-    if (unbound === 0) onSchedule(INTERVAL_US, send);
+    if (unbound === 0) onSchedule(intervalUs, send);
   });
 }
 
@@ -87,20 +73,9 @@ function latestWithId(id: number): number | undefined {
 }
 
 function siteIndex(message: Buffer): number {
-  const text = siteOf(message);
+  const text = answererOf(message, by === "instance" ? "instance" : "site");
   const known = sites.indexOf(text);
   return known >= 0 ? known : sites.push(text) - 1;
-}
-
-function siteOf(message: Buffer): string {
-  try {
-    const opt = decode(message).additionals?.find((record) => record.type === "OPT");
-    const options = (opt as { options?: { code: number; data?: Buffer }[] } | undefined)?.options ?? [];
-    const nsid = options.find(({ code }) => code === NSID)?.data?.toString("latin1");
-    return nsid?.split(/[/.]/)[by === "instance" ? 1 : 0] ?? "no NSID";
-  } catch {
-    return "unreadable";
-  }
 }
 
 function noteChange(index: number): void {

@@ -39,6 +39,14 @@ function longestGap({ sent, answered }: DnsRecord): number {
   return (from === undefined ? longest : Math.max(longest, last - from)) / 1e6;
 }
 
+/** The part of a record that was sent from `from` on and before `to`. */
+export function between(record: DnsRecord, from: Nanoseconds, to: Nanoseconds): DnsRecord {
+  const [first, last] = [from, to].map((time) => Number(time - BigInt(record.start))) as [number, number];
+  const inside = (_: unknown, n: number): boolean => (record.sent[n] ?? 0) >= first && (record.sent[n] ?? 0) < last;
+  const [sent, answered, site] = [record.sent, record.answered, record.site].map((each) => each.filter(inside));
+  return { ...record, sent: sent ?? [], answered: answered ?? [], site: site ?? [] };
+}
+
 /** ms from `event` to the sending of the first query that `site` answered and that was sent after the event. */
 export function firstAnswerFrom(record: DnsRecord, site: string, event: Nanoseconds): number | undefined {
   const after = Number(event - BigInt(record.start));

@@ -16,6 +16,28 @@ export interface SyslogRecord {
   readonly sent: readonly number[];
 }
 
+/** How a TCP connection ended, as its client saw it. `left`: nothing happened to it until the probe itself ended it. */
+export type Ending = "reset" | "closed" | "refused" | "silent" | "left";
+
+export interface Connection {
+  /** ns after `start`; -1 for what never was. */
+  readonly tried: number;
+  readonly opened: number;
+  readonly ended: number;
+  readonly ending: Ending;
+}
+
+/** What a probe of DNS over TCP hands back: its queries, as over UDP, and the connections that carried them. */
+export interface TcpRecord extends DnsRecord {
+  readonly connections: readonly Connection[];
+}
+
+/** What a flood hands back: datagrams in each second since it began. */
+export interface FloodRecord {
+  readonly sent: readonly number[];
+  readonly answered: readonly number[];
+}
+
 /** The words a probe prints on lines of their own before its record. */
 export const WARM = "warm";
 export const CHANGED = "changed ";

@@ -1,4 +1,5 @@
-// Runs inside a client: `node syslog.ts ADDRESS PORT RUN COUNT`. One numbered message each millisecond, then the record.
+// Runs inside a client: `node syslog.ts ADDRESS PORT RUN COUNT`. One numbered message each millisecond until there were COUNT or standard input closes;
+// then the record.
 import { createSocket } from "node:dgram";
 import { hostname } from "node:os";
 import { type SyslogRecord, WARM } from "./record.ts";
@@ -13,13 +14,14 @@ const WARM_AFTER = 1_000;
 const [address = "", port = "", run = "", count = ""] = process.argv.slice(2);
 const start = process.hrtime.bigint();
 const sent: number[] = [];
+let stopAt = Number(count);
 const socket = createSocket("udp4");
 
 socket.bind(0, () => onSchedule(INTERVAL_US, send));
-process.stdin.resume();
+process.stdin.on("end", () => void (stopAt = Math.min(stopAt, sent.length))).resume();
 
 function send(sequence: number): boolean {
-  if (sequence >= Number(count)) return report();
+  if (sequence >= stopAt) return report();
   const stamp = Temporal.Now.instant().toString({ smallestUnit: "millisecond" });
   const message = `<${PRI}>1 ${stamp} ${hostname()} drill - - - run=${run} n=${sequence}`;
   sent.push(Number(process.hrtime.bigint() - start));

@@ -270,7 +270,9 @@ export class Announcer {
     this.#speakers.set(advertisements, cause);
   }
 
+  /** Of what the kernel speaker is reading now more is known than of what it has read before. */
   async #checkAddresses(): Promise<void> {
+    await this.kernel?.read();
     for (const { vip } of this.#vips) {
       const { address } = vip.prefix;
       vip.addressChecked(this.kernel?.hasAddress(address) ?? (await this.#options.addressIsLocal(address)));

@@ -1,5 +1,5 @@
 import { duration } from "@stitch/config";
-import { boundedServer } from "@stitch/health";
+import { boundedServer, type SecureServerOptions } from "@stitch/health";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import type { Announcer } from "./announcer.ts";
@@ -11,7 +11,7 @@ import type { AnnouncerStatus } from "./status.ts";
 import type { Vip } from "./vip.ts";
 
 const LARGEST_BODY = 16 * 1_024;
-/** Watchers of the journal at once; each costs a descriptor. */
+/** Watchers of the journal at once, at each door; each costs a descriptor. */
 const MOST_WATCHERS = 32;
 /** A watcher that stops reading is cut off before it costs more than this, in bytes. */
 const MOST_UNREAD = 256 * 1_024;
@@ -34,13 +34,20 @@ export interface ControlSource {
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
 }
 
-/** Everything that an operator may ask and do. `via` is for the journal: who came over the network is told apart. */
+export interface Door {
+  /** For the journal: who came over the network is told apart. */
+  readonly via?: "remote";
+  readonly tls?: SecureServerOptions;
+}
+
+/** Everything that an operator may ask and do. */
 export function controlRoutes(
   { announcer, journal, status, metrics, reload }: ControlSource,
   connections: number,
-  via?: "remote",
+  { via, tls }: Door = {},
 ): FastifyInstance {
-  const app = boundedServer({ body: LARGEST_BODY, connections });
+  const app = boundedServer({ body: LARGEST_BODY, connections, ...(tls === undefined ? {} : { tls }) });
+  const watchers = new Set<FastifyReply>();
   app.get("/status", (_request, reply) => reply.send(status()));
   app.get("/journal", (_request, reply) => reply.send(journal.entries));
   app.get("/metrics", async (_request, reply) => {
@@ -48,7 +55,7 @@ export function controlRoutes(
     return reply.type(type).send(text);
   });
   // A HEAD would hold a place without ever hearing anything.
-  app.get("/events", { exposeHeadRoute: false }, (_request, reply) => watch(reply, journal));
+  app.get("/events", { exposeHeadRoute: false }, (_request, reply) => watch(reply, journal, watchers));
   app.get<{ Querystring: { target?: string } }>("/explain", (request, reply) => {
     const { target = "all" } = request.query;
     const now = status();
@@ -99,14 +106,12 @@ function unknownTarget(reply: FastifyReply, announcer: Announcer): FastifyReply 
   return reply.code(404).send({ error: `no such VIP; this site has ${known}, or say all` });
 }
 
-let watchers = 0;
-
-/** Streams journal entries as they are written, one JSON line each. */
-function watch(reply: FastifyReply, journal: Journal): FastifyReply {
-  if (watchers >= MOST_WATCHERS) return reply.code(503).send({ error: "too many watchers" });
+/** Streams journal entries as they are written, one JSON line each. Who fills the places of one door leaves those of another. */
+function watch(reply: FastifyReply, journal: Journal, watchers: Set<FastifyReply>): FastifyReply {
+  if (watchers.size >= MOST_WATCHERS) return reply.code(503).send({ error: "too many watchers" });
   const { raw } = reply.hijack();
   if (raw.destroyed) return reply; // left before it was served: its "close" has been, and would free no place
-  watchers += 1;
+  watchers.add(reply);
   raw.writeHead(200, { "content-type": "application/x-ndjson" });
   raw.flushHeaders();
   const stop = journal.onEntry((entry) => {
@@ -115,7 +120,7 @@ function watch(reply: FastifyReply, journal: Journal): FastifyReply {
   });
   raw.on("error", () => raw.destroy());
   raw.on("close", () => {
-    watchers -= 1;
+    watchers.delete(reply);
     stop();
   });
   return reply;

@@ -8,7 +8,7 @@ import { Announcer } from "./announcer.ts";
 import type { AnnouncerOptions } from "./options.ts";
 import { addressIsLocal } from "./check/address.ts";
 import { openCheck } from "./check/open.ts";
-import { remoteToken } from "./config/remote.ts";
+import { remoteKeys, type RemoteKeys } from "./config/remote.ts";
 import { resolvedConfig } from "./config/password.ts";
 import type { AnnouncerConfig, PeerConfig } from "./config.ts";
 import type { ControlSource } from "./control-routes.ts";
@@ -98,8 +98,9 @@ async function open(
   const connections = new Connections(() => announcer.config.peers);
   const wiring = announcerOptions(identity, config, clock, log, connections, dryRun);
   const announcer = new Announcer({ ...wiring, ...kernel, journal, savedDrains, flaps });
-  let token = remoteToken(document, config);
-  const reload = (): Change => reloadFrom(document, announcer, asRun, (renewed) => void (token = renewed));
+  const keys = remoteKeys(document, config);
+  let remote: RemoteControl | undefined;
+  const reload = (): Change => reloadFrom(document, announcer, asRun, (renewed) => remote?.renew(renewed));
   const registry = createRegistry(identity);
   registerAnnouncerMetrics(registry, announcer, journal);
   registerAlarmMetrics(registry, announcer.alarms);
@@ -114,9 +115,9 @@ async function open(
   const { health, remote: door } = config;
   const closeListeners = await listeners(control, [
     ...(health === undefined ? [] : [() => RouteHealthEndpoint.open(health, identity, announcer)]),
-    ...(door === undefined
+    ...(door === undefined || keys === undefined
       ? []
-      : [() => RemoteControl.open({ ...source, listen: door.listen, token: () => token, registry, clock })]),
+      : [async () => (remote = await RemoteControl.open({ ...source, listen: door.listen, keys, registry, clock }))]),
   ]);
   const loop = closedLoop(announcer, wiring.evidence, journal, clock, connections.acknowledged);
   loop.start();
@@ -238,12 +239,12 @@ function reloadFrom(
   { file, site, instance }: SiteDocument,
   announcer: Announcer,
   asRun: (given: AnnouncerConfig) => AnnouncerConfig,
-  onToken: (token: string | undefined) => void,
+  onKeys: (keys: RemoteKeys) => void,
 ): Change {
   const read = readAgain(file, site, instance);
   if (!read.ok) return announcer.refuseReload(read.problems);
   const change = announcer.reload(asRun(read.config));
-  if (change.kind === "accepted") onToken(read.token);
+  if (change.kind === "accepted" && read.keys !== undefined) onKeys(read.keys);
   return change;
 }
 

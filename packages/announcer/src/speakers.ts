@@ -119,6 +119,7 @@ export class Speakers {
       peer.watch(watch);
     }
     for (const peer of gone) void peer.stop(text);
+    this.kernel?.watch(watch);
   }
 
   get #all(): readonly Speaker[] {

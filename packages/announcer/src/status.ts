@@ -1,3 +1,4 @@
+import type { Precedence } from "@stitch/bfd";
 import type { SessionStatus } from "@stitch/bgp-speaker";
 import { elapsed, type Clock } from "@stitch/clock";
 import type { HealthIdentity, HealthReport } from "@stitch/health";
@@ -82,6 +83,8 @@ export interface BfdPeerStatus {
   readonly detectionTime: number | undefined;
   /** Why it is not spoken at all; empty while it is. */
   readonly problem: string;
+  /** Whether its thread goes before all others of the machine. */
+  readonly precedence: Precedence;
 }
 
 export function statusOf(
@@ -114,7 +117,7 @@ export function statusOf(
 function bfdStatus({ bfd, config }: Announcer, address: string): BfdPeerStatus | undefined {
   if (!config.peers.some((peer) => peer.address === address && peer.bfd !== undefined)) return undefined;
   const { state = "AdminDown", reason, detectionTime, problem } = bfd.of(address) ?? {};
-  return { state, reason, detectionTime, problem: problem?.text ?? "" };
+  return { state, reason, detectionTime, problem: problem?.text ?? "", precedence: bfd.report.precedence };
 }
 
 function kernelStatus({ kernel, config }: Announcer): KernelStatus | undefined {

@@ -54,7 +54,7 @@ describe("explain tells of a router", () => {
     const now = await status("peer 1 up", "report dns serving pass", "renew dns 3", "path 1 dns other");
     const lines = said(now, {
       announced: ["10.10.10.53/32"],
-      bfd: { state: "Up", reason: undefined, detectionTime: 900, problem: "" },
+      bfd: { state: "Up", reason: undefined, detectionTime: 900, problem: "", precedence: "realtime" },
       session: {
         state: "Established",
         holdTime: seconds(9),

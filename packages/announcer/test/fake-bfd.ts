@@ -8,7 +8,7 @@ export class FakeBfd implements BfdSessions {
     sessions: [],
     refused: {} as BfdReport["refused"],
     lag: milliseconds(0),
-    prioritised: false,
+    precedence: "none",
   };
   wanted: readonly BfdPeer[] = [];
   stopped = false;

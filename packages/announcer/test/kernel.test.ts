@@ -15,6 +15,7 @@ import { flush } from "../src/speaker/watchdog/flush.ts";
 import type { Watchdog, WatchdogEvent } from "../src/speaker/watchdog/watchdog.ts";
 
 const DNS: Prefix = { family: "ipv4", address: "10.10.10.53", length: 32 };
+const NTP6: Prefix = { family: "ipv6", address: "fd00:10:10::123", length: 128 };
 const NTP: Prefix = { family: "ipv4", address: "10.10.10.123", length: 32 };
 
 /** The kernel's main table: what is in it, how often somebody forked, and a way to make it refuse. */
@@ -23,6 +24,7 @@ class FakeTable implements RouteTable {
   readonly local = new BlockList();
   readonly onInterface = new Set<string>();
   reads = 0;
+  readonly families: Prefix["family"][] = [];
   changes = 0;
   refusal: string | undefined;
 
@@ -30,8 +32,9 @@ class FakeTable implements RouteTable {
     return [...this.routes.keys()].toSorted();
   }
 
-  read(): Promise<KernelTables> {
+  read(family: Prefix["family"]): Promise<KernelTables> {
     this.reads += 1;
+    this.families.push(family);
     const { local, onInterface } = this;
     return this.#answer({ routes: [...this.routes.values()], local, onInterface });
   }
@@ -57,6 +60,10 @@ function nameOf({ prefix, type }: KernelRoute): string {
 class FakeWatchdog implements Watchdog {
   running = false;
   tell: (event: WatchdogEvent) => void = () => undefined;
+  covered: readonly Prefix[] = [];
+  cover(prefixes: readonly Prefix[]): void {
+    this.covered = prefixes;
+  }
   start(): void {
     this.running = true;
   }
@@ -206,6 +213,30 @@ describe("the kernel speaker", () => {
     await settled();
     expect([speaker.hasAddress("10.10.10.53"), speaker.hasAddress("10.10.10.123")]).toEqual([true, false]);
     expect(speaker.hasAddress("fd00::1")).toBeUndefined();
+  });
+
+  test("takes other VIPs while it runs: the watchdog hears of them first, and a family that is new is read at once", async () => {
+    speaker.start();
+    speaker.set([{ prefix: DNS }]);
+    await settled();
+    expect(table.families).toEqual(["ipv4"]);
+    speaker.watch([DNS, NTP6]);
+    expect(watchdog.covered).toEqual([DNS, NTP6]);
+    await settled();
+    expect(table.families).toEqual(["ipv4", "ipv4", "ipv6"]);
+    speaker.set([{ prefix: DNS }, { prefix: NTP6 }]);
+    await settled();
+    expect(table.names).toEqual(["unicast 10.10.10.53/32", "unicast fd00:10:10::123/128"]);
+    expect(table.changes).toBe(2);
+  });
+
+  test("reads for VIPs that come while it reads: what it is reading now is of those before", async () => {
+    speaker.start();
+    speaker.watch([DNS, NTP6]);
+    await speaker.read();
+    await settled();
+    expect(table.families).toContain("ipv6");
+    expect(speaker.hasAddress("fd00:10:10::123")).toBe(false);
   });
 
   test("says once that a VIP is an address of an interface, where its route decides nothing", async () => {

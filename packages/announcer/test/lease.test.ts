@@ -15,6 +15,8 @@ const REPORT = {
   reasons: [],
 } as const satisfies HealthReport;
 
+const RENEWAL = 'event: renewal\ndata: {"sequence":1,"load":0}\n\n';
+
 interface Seen {
   readonly reports: HealthReport[];
   readonly losses: LeaseLoss[];
@@ -128,6 +130,26 @@ describe("the lease check", () => {
     expect(seen.losses).toEqual([]);
   });
 
+  test("after a stall of the whole machine gives the service its turn", async () => {
+    check.start();
+    const stream = await nthStream(1);
+    verdict(stream);
+    await vi.waitFor(() => expect(seen.reports).toHaveLength(1), 5_000);
+    stallUntilTheTimeoutIsOver();
+    const own = new SystemClock().after("self-check", milliseconds(50), () => stream.write(RENEWAL));
+    await vi.waitFor(() => expect(seen.renewals + seen.losses.length).toBe(1), 5_000);
+    own.cancel();
+    expect(seen.losses).toEqual([]);
+  });
+
+  test("forgives a stall once: who says nothing in its turn is lost", async () => {
+    check.start();
+    verdict(await nthStream(1));
+    await vi.waitFor(() => expect(seen.reports).toHaveLength(1), 5_000);
+    stallUntilTheTimeoutIsOver();
+    await vi.waitFor(() => expect(seen.losses).toEqual(["lease-expired"]), 5_000);
+  });
+
   test("waits for a service that is still starting", async () => {
     check.start();
     const stream = await nthStream(1);
@@ -187,7 +209,7 @@ describe("the lease check", () => {
 
 /** Blocks this thread, service and announcer alike, for longer than the lease's timeout. */
 function stallUntilTheTimeoutIsOver(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
 }
 
 /** Proof of patience needs real time to pass; twice the lease's timeout is enough. */

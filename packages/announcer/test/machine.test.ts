@@ -21,7 +21,7 @@ const STATES: readonly State[] = [
   { name: "FALLING", failed: 1 },
   { name: "DOWN", until: at(0) },
   { name: "DRAINING", by: "operator" },
-  { name: "DRAINED", by: "operator" },
+  { name: "DRAINED", by: "operator", notBefore: at(0) },
 ];
 const VERDICTS: readonly Verdict[] = ["pass", "degraded", "fail", "unknown"];
 
@@ -89,7 +89,10 @@ describe("whatever happened before", () => {
     const others = events.filter(({ kind }) => kind !== "undrain" && kind !== "withdraw");
     fc.assert(
       fc.property(fc.array(others, { maxLength: 60 }), (history) => {
-        const drained: Situation = { state: { name: "DRAINED", by: "operator" }, verdict: "pass" };
+        const drained: Situation = {
+          state: { name: "DRAINED", by: "operator", notBefore: at(0) },
+          verdict: "pass",
+        };
         const after = history.reduce(
           (now, event, i) => step(now, event, rules, at(i * 100))?.situation ?? now,
           drained,
@@ -98,6 +101,36 @@ describe("whatever happened before", () => {
         expect(after.state.name).toBe("DRAINED");
       }),
     );
+  });
+});
+
+describe("a drain and its end", () => {
+  const fall: MachineEvent = { kind: "lost", reason: "lease-closed" };
+  const drain: MachineEvent = { kind: "drain", by: "operator" };
+  const undrain: MachineEvent = { kind: "undrain", reason: "operator-undrain", stopping: false };
+  const renewals = Array.from({ length: 3 }, (): MachineEvent => ({ kind: "renewed" }));
+  const up: readonly MachineEvent[] = [{ kind: "verdict", verdict: "pass" }, ...renewals];
+  const alive: MachineEvent = { kind: "verdict", verdict: "pass" };
+
+  test("do not shorten the hold-down after a fall", () => {
+    const { state } = play([...up, fall, drain, undrain, alive, ...renewals]); // 0.8 s after the fall
+    expect(state).toMatchObject({ name: "RISING", notBefore: at(400 + 3_000) });
+  });
+
+  test("do not lengthen it either: what is over while it is drained is over", () => {
+    const waits = Array.from({ length: 30 }, () => alive);
+    expect(play([...up, fall, drain, ...waits, undrain, alive]).state.name).toBe("INIT");
+    expect(play([...up, fall, drain, ...waits, undrain, alive, ...renewals]).state.name).toBe("UP");
+  });
+
+  test("a service that dies on its last resort has lost its route for cause, and waits from there", () => {
+    const { state } = play([...up, drain, fall, undrain]);
+    expect(state).toEqual({ name: "DOWN", until: at(500 + 3_000) });
+  });
+
+  test("one that is withdrawn in good order waits for nothing", () => {
+    const withdraw: MachineEvent = { kind: "withdraw", reason: "other-origin-seen" };
+    expect(play([...up, drain, withdraw, fall, undrain]).state.name).toBe("INIT");
   });
 });
 

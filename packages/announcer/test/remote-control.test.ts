@@ -1,26 +1,28 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type ClientRequest, request, type RequestOptions } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { minutes } from "@stitch/clock";
 import { ConfigError, SiteDocument } from "@stitch/config";
 import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
-import { remoteToken } from "../src/config/remote.ts";
+import { remoteKeys } from "../src/config/remote.ts";
 import { announcerConfig } from "../src/config.ts";
+import { ControlSocket } from "../src/control.ts";
 import { RemoteControl } from "../src/remote-control.ts";
 import { statusOf } from "../src/status.ts";
 import { Scenario, SITE } from "./scenario.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
+const never = (): never => expect.fail();
+
 let scenario: Scenario;
 let remote: RemoteControl;
 let registry: Registry;
-let token: string;
 
 beforeEach(async () => {
   scenario = new Scenario();
-  token = TOKEN;
   registry = new Registry();
   const { announcer, journal, clock } = scenario;
   const identity = { service: "announcer", site: "nyc", instance: "nyc-1" };
@@ -31,7 +33,7 @@ beforeEach(async () => {
     reload: () => ({ kind: "accepted", changes: [] }),
     metrics: () => Promise.resolve({ type: "text/plain", text: "up 1\n" }),
     listen: { address: "127.0.0.1", port: 0 } as never,
-    token: () => token,
+    keys: { token: TOKEN, tls: undefined },
     registry,
     clock,
   });
@@ -88,9 +90,37 @@ describe("the remote control", () => {
   });
 
   test("takes another token from the moment that a reload has brought it", async () => {
-    token = TOKEN.toUpperCase();
+    const token = TOKEN.toUpperCase();
+    remote.renew({ token, tls: undefined });
     expect((await call("/status", `Bearer ${TOKEN}`)).status).toBe(401);
     expect((await call("/status", `Bearer ${token}`)).status).toBe(200);
+  });
+
+  test("has watchers of its own: who fills its places leaves those of the control socket", async () => {
+    const { announcer, journal } = scenario;
+    const path = join(mkdtempSync(join(tmpdir(), "stitch-doors-")), "announcer.sock");
+    const local = await ControlSocket.open({ announcer, journal, path, status: never, reload: never, metrics: never });
+    const held: ClientRequest[] = [];
+    try {
+      const watch = (options: RequestOptions): Promise<number> =>
+        new Promise((resolve, reject) => {
+          const asked = request({ path: "/events", agent: false, ...options }, ({ statusCode }) =>
+            resolve(statusCode ?? 0),
+          );
+          held.push(asked.on("error", reject));
+          asked.end();
+        });
+      const authorization = `Bearer ${TOKEN}`;
+      const far = { host: "127.0.0.1", port: remote.port, headers: { authorization } };
+      const far32 = await Promise.all(Array.from({ length: 32 }, () => watch(far)));
+      const near32 = await Promise.all(Array.from({ length: 32 }, () => watch({ socketPath: path })));
+      expect([new Set(far32), new Set(near32)]).toEqual([new Set([200]), new Set([200])]);
+      expect(await watch({ socketPath: path })).toBe(503);
+    } finally {
+      for (const each of held) each.on("error", () => undefined).destroy();
+      await local.close();
+      rmSync(dirname(path), { recursive: true });
+    }
   });
 
   test("ends a stranger's connection with the answer", async () => {
@@ -106,7 +136,7 @@ describe("the remote control", () => {
       reload: () => expect.fail(),
       metrics: () => expect.fail(),
       listen: { address: "127.0.0.1", port: remote.port } as never,
-      token: () => token,
+      keys: { token: TOKEN, tls: undefined },
       registry: new Registry(),
       clock: scenario.clock,
     });
@@ -126,7 +156,7 @@ describe("its token", () => {
       join(directory, "site.yaml"),
     );
     try {
-      return remoteToken(document, announcerConfig(document));
+      return remoteKeys(document, announcerConfig(document))?.token;
     } catch (failure) {
       if (!(failure instanceof ConfigError)) throw failure;
       return failure.message;

@@ -82,11 +82,110 @@ describe("a recorded night", () => {
     expect(decisions.map(({ reason }) => reason)).toContain("fallen");
   });
 
-  test("says which VIPs the policy does not have, and that drains are not replayed", async () => {
-    const scenario = new Scenario();
-    for (const line of ["poll web pass 3", "drain web", "wait 1s"]) await scenario.run(line);
+  test("says which VIPs the policy does not have, and counts the drains of those it has", async () => {
+    const entries = await recordingOf([
+      "poll web pass 3",
+      "drain web",
+      "report dns serving pass",
+      "drain dns",
+      "wait 1s",
+    ]);
     const config = announcerConfig(SiteDocument.parse(SITE.replace(/^.*service: web.*\n/m, ""), "other.yaml"));
-    expect(replay(scenario.journal.entries, config)).toMatchObject({ unknown: ["10.10.20.1/32"], drains: 1 });
+    expect(replay(entries, config)).toMatchObject({ unknown: ["10.10.20.1/32"], drains: 1 });
+  });
+});
+
+const PATIENT = ["drain: { time: 1s, max: 3s }", "drain: { time: 20s, max: 30s }"] as const;
+const UP = ["peer 1 up", "report dns serving pass", "renew dns 3", "wait 10s"];
+
+/** The recording ends with a word of another VIP, so that the time before it is part of it. */
+async function recordingOf(story: readonly string[]): Promise<readonly JournalEntry[]> {
+  const scenario = new Scenario();
+  for (const line of [...story, "poll web pass 1"]) await scenario.run(line);
+  return scenario.journal.entries;
+}
+
+/** The decisions about dns by the policy, each as seconds since the first word and what came of it. */
+function storyOf(entries: readonly JournalEntry[], config = policy()): string[] {
+  const found = replay(entries, config).vips.find(({ service }) => service === "dns");
+  const began = Date.parse(entries[0]?.at ?? "");
+  return (found?.decisions ?? [])
+    .filter(({ wish, from, to }) => wish.from !== wish.to || from !== to)
+    .map(({ at, to, reason }) => `${Math.round((Date.parse(at) - began) / 1_000)} ${to} ${reason}`);
+}
+
+const RISEN = ["0 RISING check-passed", "0 UP risen"];
+
+describe("drains in a recording", () => {
+  const EVENING = [
+    ...UP,
+    "path 1 dns other",
+    "drain dns",
+    "wait 60s",
+    "undrain dns",
+    "renew dns 10",
+    "wait 10s",
+    "report dns serving degraded",
+  ];
+
+  test("come out of the same policy as they were", async () => {
+    const entries = await recordingOf(EVENING);
+    const dns = replay(entries, policy()).vips.find(({ service }) => service === "dns");
+    expect(dns?.replayed.withdrawals).toBe(1);
+    expect(dns?.replayed.normal).toBeCloseTo(dns?.recorded.normal ?? 0, 2);
+    expect(dns?.replayed.lastResort).toBeCloseTo(dns?.recorded.lastResort ?? 0, 2);
+    expect(storyOf(entries).slice(0, 6)).toEqual([
+      ...RISEN,
+      "10 DRAINING operator-drain",
+      "11 DRAINED other-origin-seen",
+      "70 INIT operator-undrain",
+      "70 RISING check-passed",
+    ]);
+  });
+
+  test("stay on last resort for the time of the policy, and not beyond their end", async () => {
+    const entries = await recordingOf(EVENING);
+    expect(storyOf(entries, policy(...PATIENT))).toContain("30 DRAINED other-origin-seen");
+    const endless = policy(PATIENT[0], "drain: { time: 55s, max: 55s }");
+    const short = await recordingOf(EVENING.map((line) => line.replace("60s", "30s")));
+    expect(storyOf(short, endless).slice(0, 4)).toEqual([
+      ...RISEN,
+      "10 DRAINING operator-drain",
+      "40 UP operator-undrain",
+    ]);
+  });
+
+  test("are never withdrawn before the evidence was there, unless forced", async () => {
+    const held = [...UP, "drain dns", "wait 30s", "path 1 dns other", "wait 30s"];
+    expect(storyOf(await recordingOf(held))).toContain("40 DRAINED other-origin-seen");
+    const never = await recordingOf([...UP, "drain dns", "wait 60s"]);
+    expect(storyOf(never).at(-1)).toBe("10 DRAINING operator-drain");
+    const forced = await recordingOf([...UP, "drain dns force", "wait 60s"]);
+    expect(storyOf(forced).at(-1)).toBe("11 DRAINED drain-forced");
+    expect(storyOf(forced, policy(...PATIENT)).at(-1)).toBe("30 DRAINED drain-forced");
+  });
+
+  test("return by themselves when the operator had said so", async () => {
+    const entries = await recordingOf([
+      ...UP,
+      "path 1 dns other",
+      "drain dns for=30s",
+      "wait 31s",
+      "renew dns 9",
+      "wait 9s",
+    ]);
+    expect(storyOf(entries)).toContain("40 INIT drain-expired");
+  });
+
+  test("of a service that was told to stop end at the deadline of the policy", async () => {
+    const entries = await recordingOf([...UP, "report dns draining pass", "wait 60s"]);
+    expect(storyOf(entries).at(-1)).toBe("13 DOWN drain-deadline");
+    expect(storyOf(entries, policy(...PATIENT)).at(-1)).toBe("40 DOWN drain-deadline");
+  });
+
+  test("of a service that fails meanwhile end with it", async () => {
+    const entries = await recordingOf([...UP, "drain dns", "wait 5s", "lost dns lease-closed", "wait 60s"]);
+    expect(storyOf(entries).at(-1)).toBe("15 DRAINED lease-closed");
   });
 });
 

@@ -12,7 +12,7 @@ const files = readdirSync(directory).filter((name) => name.endsWith(".scn"));
 
 describe("scenarios of the decision", () => {
   test("every scenario file is read", () => {
-    expect(files).toHaveLength(39);
+    expect(files).toHaveLength(41);
   });
 
   test.each(files)("%s", async (name) => {

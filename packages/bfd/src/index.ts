@@ -8,6 +8,7 @@ export {
   REFUSED_REASONS,
   type RefusedReason,
 } from "./reasons.ts";
+export type { Precedence } from "./precedence.ts";
 export type { BfdChange, BfdReport, BfdStatus } from "./status.ts";
 export {
   DEFAULT_INTERVAL,

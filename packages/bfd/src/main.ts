@@ -3,15 +3,17 @@ import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 
 import { seconds, SystemClock } from "@stitch/clock";
+import { setRealtime } from "@stitch/linux-io";
 
 import { BfdEngine } from "./engine.ts";
 import { LagMeter } from "./lag-meter.ts";
+import { ThreadPrecedence } from "./precedence.ts";
 import type { WorkerNotice, WorkerOrder, WorkerSettings } from "./protocol.ts";
 import { UdpTransport } from "./udp-transport.ts";
 
 // The thread that BfdMonitor starts: nothing else runs here, so nothing else can make a packet late.
 
-/** Nice value; packets of a few hundred octets a second are no burden to those who wait. */
+/** Nice value, where realtime is not granted; packets of a few hundred octets a second are no burden to those who wait. */
 const PRIORITY = -10;
 const REPORT_INTERVAL = seconds(1);
 
@@ -20,7 +22,15 @@ if (port === null) throw new Error("this file is the thread that BfdMonitor star
 
 const clock = new SystemClock();
 const lag = new LagMeter(clock);
-const prioritised = raisePriority();
+const precedence = new ThreadPrecedence({
+  clock,
+  realtime: (on) => setRealtime(on) === undefined,
+  nice: raisePriority,
+  used: () => {
+    const { user, system } = process.threadCpuUsage();
+    return user + system;
+  },
+});
 const engine = new BfdEngine({
   clock,
   random: () => randomInt(2 ** 24) / 2 ** 24,
@@ -31,7 +41,10 @@ const engine = new BfdEngine({
     report();
   },
 });
-const reports = clock.every("bfd-report", REPORT_INTERVAL, report);
+const reports = clock.every("bfd-report", REPORT_INTERVAL, () => {
+  precedence.look();
+  report();
+});
 
 port.on("message", (order: WorkerOrder) => {
   if (order.kind === "set") engine.set(order.peers);
@@ -44,7 +57,7 @@ function tell(notice: WorkerNotice): void {
 
 function report(): void {
   const { sessions, refused } = engine;
-  tell({ kind: "report", report: { sessions, refused, lag: lag.take(), prioritised } });
+  tell({ kind: "report", report: { sessions, refused, lag: lag.take(), precedence: precedence.now } });
 }
 
 async function stop(): Promise<void> {

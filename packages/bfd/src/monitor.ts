@@ -28,7 +28,7 @@ export interface BfdMonitorOptions {
   readonly start?: typeof startThread;
 }
 
-const NO_REPORT: BfdReport = { sessions: [], refused: noneRefused(), lag: milliseconds(0), prioritised: false };
+const NO_REPORT: BfdReport = { sessions: [], refused: noneRefused(), lag: milliseconds(0), precedence: "none" };
 
 /** The owner's side: a wish goes in, changes come out, and the sessions are in a thread that nothing here can stall. */
 export class BfdMonitor {

@@ -1,3 +1,4 @@
+import type { Precedence } from "./precedence.ts";
 import type { Duration, Instant } from "@stitch/clock";
 
 import type { BfdReason, ProblemReason, RefusedReason } from "./reasons.ts";
@@ -55,6 +56,6 @@ export interface BfdReport {
   readonly refused: Readonly<Record<RefusedReason, number>>;
   /** How late the thread's timers ran at the worst since the last report. */
   readonly lag: Duration;
-  /** Whether the system let the thread go before others. */
-  readonly prioritised: boolean;
+  /** Whether the system lets the thread go before others. */
+  readonly precedence: Precedence;
 }

@@ -36,7 +36,12 @@ class Loom {
 
   reportUp(): void {
     const session = { address: PEER.address, state: "Up" } as BfdStatus;
-    const report = { sessions: [session], refused: noneRefused(), lag: milliseconds(3), prioritised: true };
+    const report = {
+      sessions: [session],
+      refused: noneRefused(),
+      lag: milliseconds(3),
+      precedence: "realtime" as const,
+    };
     this.threads.at(-1)?.events.notice({ kind: "report", report });
   }
 }
@@ -70,7 +75,7 @@ describe("the monitor", () => {
     loom.threads[0]?.events.notice({ kind: "change", change: { ...change, at: loom.clock.now() } });
     loom.reportUp();
     expect(loom.changes).toMatchObject([change]);
-    expect(loom.monitor.report).toMatchObject({ lag: 3, prioritised: true });
+    expect(loom.monitor.report).toMatchObject({ lag: 3, precedence: "realtime" });
     expect(loom.monitor.sessions.map(({ state }) => state)).toEqual(["Up"]);
   });
 

@@ -14,7 +14,7 @@ export type { Lag } from "./lag-meter.ts";
 export { CLOSE_WAIT, MAX_PENDING_BYTES } from "./link.ts";
 export { BgpListener, type ListenerOptions, type ListenerPeer, MAX_SESSIONS } from "./listener.ts";
 export { DEFAULT_HOLD_TIME, MAX_HOLD_TIME, MIN_HOLD_TIME } from "./negotiate.ts";
-export { PATH_ORIGINS, type PathOrigin, pathOrigin } from "./path-origin.ts";
+export { type PathOrigin, pathOrigin } from "./path-origin.ts";
 export {
   IGNORED_REASONS,
   type IgnoredReason,

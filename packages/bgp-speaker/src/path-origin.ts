@@ -8,9 +8,7 @@ import type { LargeCommunity } from "./wire/community.ts";
  * - `unmarked`: it begins in our own AS without any mark. A router that strips communities makes our echo look so.
  * - `foreign`: another AS is its origin.
  */
-export const PATH_ORIGINS = ["this", "sibling", "unmarked", "foreign"] as const;
-
-export type PathOrigin = (typeof PATH_ORIGINS)[number];
+export type PathOrigin = "this" | "sibling" | "unmarked" | "foreign";
 
 /** Without a mark of our own, siblings cannot be told from others. */
 export function pathOrigin(

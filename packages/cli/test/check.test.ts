@@ -42,6 +42,15 @@ test("a good site has no warning", async () => {
   expect(await printed(GOOD)).toMatch(/^[^\n]*site\.yaml: site nyc, instance .*: good$/);
 });
 
+test.each(["127.0.0.1:8443", "10.1.0.10:8443"])(
+  "a remote control by TLS, or on loopback, has none: %s",
+  async (listen) => {
+    const tls = listen.startsWith("127.") ? "" : ", tls: { cert: a.pem, key: a.key }";
+    const remote = `  remote: { listen: "${listen}", token: "file:token"${tls} }\n  peers:`;
+    expect(await printed(GOOD.replace("  peers:", remote))).not.toContain("token");
+  },
+);
+
 test.each([
   [
     'lease: "http://127.0.0.1:8514"',
@@ -52,6 +61,11 @@ test.each([
     "prefix: 10.10.5.14/32",
     "prefix: 10.10.5.15/32",
     /10\.10\.5\.15 is announced for syslog, but syslog\.listen has no such address/,
+  ],
+  [
+    "  peers:",
+    '  remote: { listen: "10.1.0.10:8443", token: "file:token" }\n  peers:',
+    /the token travels to 10\.1\.0\.10:8443 as it is, and who reads it may drain; set announcer\.remote\.tls/,
   ],
   [
     "asn: 65100 }",
@@ -120,6 +134,7 @@ test("a long hold time with BFD draws no warning", async () => {
 
 describe("where the announcer runs", () => {
   const SILENT = { state: "Active" };
+  const UP = { state: "Established" };
 
   test("what it has found is printed too", async () => {
     const status = {
@@ -130,7 +145,10 @@ describe("where the announcer runs", () => {
       peers: [
         { address: "10.1.0.1", session: SILENT, advice: "no answer to the connection request" },
         { address: "10.1.0.2", session: SILENT, advice: "" },
-        { address: "10.1.0.3", session: { state: "Established" }, advice: "" },
+        { address: "10.1.0.3", session: UP, advice: "", bfd: { detectionTime: 150, precedence: "realtime" } },
+        { address: "10.1.0.4", session: UP, advice: "", bfd: { detectionTime: 150, precedence: "nice" } },
+        { address: "10.1.0.5", session: UP, advice: "", bfd: { detectionTime: 900, precedence: "none" } },
+        { address: "10.1.0.6", session: UP, advice: "", bfd: { precedence: "none" } },
       ],
       alarms: [{ code: "no-traffic", subject: "10.10.5.14/32", detail: "no client has come" }],
     };
@@ -145,6 +163,9 @@ describe("where the announcer runs", () => {
       ),
       "found: peer 10.1.0.1 is Active: no answer to the connection request",
       "found: peer 10.1.0.2 is Active",
+      expect.stringMatching(
+        /^found: BFD with 10\.1\.0\.4 notices silence within 150 ms, .* give the announcer CAP_SYS_NICE$/,
+      ),
       "found: alarm no-traffic (10.10.5.14/32): no client has come",
     ]);
   });

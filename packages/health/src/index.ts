@@ -1,4 +1,4 @@
-export { boundedServer, listenOn } from "./bounded-server.ts";
+export { boundedServer, listenOn, type SecureServerOptions } from "./bounded-server.ts";
 export { HealthBindError, HealthEndpoint } from "./endpoint.ts";
 export type { HealthIdentity, HealthReason, HealthReport, Phase, ReasonClass, Verdict } from "./health.ts";
 export { Health } from "./health.ts";

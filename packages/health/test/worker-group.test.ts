@@ -1,4 +1,5 @@
-import { SystemClock } from "@stitch/clock";
+import { seconds, SystemClock, type Clock } from "@stitch/clock";
+import { FakeClock } from "@stitch/clock/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createRegistry, Health, WorkerGroup, WorkerTable, workersHere, type Logger } from "../src/index.ts";
 import { LAYOUT, type DemoWorkers } from "./child/demo-workers.ts";
@@ -13,8 +14,11 @@ afterEach(async () => {
   await Promise.all(groups.splice(0).map((group) => group.close()));
 });
 
-async function opened(workers: number, start: DemoWorkers["settings"]["start"] = "well") {
-  const clock = new SystemClock();
+async function opened(
+  workers: number,
+  start: DemoWorkers["settings"]["start"] = "well",
+  clock: Clock = new SystemClock(),
+) {
   const health = new Health(IDENTITY, clock);
   const registry = createRegistry(IDENTITY);
   const failures: Error[] = [];
@@ -76,6 +80,21 @@ describe("a group of workers", () => {
     });
     await expect(opened(2, "leave")).rejects.toThrow("worker 2 of 2 ended: exit code 3");
   });
+});
+
+test("a worker that hangs while it starts is given up after a minute, and leaves no thread behind", async () => {
+  const clock = new FakeClock();
+  let failure: unknown;
+  const settled = opened(1, "hang", clock).catch((reason: unknown) => void (failure = reason));
+  clock.advance(seconds(59));
+  expect(failure).toBeUndefined();
+  // It has two more seconds to close, and is ended then.
+  await vi.waitFor(() => {
+    clock.advance(seconds(1));
+    expect(failure).toBeInstanceOf(Error);
+  }, POLL);
+  expect((failure as Error).message).toBe("worker 1 of 1 was not ready within 1m");
+  await settled;
 });
 
 describe("the table of workers", () => {

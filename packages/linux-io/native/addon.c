@@ -25,7 +25,7 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "tcpTake", tcp_take);
   export_function(env, exports, "tcpState", tcp_state);
   export_function(env, exports, "tcpClose", tcp_close);
-  export_function(env, exports, "clockTime", clock_time);
   export_function(env, exports, "kernelClock", kernel_clock);
+  export_function(env, exports, "threadRealtime", thread_realtime);
   return exports;
 }

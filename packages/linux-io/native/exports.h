@@ -21,7 +21,7 @@ napi_value tcp_take(napi_env env, napi_callback_info info);
 napi_value tcp_state(napi_env env, napi_callback_info info);
 napi_value tcp_close(napi_env env, napi_callback_info info);
 
-napi_value clock_time(napi_env env, napi_callback_info info);
 napi_value kernel_clock(napi_env env, napi_callback_info info);
+napi_value thread_realtime(napi_env env, napi_callback_info info);
 
 #endif

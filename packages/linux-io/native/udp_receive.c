@@ -7,7 +7,6 @@
 /* Batches per wake-up; then timers and other sockets are due, however long the flood lasts. */
 #define MOST_ROUNDS 8
 
-
 static void deliver(struct batch_socket *s, uint32_t count) {
   for (uint32_t i = 0; i < count; i += 1)
     if (arrival_translate(&s->receiver, &s->arrivals, i, s->wanted, s->port)) s->counters[TRUNCATED] += 1;
@@ -29,8 +28,7 @@ static void receive(struct batch_socket *s) {
     const int count = recvmmsg(s->fd, s->receiver.messages, s->arrivals.capacity, MSG_DONTWAIT, NULL);
     if (count < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-      if (errno != EINTR) s->counters[RECEIVE_ERRORS] += 1; /* of an earlier send, or the interface went down */
-      continue;
+      continue; /* EINTR, the error of an earlier send, or the interface went down */
     }
     deliver(s, (uint32_t)count);
     receiver_prepare(&s->receiver, 0, (uint32_t)count);
@@ -44,7 +42,6 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     int number = 0;
     socklen_t length = sizeof number;
     getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &number, &length);
-    s->counters[RECEIVE_ERRORS] += 1;
     udp_watch(s);
     events = UV_READABLE;
   }

@@ -18,7 +18,7 @@
 #define REPLY_CONTROL_BYTES 64
 
 /* Places in the counters' Float64Array; the same order stands in src/native-socket.ts. */
-enum counter { RECEIVED, BATCHES, FULL_BATCHES, TRUNCATED, SENT, SEND_FAILURES, RECEIVE_ERRORS, COUNTERS };
+enum counter { RECEIVED, BATCHES, FULL_BATCHES, TRUNCATED, SENT, SEND_FAILURES, COUNTERS };
 
 struct batch_socket {
   struct lifetime life;

@@ -14,7 +14,8 @@ export type {
   Replies,
   SocketCounters,
 } from "./datagrams.ts";
-export { monotonicNanoseconds, readKernelClock, realtimeNanoseconds } from "./kernel-clock.ts";
+export { readKernelClock } from "./kernel-clock.ts";
+export { setRealtime } from "./realtime.ts";
 export { loadNative, type KernelClock, type TcpState } from "./native.ts";
 export { openSocketSet, type SetArrivals, type SocketSet, type SocketSetOptions } from "./socket-set.ts";
 export {

@@ -6,15 +6,15 @@ import { FailureReport } from "./failure-report.ts";
 import type { Handle, Native, NativeUdpOptions } from "./native.ts";
 import { ArrivalSlab, ReplySlab } from "./slabs.ts";
 
-/** Places in the addon's counters: 0 to 6 in the order of native/udp_socket.h, behind them our own. */
+/** Places in the addon's counters: 0 to 5 in the order of native/udp_socket.h, behind them our own. */
 const RECEIVED = 0;
 const BATCHES = 1;
 const FULL_BATCHES = 2;
 const TRUNCATED = 3;
 const SENT = 4;
 const SEND_FAILURES = 5;
-const HANDLER_FAILURES = 7;
-const COUNTERS = 8;
+const HANDLER_FAILURES = 6;
+const COUNTERS = 7;
 
 const NO_LOCAL = new Uint8Array(0);
 

@@ -91,8 +91,9 @@ export interface Native {
   tcpTake(attempt: Handle): number;
   tcpClose(attempt: Handle): void;
   tcpState(fd: number): TcpState | undefined;
-  clockTime(id: 0 | 1, into: Float64Array): void;
   kernelClock(): KernelClock;
+  /** 0 or errno. */
+  threadRealtime(on: 0 | 1): number;
 }
 
 /** TCP_INFO, as far as the owner of a session can use it. */

@@ -110,7 +110,8 @@ describe.skipIf(noNamespaces)("the network", () => {
     expect(seen["atEnd"]).toBe(seen["count"]);
     expect(seen["waiting"]).toBeGreaterThan(1_000);
     expect(seen["waiting"]).toBeLessThanOrEqual((4 * 2 ** 20) / 1_000);
-    expect(seen["grown"]).toBeLessThan(32 * 2 ** 20);
+    // Without the bound it would be 150,000 datagrams of 1,000 octets. A sanitizer keeps what is freed, and pads what is not.
+    expect(seen["grown"]).toBeLessThan(96 * 2 ** 20);
   });
 });
 

@@ -1,5 +1,7 @@
 import type { ChildProcess } from "node:child_process";
-import { access, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { inPrivateEtc, type Peer } from "@stitch/peers";
 import { execa } from "execa";
 import { eventually, transcript, type Wire } from "./wire.ts";
@@ -18,11 +20,15 @@ export type RouterPlace = Pick<Wire, "router" | "directory" | "file" | "start">;
 
 const WITHIN_MS = 20_000;
 
-/** zebra, and beside it the daemons that have a configuration, in the router's namespace. Resolves once vtysh answers. */
+/**
+ * zebra, and beside it the daemons that have a configuration, in the router's namespace. Resolves once vtysh answers. `by`:
+ * a command that each of them is started by, such as chrt(1).
+ */
 export async function startFrrDaemons(
   found: Peer,
   wire: RouterPlace,
   configs: Readonly<Partial<Record<"bfdd" | "bgpd", string>>>,
+  by: readonly string[] = [],
 ): Promise<FrrDaemons> {
   const { directory } = wire;
   const files = { zebra: "hostname router\n", vtysh: "", ...configs };
@@ -33,14 +39,17 @@ export async function startFrrDaemons(
   const start = (daemon: string, ...more: readonly string[]): void => {
     const own = ["-f", wire.file(`${daemon}.conf`), "-i", wire.file(`${daemon}.pid`), ...more];
     const argv = inPrivateEtc([found.program(daemon), ...own, ...sockets], { peers: [found] });
-    const child = wire.start(wire.router, argv, found.env);
+    const child = wire.start(wire.router, [...by, ...argv], found.env);
     children.set(daemon, child);
     outputs.push(transcript(child));
   };
   // bgpd that finds no zebra tries again ten seconds later; until then it believes no next hop and has no identifier.
-  await rm(wire.file("zserv.api"), { force: true });
-  start("zebra");
-  await eventually("zebra listens", WITHIN_MS, () => there(access(wire.file("zserv.api"))));
+  // A daemon that is started again after its death finds the zebra that it had.
+  if (!(await listens(wire.file("zserv.api")))) {
+    await rm(wire.file("zserv.api"), { force: true });
+    start("zebra");
+    await eventually("zebra listens", WITHIN_MS, async () => (await listens(wire.file("zserv.api"))) || undefined);
+  }
   for (const daemon of Object.keys(configs))
     start(daemon, ...(daemon === "bfdd" ? ["--bfdctl", wire.file("bfdd.sock")] : []));
   const call = (words: readonly string[]): Promise<{ stdout: string; all: string }> => {
@@ -60,6 +69,16 @@ export async function startFrrDaemons(
     vtysh,
     load: async (file, how) => (await call([...(how === undefined ? [] : ["--dryrun"]), "-f", file])).all,
   };
+}
+
+async function listens(path: string): Promise<boolean> {
+  const socket = connect(path);
+  return once(socket, "connect")
+    .then(
+      () => true,
+      () => false,
+    )
+    .finally(() => socket.destroy());
 }
 
 function there(asked: Promise<unknown>): Promise<true | undefined> {

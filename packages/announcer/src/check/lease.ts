@@ -1,5 +1,14 @@
 import { request, type ClientRequest, type IncomingMessage } from "node:http";
-import { formatDuration, milliseconds, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
+import {
+  elapsed,
+  formatDuration,
+  later,
+  milliseconds,
+  seconds,
+  type Clock,
+  type Duration,
+  type Timer,
+} from "@stitch/clock";
 import type { HealthReport } from "@stitch/health";
 import { EventStream, type StreamEvent } from "./event-stream.ts";
 
@@ -8,6 +17,14 @@ const RETRY_MIN: Duration = milliseconds(100);
 const RETRY_MAX: Duration = seconds(1);
 /** After a planned release the service is on its way out; asking at once would only hold it up. */
 const RETRY_AFTER_RELEASE: Duration = seconds(1);
+
+/**
+ * A deadline that comes this late was kept by a process that stood still itself: the machine was paused or starved, and
+ * the service with it. What was silent then has not been listened to.
+ */
+const OWN_STALL: Duration = milliseconds(100);
+/** So much a service that stood still with us needs to begin its next self-check and have it answered. */
+const AFTER_STALL: Duration = milliseconds(150);
 
 export type LeaseLoss = "lease-closed" | "lease-expired" | "lease-refused";
 
@@ -30,6 +47,9 @@ type Awaited = "no answer" | "no renewal";
 /**
  * Holds the lease stream of one service open. The end of the stream is a dead process (milliseconds); silence for
  * `timeout` is a hung one. Either way the observer hears `lost` once, and the check goes on trying.
+ *
+ * Hard: the whole machine is paused for a second, as when it is moved, and goes on. The deadline is long past, and nothing has been
+ * said, because nobody ran. That is forgiven, once for each wait: a service that does not renew within its next turn is lost.
  */
 export class LeaseCheck {
   readonly #options: LeaseCheckOptions;
@@ -109,16 +129,24 @@ export class LeaseCheck {
     this.#options.observer.report(report);
   }
 
-  /** Re-arms the deadline. A deadline that fires because *we* were stalled first reads what has been waiting. */
+  /** Re-arms the deadline. */
   #expectBefore(what: Awaited): void {
-    const { clock, timeout } = this.#options;
     this.#expectNothing();
-    const attempt = this.#attempt;
     this.#awaited = what;
-    const deadline = clock.after("lease-timeout", timeout, () => {
+    this.#wait(what, this.#options.timeout, true);
+  }
+
+  /** A deadline that fires because *we* were stalled first reads what has been waiting, and gives the service its next turn. */
+  #wait(what: Awaited, length: Duration, forgiving: boolean): void {
+    const { clock, timeout } = this.#options;
+    const attempt = this.#attempt;
+    const due = later(clock.now(), length);
+    const deadline = clock.after("lease-timeout", length, () => {
+      const stalled = elapsed(due, clock.now()) > OWN_STALL;
       setImmediate(() => {
         if (attempt === undefined || this.#deadline !== deadline) return;
-        this.#lost(attempt, "lease-expired", `${what} for ${formatDuration(timeout)}`);
+        if (stalled && forgiving) this.#wait(what, AFTER_STALL, false);
+        else this.#lost(attempt, "lease-expired", `${what} for ${formatDuration(timeout)}`);
       });
     });
     this.#deadline = deadline;

@@ -1,6 +1,9 @@
 /** Lines read of one page; a page has a few hundred. */
 const MOST_LINES = 10_000;
 
+/** The label of what a service sends to itself ten times a second: no client's, and no proof of anybody's message. */
+export const SELF_CHECK = 'reason="self-check"';
+
 /**
  * The sum of a metric's samples on a page in Prometheus' text format, those with a label in `without` left out;
  * undefined when the page has none.

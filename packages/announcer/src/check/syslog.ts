@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { milliseconds, type Clock, type Duration } from "@stitch/clock";
 import { fetched } from "./http.ts";
 import { failed, passed, type PollResult, type Probe } from "./observer.ts";
-import { sumOf } from "./prometheus.ts";
+import { SELF_CHECK, sumOf } from "./prometheus.ts";
 import { sendOnly, type UdpTarget } from "./udp.ts";
 import { encodeProbe } from "./wire/syslog.ts";
 
@@ -10,9 +10,6 @@ import { encodeProbe } from "./wire/syslog.ts";
 export const TOKEN = "{token}";
 /** Between two looks at the read-back URL within one check. */
 const LOOK_AGAIN: Duration = milliseconds(50);
-
-/** What Stitch's own collector sends to itself ten times a second proves nothing about this message. */
-const SELF_CHECK = 'reason="self-check"';
 
 export interface SyslogCheck extends UdpTarget {
   /**

@@ -1,10 +1,7 @@
-import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { ConfigError, type SiteDocument } from "@stitch/config";
 import { LONGEST_MD5_PASSWORD } from "@stitch/linux-io";
 import { announcerConfig, type AnnouncerConfig } from "../config.ts";
-
-const FROM_FILE = "file:";
+import { fileNamed, textOf, type Complain } from "./secret-file.ts";
 
 /** The announcer's settings, with each peer's password itself where the file names the file that holds it. */
 export function resolvedConfig(document: SiteDocument): AnnouncerConfig {
@@ -19,24 +16,15 @@ export function resolvedConfig(document: SiteDocument): AnnouncerConfig {
  */
 export function peerPasswords(document: SiteDocument, { peers }: AnnouncerConfig): (string | undefined)[] {
   return peers.map(({ password: setting }, i) => {
-    const complain = (message: string): never => {
+    const complain: Complain = (message) => {
       throw new ConfigError(document.file, [document.problemAt(["announcer", "peers", i, "password"], message)]);
     };
     if (setting === undefined) return undefined;
-    const password = setting.startsWith(FROM_FILE)
-      ? fromFile(resolve(dirname(document.file), setting.slice(FROM_FILE.length)), complain)
-      : setting;
+    const file = fileNamed(document, setting);
+    const password = file === undefined ? setting : textOf(file, complain).replace(/\r?\n$/, "");
     const octets = Buffer.byteLength(password);
     if (octets === 0) complain("is empty; TCP-MD5 needs one");
     if (octets > LONGEST_MD5_PASSWORD) complain(`has ${octets} octets; TCP-MD5 takes ${LONGEST_MD5_PASSWORD} at most`);
     return password;
   });
-}
-
-function fromFile(path: string, complain: (message: string) => never): string {
-  try {
-    return readFileSync(path, "utf8").replace(/\r?\n$/, "");
-  } catch (failure) {
-    return complain(`${path} cannot be read (${(failure as NodeJS.ErrnoException).code ?? String(failure)})`);
-  }
 }

@@ -11,7 +11,7 @@ import type { Reason } from "./reasons.ts";
  * A hard one: UP and degraded (an upstream is gone): the router hears the last resort, so that any healthier site wins
  * and the address still lives where there is none. The operator drains: DRAINING, last resort too; when another origin
  * has been seen, or the operator insists, DRAINED. Had the service died while DRAINING, it would be DRAINED at once:
- * dead always withdraws.
+ * dead always withdraws. The operator takes the drain back: INIT, or DOWN where a fall has still to be waited for.
  */
 export type State =
   | { readonly name: "INIT" }
@@ -21,7 +21,8 @@ export type State =
   | { readonly name: "DOWN"; readonly until: Instant }
   /** `failed` polls in a row: a drain is no reason to believe a single one. */
   | { readonly name: "DRAINING"; readonly by: DrainedBy; readonly failed?: number }
-  | { readonly name: "DRAINED"; readonly by: DrainedBy };
+  /** `notBefore`: a drain does not shorten what a fall has to wait for; it goes on meanwhile. */
+  | { readonly name: "DRAINED"; readonly by: DrainedBy; readonly notBefore: Instant };
 
 export type StateName = State["name"];
 export type DrainedBy = "operator" | "service" | "announcer";
@@ -114,11 +115,11 @@ export function step(now: Situation, event: MachineEvent, rules: Rules, at: Inst
     case "judged":
       return event.verdict === "fail" ? failed(now, event.reason, rules, at) : spoken(now, event.verdict, rules, at);
     case "drain":
-      return drained(now, event.by);
+      return drained(now, event.by, at);
     case "withdraw":
       return withdrawn(now, event.reason, at);
     case "undrain":
-      return undrained(now, event.reason, event.stopping);
+      return undrained(now, event.reason, event.stopping, at);
   }
 }
 
@@ -177,7 +178,9 @@ function afterFall(state: State, { holdDown }: Rules, at: Instant): State {
     case "RISING":
       return { name: "DOWN", until: state.notBefore };
     case "DRAINING":
-      return state.by === "service" ? { name: "DOWN", until: at } : { name: "DRAINED", by: state.by };
+      return state.by === "service"
+        ? { name: "DOWN", until: at }
+        : { name: "DRAINED", by: state.by, notBefore: later(at, holdDown) };
     case "INIT":
     case "DOWN":
     case "DRAINED":
@@ -213,7 +216,7 @@ const DRAIN_REASON = {
   announcer: "announcer-stopping",
 } as const satisfies Record<DrainedBy, Reason>;
 
-function drained({ state, verdict }: Situation, by: DrainedBy): Step | undefined {
+function drained({ state, verdict }: Situation, by: DrainedBy, at: Instant): Step | undefined {
   const reason = DRAIN_REASON[by];
   switch (state.name) {
     case "UP":
@@ -222,11 +225,15 @@ function drained({ state, verdict }: Situation, by: DrainedBy): Step | undefined
     case "DRAINING":
       return outranks(by, state.by) ? { situation: { state: { name: "DRAINING", by }, verdict }, reason } : undefined;
     case "DRAINED":
-      return outranks(by, state.by) ? { situation: { state: { name: "DRAINED", by }, verdict }, reason } : undefined;
+      return outranks(by, state.by) ? { situation: { state: { ...state, by }, verdict }, reason } : undefined;
     case "INIT":
     case "RISING":
-    case "DOWN":
-      return by === "service" ? undefined : { situation: { state: { name: "DRAINED", by }, verdict }, reason };
+    case "DOWN": {
+      const notBefore = later(at, holdDownLeft(state, at));
+      return by === "service"
+        ? undefined
+        : { situation: { state: { name: "DRAINED", by, notBefore }, verdict }, reason };
+    }
   }
 }
 
@@ -238,13 +245,23 @@ function outranks(by: DrainedBy, current: DrainedBy): boolean {
 
 function withdrawn({ state, verdict }: Situation, reason: WithdrawReason, at: Instant): Step | undefined {
   if (state.name !== "DRAINING") return undefined;
-  const next: State = state.by === "service" ? { name: "DOWN", until: at } : { name: "DRAINED", by: state.by };
+  const next: State =
+    state.by === "service" ? { name: "DOWN", until: at } : { name: "DRAINED", by: state.by, notBefore: at };
   return { situation: { state: next, verdict }, reason };
 }
 
-function undrained({ state, verdict }: Situation, reason: UndrainReason, stopping: boolean): Step | undefined {
+function undrained(
+  { state, verdict }: Situation,
+  reason: UndrainReason,
+  stopping: boolean,
+  at: Instant,
+): Step | undefined {
   if (state.name === "DRAINED" && state.by === "operator") {
-    return { situation: { state: { name: "INIT" }, verdict }, reason };
+    const waits = state.notBefore > at;
+    return {
+      situation: { state: waits ? { name: "DOWN", until: state.notBefore } : { name: "INIT" }, verdict },
+      reason,
+    };
   }
   if (state.name === "DRAINING" && state.by === "operator") {
     const next: State = stopping ? { name: "DRAINING", by: "service" } : { name: "UP" };

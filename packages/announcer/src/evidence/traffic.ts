@@ -1,5 +1,5 @@
 import { elapsed, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
-import { sumOf } from "../check/prometheus.ts";
+import { SELF_CHECK, sumOf } from "../check/prometheus.ts";
 import type { TrafficConfig } from "../config/evidence.ts";
 import type { Clients } from "../decision/drain.ts";
 import type { Page } from "./page.ts";
@@ -8,8 +8,6 @@ import type { Page } from "./page.ts";
 const READ_EVERY: Duration = seconds(1);
 /** A rate that is older than this says nothing about now. */
 const STALE_AFTER: Duration = seconds(5);
-/** What the collector sends to itself is no client's. */
-const SELF_CHECK = 'reason="self-check"';
 
 interface Reading {
   readonly total: number;

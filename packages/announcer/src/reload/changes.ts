@@ -34,7 +34,7 @@ const FIXED = [
 export function changeTo({ config, announced, stopping }: Running, next: AnnouncerConfig): Change {
   const problems = stopping
     ? ["the announcer is stopping"]
-    : [...fixedProblems(config, next), ...removedProblems(config, next, announced), ...kernelProblems(config, next)];
+    : [...fixedProblems(config, next), ...removedProblems(config, next, announced)];
   if (problems.length > 0) return { kind: "refused", problems };
   return {
     kind: "accepted",
@@ -83,12 +83,6 @@ function removedProblems(config: AnnouncerConfig, next: AnnouncerConfig, announc
     .map((vip) => `${vipName(vip)} is announced; drain it first (stitch drain ${vip.service}), then take it out`);
 }
 
-/** Its watchdog is told the VIPs when it is started. */
-function kernelProblems(config: AnnouncerConfig, next: AnnouncerConfig): string[] {
-  if (next.kernel === undefined || same(vipNames(config), vipNames(next))) return [];
-  return ["announcer.vips: with the kernel speaker, VIPs come and go with a restart of the announcer"];
-}
-
 function vipChanges({ vips }: AnnouncerConfig, next: AnnouncerConfig): string[] {
   const before = new Map(vips.map((vip) => [vipName(vip), vip]));
   return [
@@ -126,10 +120,6 @@ function removed<T>(before: readonly T[], after: readonly T[], nameOf: (each: T)
 
 function vipName({ prefix }: VipConfig): string {
   return formatPrefix(prefix);
-}
-
-function vipNames({ vips }: AnnouncerConfig): string[] {
-  return vips.map(vipName).toSorted();
 }
 
 function titleOf(vip: VipConfig): string {

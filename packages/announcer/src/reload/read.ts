@@ -1,10 +1,10 @@
 import { ConfigError, SiteDocument } from "@stitch/config";
 import { resolvedConfig } from "../config/password.ts";
-import { remoteToken } from "../config/remote.ts";
+import { remoteKeys, type RemoteKeys } from "../config/remote.ts";
 import type { AnnouncerConfig } from "../config.ts";
 
 export type Read =
-  | { readonly ok: true; readonly config: AnnouncerConfig; readonly token: string | undefined }
+  | { readonly ok: true; readonly config: AnnouncerConfig; readonly keys: RemoteKeys | undefined }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** The file of the running announcer, read again. What is wrong with it is an answer, not an exception. */
@@ -16,7 +16,7 @@ export function readAgain(file: string, site: string, instance: string): Read {
       return { ok: false, problems: [problem] };
     }
     const config = resolvedConfig(document);
-    return { ok: true, config, token: remoteToken(document, config) };
+    return { ok: true, config, keys: remoteKeys(document, config) };
   } catch (failure) {
     if (failure instanceof ConfigError) return { ok: false, problems: failure.message.split("\n") };
     return { ok: false, problems: [(failure as Error).message] };

@@ -61,11 +61,3 @@ export function linesFor({ add, remove }: Difference, protocol: number): string[
 function wordsOf({ prefix, type, metric }: KernelRoute, device: string, protocol: number): string {
   return `${type} ${formatPrefix(prefix)}${device} proto ${protocol} metric ${metric}`;
 }
-
-/** Every route that a wish for one of these prefixes can have left behind. */
-export function everyRouteOf(prefixes: readonly Prefix[]): KernelRoute[] {
-  return prefixes.flatMap((prefix) => [
-    { prefix, ...NORMAL },
-    { prefix, ...LAST_RESORT },
-  ]);
-}

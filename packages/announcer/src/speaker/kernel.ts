@@ -40,6 +40,7 @@ export class KernelSpeaker implements Speaker {
   readonly #watchdog: Watchdog;
   readonly #counts = new Map<KernelReason, number>(KERNEL_REASONS.map((reason) => [reason, 0]));
   readonly #local = new Map<Prefix["family"], BlockList>();
+  #prefixes: readonly Prefix[];
   #misplaced: readonly string[] = [];
   #wished: readonly KernelRoute[] = [];
   /** What we have put into the kernel, and nobody has taken away as far as we know. */
@@ -54,6 +55,7 @@ export class KernelSpeaker implements Speaker {
 
   constructor(options: KernelSpeakerOptions) {
     this.#options = options;
+    this.#prefixes = options.prefixes;
     this.#watchdog = options.openWatchdog((event) => this.#watchdogSaid(event));
   }
 
@@ -104,6 +106,18 @@ export class KernelSpeaker implements Speaker {
     this.#work();
   }
 
+  /** Other VIPs than before. The watchdog hears of them first: no route is ever there that it would leave behind. */
+  watch(prefixes: readonly Prefix[]): void {
+    this.#prefixes = prefixes;
+    this.#watchdog.cover(prefixes);
+    this.#reconcile();
+  }
+
+  /** Resolves when the tables have been read as far as that has begun. */
+  async read(): Promise<void> {
+    await this.#round;
+  }
+
   async stop(_text: string): Promise<void> {
     this.set([]);
     await this.#round;
@@ -139,9 +153,10 @@ export class KernelSpeaker implements Speaker {
 
   async #assert(): Promise<void> {
     try {
-      const found = this.#mustRead ? await this.#read() : this.#asserted;
-      if (this.#mustRead) this.#noteDrift(difference(this.#asserted, found));
-      this.#mustRead = false;
+      const reads = this.#mustRead;
+      this.#mustRead = false; // before the reading: who asks for one meanwhile wants another
+      const found = reads ? await this.#read() : this.#asserted;
+      if (reads) this.#noteDrift(difference(this.#asserted, found));
       this.#asserted = found;
       const wished = this.#wished;
       const change = difference(wished, found);
@@ -154,7 +169,8 @@ export class KernelSpeaker implements Speaker {
   }
 
   async #read(): Promise<readonly KernelRoute[]> {
-    const { prefixes, table } = this.#options;
+    const prefixes = this.#prefixes;
+    const { table } = this.#options;
     const found: KernelRoute[] = [];
     const onInterface = new Set<string>();
     for (const family of new Set(prefixes.map((prefix) => prefix.family))) {

@@ -1,6 +1,7 @@
 import { formatAddress } from "./address.ts";
 import { decodeAsPath } from "./as-path.ts";
 import type { AttributeDraft, AttributeProblem } from "./attribute.ts";
+import { OPTIONAL, OPTIONAL_TRANSITIVE, TYPE, WELL_KNOWN } from "./attribute-type.ts";
 import { u32, u8 } from "./bytes.ts";
 import { decodeCommunities, decodeLargeCommunities } from "./community.ts";
 import type { FormatError } from "./decoded.ts";
@@ -20,43 +21,34 @@ interface AttributeSpec {
   readonly decode: (value: Uint8Array, draft: AttributeDraft, fourOctet: boolean) => Outcome;
 }
 
-export const OPTIONAL = 0x80;
-export const TRANSITIVE = 0x40;
-export const EXTENDED_LENGTH = 0x10;
-const WELL_KNOWN = TRANSITIVE;
-const OPTIONAL_TRANSITIVE = OPTIONAL | TRANSITIVE;
-
-export const MP_REACH = 14;
-export const MP_UNREACH = 15;
-
 /**
  * One row per type that is read; how a malformed one is handled is RFC 7606 section 7. Types without a row are passed over:
  * optional ones by right, see `unknownAttribute`.
  */
 export const ATTRIBUTES: ReadonlyMap<number, AttributeSpec> = new Map<number, AttributeSpec>([
-  [1, { name: "ORIGIN", flags: WELL_KNOWN, handling: "treat-as-withdraw", decode: decodeOrigin }],
-  [2, { name: "AS_PATH", flags: WELL_KNOWN, handling: "treat-as-withdraw", decode: decodeAsPathInto }],
-  [3, { name: "NEXT_HOP", flags: WELL_KNOWN, handling: "treat-as-withdraw", decode: decodeNextHop }],
-  [4, { name: "MULTI_EXIT_DISC", flags: OPTIONAL, handling: "treat-as-withdraw", decode: decodeMed }],
+  [TYPE.origin, { name: "ORIGIN", flags: WELL_KNOWN, handling: "treat-as-withdraw", decode: decodeOrigin }],
+  [TYPE.asPath, { name: "AS_PATH", flags: WELL_KNOWN, handling: "treat-as-withdraw", decode: decodeAsPathInto }],
+  [TYPE.nextHop, { name: "NEXT_HOP", flags: WELL_KNOWN, handling: "treat-as-withdraw", decode: decodeNextHop }],
+  [TYPE.med, { name: "MULTI_EXIT_DISC", flags: OPTIONAL, handling: "treat-as-withdraw", decode: decodeMed }],
   [
-    5,
+    TYPE.localPref,
     { name: "LOCAL_PREF", flags: WELL_KNOWN, handling: "treat-as-withdraw", internal: true, decode: decodeLocalPref },
   ],
   [6, { name: "ATOMIC_AGGREGATE", flags: WELL_KNOWN, handling: "attribute-discard", decode: exactly(0) }],
   [7, { name: "AGGREGATOR", flags: OPTIONAL_TRANSITIVE, handling: "attribute-discard", decode: decodeAggregator }],
   [
-    8,
+    TYPE.communities,
     { name: "COMMUNITIES", flags: OPTIONAL_TRANSITIVE, handling: "treat-as-withdraw", decode: decodeCommunitiesInto },
   ],
   [9, { name: "ORIGINATOR_ID", flags: OPTIONAL, handling: "treat-as-withdraw", internal: true, decode: exactly(4) }],
   [10, { name: "CLUSTER_LIST", flags: OPTIONAL, handling: "treat-as-withdraw", internal: true, decode: someOf(4) }],
-  [MP_REACH, { name: "MP_REACH_NLRI", flags: OPTIONAL, handling: "treat-as-withdraw", decode: decodeMpReachInto }],
+  [TYPE.mpReach, { name: "MP_REACH_NLRI", flags: OPTIONAL, handling: "treat-as-withdraw", decode: decodeMpReachInto }],
   [
-    MP_UNREACH,
+    TYPE.mpUnreach,
     { name: "MP_UNREACH_NLRI", flags: OPTIONAL, handling: "treat-as-withdraw", decode: decodeMpUnreachInto },
   ],
   [
-    16,
+    TYPE.extendedCommunities,
     {
       name: "EXTENDED COMMUNITIES",
       flags: OPTIONAL_TRANSITIVE,
@@ -64,7 +56,10 @@ export const ATTRIBUTES: ReadonlyMap<number, AttributeSpec> = new Map<number, At
       decode: decodeExtendedInto,
     },
   ],
-  [17, { name: "AS4_PATH", flags: OPTIONAL_TRANSITIVE, handling: "attribute-discard", decode: decodeAs4Path }],
+  [
+    TYPE.as4Path,
+    { name: "AS4_PATH", flags: OPTIONAL_TRANSITIVE, handling: "attribute-discard", decode: decodeAs4Path },
+  ],
   [18, { name: "AS4_AGGREGATOR", flags: OPTIONAL_TRANSITIVE, handling: "attribute-discard", decode: exactly(8) }],
   [
     25,
@@ -75,7 +70,10 @@ export const ATTRIBUTES: ReadonlyMap<number, AttributeSpec> = new Map<number, At
       decode: someOf(20),
     },
   ],
-  [32, { name: "LARGE_COMMUNITY", flags: OPTIONAL_TRANSITIVE, handling: "treat-as-withdraw", decode: decodeLargeInto }],
+  [
+    TYPE.largeCommunities,
+    { name: "LARGE_COMMUNITY", flags: OPTIONAL_TRANSITIVE, handling: "treat-as-withdraw", decode: decodeLargeInto },
+  ],
 ]);
 
 function exactly(length: number): AttributeSpec["decode"] {

@@ -1,6 +1,7 @@
 import { parseAddress } from "./address.ts";
 import { type AsPathSegment, encodeAsPath, needsAs4Path } from "./as-path.ts";
-import { ATTRIBUTES, EXTENDED_LENGTH, MP_REACH, MP_UNREACH, OPTIONAL, TRANSITIVE } from "./attribute-table.ts";
+import { ATTRIBUTES } from "./attribute-table.ts";
+import { EXTENDED_LENGTH, OPTIONAL, OPTIONAL_TRANSITIVE, TYPE, WELL_KNOWN } from "./attribute-type.ts";
 import { ByteWriter, u16, u8 } from "./bytes.ts";
 import { encodeLargeCommunities, type LargeCommunity } from "./community.ts";
 import { type Decoded, decoded, type FormatError, refused } from "./decoded.ts";
@@ -29,9 +30,6 @@ export interface AttributeProblem {
   readonly detail: string;
 }
 
-const WELL_KNOWN = TRANSITIVE;
-const OPTIONAL_TRANSITIVE = OPTIONAL | TRANSITIVE;
-
 /** Writes the attributes: MP_REACH_NLRI and MP_UNREACH_NLRI first (RFC 7606 section 5.1), the rest by type. */
 export function encodeAttributes(attributes: PathAttributes, fourOctet: boolean): Uint8Array {
   const { mpReach, mpUnreach, origin, asPath, nextHop, med, localPref, communities } = attributes;
@@ -39,26 +37,29 @@ export function encodeAttributes(attributes: PathAttributes, fourOctet: boolean)
   const out = new ByteWriter();
   const put = (flags: number, type: number, fill: (value: ByteWriter) => void): void =>
     attribute(out, flags, type, fill);
-  if (mpReach !== undefined) put(OPTIONAL, MP_REACH, (value) => encodeMpReach(value, mpReach));
-  if (mpUnreach !== undefined) put(OPTIONAL, MP_UNREACH, (value) => encodeMpUnreach(value, mpUnreach));
-  if (origin !== undefined) put(WELL_KNOWN, 1, (value) => value.u8(origin));
-  if (asPath !== undefined) put(WELL_KNOWN, 2, (value) => encodeAsPath(value, asPath, fourOctet));
-  if (nextHop !== undefined) put(WELL_KNOWN, 3, (value) => value.bytes(parseAddress(nextHop) ?? new Uint8Array(4)));
-  if (med !== undefined) put(OPTIONAL, 4, (value) => value.u32(med));
-  if (localPref !== undefined) put(WELL_KNOWN, 5, (value) => value.u32(localPref));
+  if (mpReach !== undefined) put(OPTIONAL, TYPE.mpReach, (value) => encodeMpReach(value, mpReach));
+  if (mpUnreach !== undefined) put(OPTIONAL, TYPE.mpUnreach, (value) => encodeMpUnreach(value, mpUnreach));
+  if (origin !== undefined) put(WELL_KNOWN, TYPE.origin, (value) => value.u8(origin));
+  if (asPath !== undefined) put(WELL_KNOWN, TYPE.asPath, (value) => encodeAsPath(value, asPath, fourOctet));
+  if (nextHop !== undefined)
+    put(WELL_KNOWN, TYPE.nextHop, (value) => value.bytes(parseAddress(nextHop) ?? new Uint8Array(4)));
+  if (med !== undefined) put(OPTIONAL, TYPE.med, (value) => value.u32(med));
+  if (localPref !== undefined) put(WELL_KNOWN, TYPE.localPref, (value) => value.u32(localPref));
   if (communities?.length) {
-    put(OPTIONAL_TRANSITIVE, 8, (value) => {
+    put(OPTIONAL_TRANSITIVE, TYPE.communities, (value) => {
       for (const community of communities) value.u32(community);
     });
   }
   if (extendedCommunities?.length)
-    put(OPTIONAL_TRANSITIVE, 16, (value) => encodeExtendedCommunities(value, extendedCommunities));
+    put(OPTIONAL_TRANSITIVE, TYPE.extendedCommunities, (value) =>
+      encodeExtendedCommunities(value, extendedCommunities),
+    );
   const as4Path = attributes.as4Path ?? asPath;
   if (!fourOctet && as4Path !== undefined && (attributes.as4Path !== undefined || needsAs4Path(as4Path))) {
-    put(OPTIONAL_TRANSITIVE, 17, (value) => encodeAsPath(value, as4Path, true));
+    put(OPTIONAL_TRANSITIVE, TYPE.as4Path, (value) => encodeAsPath(value, as4Path, true));
   }
   if (largeCommunities?.length)
-    put(OPTIONAL_TRANSITIVE, 32, (value) => encodeLargeCommunities(value, largeCommunities));
+    put(OPTIONAL_TRANSITIVE, TYPE.largeCommunities, (value) => encodeLargeCommunities(value, largeCommunities));
   return out.finish();
 }
 
@@ -115,7 +116,7 @@ export function decodeAttributes(bytes: Uint8Array, sender: Sender): Decoded<Dec
 
 /** RFC 7606 section 3(g): the first of a kind counts, except that two lists of NLRI reset the session. */
 function repeated(type: number): AttributeProblem | FormatError {
-  if (type === MP_REACH || type === MP_UNREACH) return refused(3, 1, `attribute ${type} appears twice`).error;
+  if (type === TYPE.mpReach || type === TYPE.mpUnreach) return refused(3, 1, `attribute ${type} appears twice`).error;
   return { handling: "attribute-discard", detail: `attribute ${type} appears twice` };
 }
 

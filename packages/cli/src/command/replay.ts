@@ -32,7 +32,9 @@ function replayText({ from, to, vips, unknown, drains }: Replay): string {
   ]);
   const remarks = [
     ...unknown.map((vip) => `${vip} was recorded; this file does not have it`),
-    ...(drains === 0 ? [] : [`${drains} drains were recorded; they are not health, and are not replayed`]),
+    ...(drains === 0
+      ? []
+      : [`${drains} drains were recorded, and are replayed; stops of the announcer itself are not`]),
   ];
   const head = `${from} to ${to}: as recorded -> by this file`;
   return [

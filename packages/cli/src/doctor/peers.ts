@@ -1,5 +1,7 @@
 import type { AnnouncerConfig } from "@stitch/announcer";
 import { formatDuration, seconds, type Duration } from "@stitch/clock";
+import { formatEndpoint } from "@stitch/linux-io";
+import { isLoopback } from "./own-addresses.ts";
 
 /** FRR and BIRD propagate within 100 ms a hop; less drain time than this loses what a planned stop need not lose. */
 const SHORTEST_USEFUL_DRAIN: Duration = seconds(1);
@@ -9,8 +11,21 @@ const LONG_HOLD: Duration = seconds(30);
 type PeerConfig = AnnouncerConfig["peers"][number];
 
 /** What the settings of the sessions make of a drain, of a frozen host and of secrets. */
-export function peerWarnings({ drain, peers }: AnnouncerConfig): string[] {
-  return [...drainWarnings(drain, peers), ...peers.flatMap(holdWarnings), ...peers.flatMap(passwordWarnings)];
+export function peerWarnings({ drain, peers, remote }: AnnouncerConfig): string[] {
+  return [
+    ...drainWarnings(drain, peers),
+    ...peers.flatMap(holdWarnings),
+    ...peers.flatMap(passwordWarnings),
+    ...remoteWarnings(remote),
+  ];
+}
+
+function remoteWarnings(remote: AnnouncerConfig["remote"]): string[] {
+  if (remote === undefined || remote.tls !== undefined || isLoopback(remote.listen.address)) return [];
+  const where = formatEndpoint(remote.listen);
+  return [
+    `announcer.remote: the token travels to ${where} as it is, and who reads it may drain; set announcer.remote.tls`,
+  ];
 }
 
 function drainWarnings({ time }: AnnouncerConfig["drain"], peers: readonly PeerConfig[]): string[] {

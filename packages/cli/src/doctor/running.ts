@@ -20,7 +20,22 @@ function vipFindings({ prefix, service, addressMissing }: VipStatus): string[] {
   ];
 }
 
-function peerFindings({ address, session, advice }: PeerStatus): string[] {
+/** A detection time below this is shorter than what a thread among others was seen to wait on a full machine. */
+const ENDANGERED_MS = 500;
+
+function peerFindings(peer: PeerStatus): string[] {
+  return [...sessionFindings(peer), ...bfdFindings(peer)];
+}
+
+function bfdFindings({ address, bfd }: PeerStatus): string[] {
+  const { detectionTime, precedence } = bfd ?? {};
+  if (detectionTime === undefined || detectionTime >= ENDANGERED_MS || precedence === "realtime") return [];
+  return [
+    `BFD with ${address} notices silence within ${detectionTime} ms, and its thread does not go before others: on a busy machine sessions may be lost; give the announcer CAP_SYS_NICE`,
+  ];
+}
+
+function sessionFindings({ address, session, advice }: PeerStatus): string[] {
   if (advice !== "") return [`peer ${address} is ${session.state}: ${advice}`];
   return session.state === "Established" ? [] : [`peer ${address} is ${session.state}`];
 }

@@ -1,7 +1,12 @@
 import { Worker } from "node:worker_threads";
-import { seconds, type Clock, type Duration } from "@stitch/clock";
+import { formatDuration, seconds, type Clock, type Duration } from "@stitch/clock";
 import { failureOfText, type FromWorker, type ToWorker, type WorkerContract, type WorkerData } from "./protocol.ts";
 
+/**
+ * A worker that is not ready by then never will be: it hangs, and has no heart yet that could be watched. Long, for zones
+ * of many megabytes are read at the start, and a machine that boots is slow.
+ */
+export const START_LIMIT: Duration = seconds(60);
 /** A worker that has not closed its sockets by then is ended: it may hang. Below the limit of the whole service. */
 const CLOSE_LIMIT: Duration = seconds(2);
 
@@ -27,7 +32,10 @@ export class WorkerThread<C extends WorkerContract> {
 
   constructor(options: WorkerThreadOptions<C>) {
     this.#options = options;
-    this.ready = this.#starting.promise;
+    const { index, workers } = options.data;
+    const tooLate = new Error(`worker ${index + 1} of ${workers} was not ready within ${formatDuration(START_LIMIT)}`);
+    const limit = options.clock.after("worker-start-limit", START_LIMIT, () => this.#starting.reject(tooLate));
+    this.ready = this.#starting.promise.finally(() => limit.cancel());
     this.#worker = new Worker(options.module, { workerData: options.data, name: `worker-${options.data.index + 1}` });
     this.#worker.on("message", (message: FromWorker<C>) => this.#hear(message));
     this.#worker.on("error", (failure) => (this.#failure = failure instanceof Error ? failure : undefined));

@@ -2,7 +2,7 @@ import type { WorkerContract, WorkerLayout } from "../../src/index.ts";
 
 /** What test and worker say to each other. */
 export interface DemoWorkers extends WorkerContract {
-  readonly settings: { readonly start: "well" | "bind" | "leave" };
+  readonly settings: { readonly start: "well" | "bind" | "leave" | "hang" };
   readonly ready: { readonly greeting: string };
   readonly toWorker: { readonly worker: number; readonly what: "count" | "hang" | "crash" | "leave" };
   readonly toMain: { readonly did: string };

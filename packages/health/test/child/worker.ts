@@ -22,6 +22,7 @@ await runWorker<DemoWorkers>(async ({ index, settings, row, tell }): Promise<Wor
     throw Object.assign(new Error("cannot bind udp 127.0.0.1:1: taken"), { name: "BindError", code: "EADDRINUSE" });
   }
   if (settings.start === "leave" && index === 1) process.exit(3);
+  if (settings.start === "hang") BEHAVIOUR.hang();
   let published = 0;
   return {
     ready: { greeting: `worker ${index} is ready` },

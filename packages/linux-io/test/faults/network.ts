@@ -119,7 +119,7 @@ export async function floodOfASlowLink(): Promise<unknown> {
   const sender = await openSocket();
   const [to, nobody, bytes] = [record(receiver.local), new Uint8Array(24), Buffer.alloc(OCTETS)];
   const before = process.memoryUsage.rss();
-  const count = 50_000;
+  const count = 150_000;
   for (let i = 0; i < count; i += 1) sender.send(to, 0, nobody, 0, bytes);
   await turn();
   const grown = process.memoryUsage.rss() - before;

@@ -1,14 +1,17 @@
-// The watchdog of the kernel speaker: `node main.ts PROTOCOL BOUND_MS PREFIX...`, standard input a pipe from the announcer.
-// A byte is a heartbeat. End of input (the announcer has ended, however) or silence (it hangs, or was stopped with SIGSTOP) takes
+// The watchdog of the kernel speaker: `node main.ts PROTOCOL BOUND_MS`, standard input a pipe from the announcer (lines.ts).
+// End of input (the announcer has ended, however) or silence (it hangs, or was stopped with SIGSTOP) takes
 // its routes out of the kernel: what nobody can withdraw any more must not go on being announced.
-import { parsePrefix } from "@stitch/bgp-speaker";
+import { createInterface } from "node:readline";
+import type { Prefix } from "@stitch/bgp-speaker";
 import { milliseconds, SystemClock } from "@stitch/clock";
 import { IpCommand } from "../ip-command.ts";
 import { Deadman } from "./deadman.ts";
 import { flush } from "./flush.ts";
+import { prefixesIn } from "./lines.ts";
 
-const [protocol = "", bound = "", ...texts] = process.argv.slice(2);
-const prefixes = texts.flatMap((text) => parsePrefix(text) ?? []);
+const [protocol = "", bound = ""] = process.argv.slice(2);
+/** The first line names them, and another one after a reload. */
+let prefixes: readonly Prefix[] = [];
 const table = new IpCommand(Number(protocol));
 const clock = new SystemClock();
 let working = Promise.resolve();
@@ -28,9 +31,13 @@ process.stdout.on("error", () => undefined);
 const deadman = new Deadman(clock, milliseconds(Number(bound)), () => {
   working = working.then(() => act("no heartbeat"));
 });
-process.stdin.on("data", () => deadman.beat());
 process.stdin.on("error", () => undefined);
-process.stdin.on("close", () => {
+const lines = createInterface({ input: process.stdin });
+lines.on("line", (line) => {
+  deadman.beat();
+  prefixes = prefixesIn(line) ?? prefixes;
+});
+lines.on("close", () => {
   deadman.stop();
   working = working.then(() => act("the announcer has ended"));
 });

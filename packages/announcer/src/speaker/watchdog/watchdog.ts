@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
-import { formatPrefix, type Prefix } from "@stitch/bgp-speaker";
+import type { Prefix } from "@stitch/bgp-speaker";
 import { scaled, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
 import { BEATS } from "./deadman.ts";
+import { HEARTBEAT, lineOf } from "./lines.ts";
 
 const PROGRAM = join(import.meta.dirname, "main.ts");
 /** One that ends at once (no memory, no Node) is not started faster than this. */
@@ -11,6 +12,8 @@ const RESTART: Duration = seconds(1);
 /** What the kernel speaker needs of its watchdog. */
 export interface Watchdog {
   start(): void;
+  /** Other VIPs than before: from now on it would remove the routes of these. */
+  cover(prefixes: readonly Prefix[]): void;
   stop(): void;
   readonly running: boolean;
 }
@@ -42,10 +45,12 @@ export class WatchdogProcess implements Watchdog {
   #heart: Timer | undefined;
   #restart: Timer | undefined;
   #child: ChildProcess | undefined;
+  #prefixes: readonly Prefix[];
   #stopped = false;
 
   constructor(options: WatchdogOptions) {
     this.#options = options;
+    this.#prefixes = options.prefixes;
   }
 
   get running(): boolean {
@@ -58,6 +63,12 @@ export class WatchdogProcess implements Watchdog {
     this.#heart = clock.every("watchdog-beat", scaled(bound, 1 / BEATS), () => this.#beat());
   }
 
+  /** One that does not run hears of them when it is started. */
+  cover(prefixes: readonly Prefix[]): void {
+    this.#prefixes = prefixes;
+    this.#write(lineOf(prefixes));
+  }
+
   /** Closes the pipe: it finds nothing to remove, and ends. */
   stop(): void {
     this.#stopped = true;
@@ -67,8 +78,8 @@ export class WatchdogProcess implements Watchdog {
   }
 
   #spawn(): void {
-    const { protocol, bound, prefixes, onEvent, start = startNode } = this.#options;
-    const child = start([PROGRAM, String(protocol), String(bound), ...prefixes.map(formatPrefix)]);
+    const { protocol, bound, onEvent, start = startNode } = this.#options;
+    const child = start([PROGRAM, String(protocol), String(bound)]);
     let ended = false;
     const end = (detail: string): void => {
       if (ended) return;
@@ -83,6 +94,7 @@ export class WatchdogProcess implements Watchdog {
     child.stdin?.on("error", () => undefined);
     child.stdout?.setEncoding("utf8").on("data", (text: string) => onEvent({ kind: "flushed", detail: text.trim() }));
     this.#child = child;
+    this.#write(lineOf(this.#prefixes));
     this.#letGo(child);
   }
 
@@ -106,7 +118,11 @@ export class WatchdogProcess implements Watchdog {
 
   /** One that does not read gets no more bytes than the pipe holds. */
   #beat(): void {
+    if (this.#child?.stdin?.writableLength === 0) this.#write(HEARTBEAT);
+  }
+
+  #write(line: string): void {
     const stdin = this.#child?.stdin;
-    if (stdin?.writable === true && stdin.writableLength === 0) stdin.write(".");
+    if (stdin?.writable === true) stdin.write(line);
   }
 }
