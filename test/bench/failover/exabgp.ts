@@ -22,7 +22,8 @@ const WITHDRAW = "withdraw-on-down";
 /** As shipped, but for `--withdraw-on-down`: without it a dead service keeps its route, with another MED. */
 export const DEFAULTS: Contender = {
   name: "exabgp",
-  settings: "healthcheck as shipped (interval 5 s, fast 1 s, rise 3, fall 3, hold 180 s) and --withdraw-on-down",
+  settings:
+    "as shipped (interval 5 s, fast 1 s, rise 3, fall 3, hold 180 s) and --withdraw-on-down; checked by probe.c, which waits 1 s",
   interval: seconds(5),
   start: (network) => start(network, { options: [WITHDRAW], patience: seconds(1) }),
 };
@@ -30,7 +31,8 @@ export const DEFAULTS: Contender = {
 /** Our intervals: a look each 100 ms, half a second of patience, and no second look, as a lost lease has none. */
 export const TUNED: Contender = {
   name: "exabgp, tuned",
-  settings: "interval 100 ms, fast 100 ms, rise 3, fall 1, check 500 ms, hold 9 s and --withdraw-on-down",
+  settings:
+    "interval and fast 100 ms, rise 3, fall 1, hold 9 s and --withdraw-on-down; checked by probe.c, which waits 500 ms",
   interval: milliseconds(100),
   start: (network) =>
     start(network, {

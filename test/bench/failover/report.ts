@@ -33,9 +33,9 @@ export function figuresOf(seen: readonly Seen[]): Readonly<Record<string, Spread
 export function missedOf(seen: readonly Seen[]): string[] {
   return GOALS.flatMap(({ figure, limit, of }) => {
     const value = of(seen);
-    const median = typeof value === "number" ? value : value.median;
-    if (median <= limit) return [];
-    return [`${figure} is ${median.toFixed(1)} at the median, the goal is ${limit}`];
+    if (typeof value === "number") return value <= limit ? [] : [`${figure} is ${value}, the goal is ${limit}`];
+    if (value.median <= limit) return [];
+    return [`${figure} is ${value.median.toFixed(1)} at the median, the goal is ${limit}`];
   });
 }
 
@@ -76,9 +76,10 @@ function rowOf(fault: CaseName, contender: string, cells: readonly Seen[]): Row 
 function text(values: readonly (number | undefined)[], watched?: number): string {
   const seen = values.filter((value) => value !== undefined);
   const never = values.length - seen.length;
-  if (watched === undefined || never === 0) return seen.length === 0 ? "" : spreadText(spreadOf(seen), 1);
+  const found = seen.length === 1 ? (seen[0] ?? 0).toFixed(1) : seen.length === 0 ? "" : spreadText(spreadOf(seen), 1);
+  if (watched === undefined || never === 0) return found;
   const missing = `not within ${watched / 1_000} s`;
-  return seen.length === 0 ? missing : `${spreadText(spreadOf(seen), 1)}; ${never} x ${missing}`;
+  return found === "" ? missing : `${found}; ${never} x ${missing}`;
 }
 
 function ours(seen: readonly Seen[], fault: CaseName, name = OURS): readonly Seen[] {
