@@ -93,7 +93,8 @@ async function open(
   const config = asRun(resolvedConfig(document));
   const path = journalOf(config);
   const journal = new Journal(path, clock, (failure) => log.error(`the journal cannot be written: ${failure.message}`));
-  journal.onEntry((entry) => logEntry(log, entry));
+  // The log is written when the turn is over: a route does not wait for a line about it.
+  journal.onEntry((entry) => queueMicrotask(() => logEntry(log, entry)));
   if (dryRun) journal.append({ kind: "note", detail: DRY_RUN });
   // What a dry run remembers ends with it: the files are those of the announcer that runs for real.
   const beside = (name: string): string | undefined => (dryRun ? undefined : join(dirname(path), name));
