@@ -14,6 +14,7 @@ export default defineConfig({
             "lab/test/**/*.test.ts",
             "test/repository/**/*.test.ts",
             "test/peers/test/**/*.test.ts",
+            "test/bench/test/**/*.test.ts",
           ],
         },
       },

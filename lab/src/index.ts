@@ -1,3 +1,4 @@
+export { type CaptureTools, startCapture } from "./capture.ts";
 export { deploy, type DeployOptions } from "./containerlab/deploy.ts";
 export { isVariant, topologyFile, variant, VARIANTS, type Variant, type VariantOptions } from "./variant.ts";
 export { DRILLS, drillsOf, runDrill } from "./drill/index.ts";
@@ -9,5 +10,9 @@ export type { Capture, CapturedPacket, ExecResult, Lab, LabProcess, Nanoseconds,
 export { millisecondsBetween } from "./lab.ts";
 export { attach, LabUnavailable, layOut, requirements } from "./namespace/layout.ts";
 export type { NamespaceLab } from "./namespace/driver.ts";
+export { startProcess } from "./namespace/process.ts";
 export { until } from "./poll.ts";
+export { type Experience, experience } from "./probe/gap.ts";
+export { type DnsProbe, probeDns } from "./probe/start.ts";
+export { firstClose, sourceOf, updatesIn } from "./sighting.ts";
 export { table } from "./table.ts";

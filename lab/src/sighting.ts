@@ -75,7 +75,7 @@ function ospfType(bytes: Uint8Array): number | undefined {
   return bytes[ETHERNET + ((bytes[ETHERNET] ?? 0) & 0x0f) * 4 + 1];
 }
 
-function sourceOf(bytes: Uint8Array): string {
+export function sourceOf(bytes: Uint8Array): string {
   return bytes.subarray(ETHERNET + 12, ETHERNET + 16).join(".");
 }
 
@@ -94,7 +94,7 @@ function carriesUpdate(bytes: Uint8Array): boolean {
 }
 
 /** The UPDATEs that begin in a segment, header included. One that goes on in the next segment is cut. */
-function updatesIn(bytes: Uint8Array): Uint8Array[] {
+export function updatesIn(bytes: Uint8Array): Uint8Array[] {
   const start = tcpStart(bytes);
   const updates: Uint8Array[] = [];
   if (start === undefined) return updates;

@@ -1,21 +1,31 @@
 /**
- * `npm run bench -- udp|dns [--rounds N] [--json] [--raw DIR]`: measures side by side, in one run, and prints ratios with
- * their spread. Exit code 1 when a goal was missed, 2 when it was asked for something that it does not know.
+ * `npm run bench -- udp|dns|slab|failover [--rounds N] [--json] [--raw DIR] [--matrix]`: measures side by side, in one run, and prints
+ * what came of it with its spread. Exit code 1 when a goal was missed, 2 when it was asked for something that it does not know.
+ * `--matrix`: failover runs the whole interop matrix first; without, it prints the last run's.
  */
 import { parseArgs } from "node:util";
 import { keepRaw, print, printJson, type Outcome } from "./outcome.ts";
 import { benchDns } from "./dns.ts";
+import { benchFailover } from "./failover.ts";
+import { benchSlab } from "./slab.ts";
 import { benchUdp } from "./udp.ts";
 
-const BENCHES: Readonly<Record<string, (rounds: number) => Promise<{ outcome: Outcome; raw: unknown }>>> = {
-  udp: benchUdp,
-  dns: benchDns,
+interface Bench {
+  /** Where nothing else is asked for. */
+  readonly rounds: number;
+  readonly run: (rounds: number, matrix: boolean) => Promise<{ outcome: Outcome; raw: unknown }>;
+}
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  udp: { rounds: 10, run: benchUdp },
+  dns: { rounds: 10, run: benchDns },
+  slab: { rounds: 10, run: benchSlab },
+  failover: { rounds: 5, run: benchFailover },
 };
-const ROUNDS = 10;
 
 function usage(problem: string): never {
   const names = Object.keys(BENCHES).join("|");
-  process.stderr.write(`${problem}\nusage: npm run bench -- ${names} [--rounds N] [--json] [--raw DIR]\n`);
+  process.stderr.write(`${problem}\nusage: npm run bench -- ${names} [--rounds N] [--json] [--raw DIR] [--matrix]\n`);
   process.exit(2);
 }
 
@@ -23,7 +33,12 @@ function options() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { rounds: { type: "string" }, json: { type: "boolean" }, raw: { type: "string" } },
+      options: {
+        rounds: { type: "string" },
+        json: { type: "boolean" },
+        raw: { type: "string" },
+        matrix: { type: "boolean" },
+      },
     });
   } catch (failure) {
     return usage((failure as Error).message);
@@ -31,16 +46,16 @@ function options() {
 }
 
 const { positionals, values } = options();
-const rounds = Number(values.rounds ?? ROUNDS);
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1_000)
+const asked = values.rounds === undefined ? undefined : Number(values.rounds);
+if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1 && asked <= 1_000))
   usage(`--rounds ${values.rounds}: a number from 1 to 1000`);
 if (positionals.length === 0) usage("which bench?");
-if (process.platform !== "linux") usage("the benches need Linux: they read CPU time from /proc");
+if (process.platform !== "linux") usage("the benches need Linux: CPU time from /proc, network namespaces");
 let missed = 0;
 for (const name of positionals) {
   const bench = BENCHES[name];
   if (bench === undefined) usage(`no bench is called ${name}`);
-  const { outcome, raw } = await bench(rounds);
+  const { outcome, raw } = await bench.run(asked ?? bench.rounds, values.matrix === true);
   if (values.raw !== undefined) keepRaw(values.raw, name, raw);
   if (values.json === true) printJson(outcome);
   else print(outcome);

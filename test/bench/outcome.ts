@@ -12,6 +12,10 @@ export interface Outcome {
   readonly ratios: Readonly<Record<string, Spread>>;
   readonly figures: Readonly<Record<string, Spread | number>>;
   readonly table: readonly Readonly<Record<string, string | number>>[];
+  /** Lines beneath the table that say what its words mean. */
+  readonly legend?: readonly string[];
+  /** A second table under a line of its own. */
+  readonly beside?: { readonly title: string; readonly table: readonly Readonly<Record<string, string | number>>[] };
   /** Sentences about goals that were missed. */
   readonly missed: readonly string[];
 }
@@ -19,6 +23,8 @@ export interface Outcome {
 export function print(outcome: Outcome): void {
   const facts = Object.entries({ ...outcome.versions, ...outcome.settings }).map(([name, value]) => `${name} ${value}`);
   process.stdout.write(`bench ${outcome.bench}: ${facts.join(", ")}\n${table(outcome.table)}\n`);
+  for (const line of outcome.legend ?? []) process.stdout.write(`${line}\n`);
+  if (outcome.beside !== undefined) process.stdout.write(`\n${outcome.beside.title}\n${table(outcome.beside.table)}\n`);
   for (const missed of outcome.missed) process.stdout.write(`missed: ${missed}\n`);
 }
 

@@ -173,6 +173,14 @@ describe("the built-in site", () => {
     expect(JSON.parse(back.out)).toMatchObject([{ state: "UP", wish: "normal" }]);
   });
 
+  test("explains why a domain name is answered as it is", async () => {
+    const { code, out } = await stitch("explain", "intranet.corp.stitch.test");
+    expect(code).toBe(0);
+    expect(out).toMatch(/worker 1 of 1\nintranet\.corp\.stitch\.test\. belongs to route corp\.stitch\.test/);
+    expect(out).toMatch(/upstream 127\.10\.10\.54:5300 is up/);
+    expect((await stitch("explain", "no.route.example")).out).toContain("no route and no local data");
+  });
+
   test("takes a new VIP by a reload, and lets it go after a drain, without its session ending", async () => {
     const file = join(state, "stitch", "site.yaml");
     const before = readFileSync(file, "utf8");
@@ -182,7 +190,10 @@ describe("the built-in site", () => {
     const established = await sessions();
     const from = lines.length;
     writeFileSync(file, `${before}    - { prefix: 127.10.20.1/32, service: gpu, check: { tcp: "127.0.0.1:8153" } }\n`);
-    expect(await stitch("reload")).toMatchObject({ code: 0, out: "with 127.10.20.1/32 (gpu)" });
+    expect(await stitch("reload")).toMatchObject({
+      code: 0,
+      out: "resolver: nothing has changed\nannouncer: with 127.10.20.1/32 (gpu)",
+    });
     await lineLike(/^router .*\+ 127\.10\.20\.1\/32 +announced/, from);
     writeFileSync(file, before);
     expect(await stitch("reload")).toMatchObject({
@@ -191,7 +202,10 @@ describe("the built-in site", () => {
     });
     await stitch("drain", "gpu", "--force");
     await lineLike(/^router .*- 127\.10\.20\.1\/32 +withdrawn/, from);
-    expect(await stitch("reload")).toMatchObject({ code: 0, out: "without 127.10.20.1/32 (gpu)" });
+    expect(await stitch("reload")).toMatchObject({
+      code: 0,
+      out: "resolver: nothing has changed\nannouncer: without 127.10.20.1/32 (gpu)",
+    });
     writeFileSync(file, before.replace("asn: 65101", "asm: 65101"));
     expect(await stitch("reload", "-c", file)).toMatchObject({ code: 2 });
     writeFileSync(file, before);

@@ -14,6 +14,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 const US = { address: "127.99.0.1", port: 5391, health: 18_753 };
 const NSD = { address: "127.99.0.2", port: 5392 };
 const UNBOUND = { address: "127.99.0.3", port: 5393 };
+/** Both by DNS over TLS: what we listen on, and what we ask unbound by. */
+const TLS_PORT = 8_853;
+const UNBOUND_TLS_PORT = 8_854;
 const STITCH = join(import.meta.dirname, "../../packages/cli/bin/stitch.js");
 
 const ZONE = `$ORIGIN nsd.test.
@@ -24,8 +27,24 @@ ns A ${NSD.address}
 www A 192.0.2.80
 www AAAA 2001:db8::80
 alias CNAME www
-big TXT ${Array.from({ length: 12 }, (_, i) => `"${String.fromCharCode(97 + i).repeat(200)}"`).join(" ")}
+big TXT "of another"
+large TXT ${Array.from({ length: 12 }, (_, i) => `"${String.fromCharCode(97 + i).repeat(200)}"`).join(" ")}
+*.pol A 192.0.2.99
 odd TYPE1000 \\# 3 010203
+`;
+
+/** The same for us and for unbound. */
+const POLICY = `$TTL 300
+@ SOA localhost. root.localhost. 1 3600 600 86400 60
+  NS localhost.
+gone.pol.nsd.test CNAME .
+empty.pol.nsd.test CNAME *.
+*.below.pol.nsd.test CNAME .
+free.below.pol.nsd.test CNAME rpz-passthru.
+*.deep.below.pol.nsd.test CNAME *.
+good.sub.below.pol.nsd.test CNAME rpz-passthru.
+garden.pol.nsd.test A 192.0.2.1
+garden.pol.nsd.test AAAA 2001:db8::1
 `;
 
 const running: ChildProcess[] = [];
@@ -54,9 +73,9 @@ async function ask(endpoint: { address: string; port: number }, query: Buffer): 
   }
 }
 
-function questionFor(name: string): Buffer {
+function questionFor(name: string, type: "A" | "AAAA" | "MX" = "A"): Buffer {
   const flags = dnsPacket.RECURSION_DESIRED;
-  return dnsPacket.encode({ type: "query", id: 77, flags, questions: [{ type: "A", name }] });
+  return dnsPacket.encode({ type: "query", id: 77, flags, questions: [{ type, name }] });
 }
 
 async function answers(endpoint: { address: string; port: number }, name: string): Promise<void> {
@@ -74,6 +93,8 @@ beforeAll(async () => {
   writeFileSync(join(directory, "nsd.test.zone"), ZONE);
   writeFileSync(join(directory, "nsd.conf"), nsdConf());
   writeFileSync(join(directory, "unbound.conf"), unboundConf());
+  writeFileSync(join(directory, "policy.rpz"), POLICY);
+  for (const name of ["us.test", "unbound.test"]) await certificate(name);
   writeFileSync(join(directory, "site.yaml"), siteYaml());
   start(nsd.program("nsd"), ["-d", "-c", join(directory, "nsd.conf")], nsd.env);
   start(unbound.program("unbound"), ["-d", "-c", join(directory, "unbound.conf")], unbound.env);
@@ -91,6 +112,17 @@ afterAll(async () => {
   await Promise.all(ended);
   rmSync(directory, { recursive: true });
 });
+
+/** NAME.pem and NAME.key, signed by itself. */
+async function certificate(name: string): Promise<void> {
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", `${name}.key`];
+  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`, "-days", "2"];
+  const openssl = await peer("openssl");
+  await execa(openssl.program("openssl"), ["req", "-x509", ...key, ...subject, "-out", `${name}.pem`], {
+    cwd: directory,
+    env: openssl.env,
+  });
+}
 
 function nsdConf(): string {
   return `server:
@@ -115,6 +147,10 @@ zone:
 function unboundConf(): string {
   return `server:
   interface: ${UNBOUND.address}@${UNBOUND.port}
+  interface: ${UNBOUND.address}@${UNBOUND_TLS_PORT}
+  tls-port: ${UNBOUND_TLS_PORT}
+  tls-service-key: "unbound.test.key"
+  tls-service-pem: "unbound.test.pem"
   directory: "${directory}"
   username: ""
   chroot: ""
@@ -122,10 +158,13 @@ function unboundConf(): string {
   use-syslog: no
   do-daemonize: no
   do-not-query-localhost: no
-  module-config: "iterator"
+  module-config: "respip iterator"
   local-zone: "test." transparent
 remote-control:
   control-enable: no
+rpz:
+  name: "policy.test."
+  zonefile: "${directory}/policy.rpz"
 forward-zone:
   name: "nsd.test."
   forward-addr: ${NSD.address}@${NSD.port}
@@ -138,7 +177,15 @@ instance: nyc-1
 dns:
   listen: ["${US.address}:${US.port}"]
   health: "127.0.0.1:${US.health}"
+  tls: { listen: ["${US.address}:${TLS_PORT}"], cert: us.test.pem, key: us.test.key }
+  policies: [ { file: policy.rpz, kind: rpz } ]
   routes:
+    - zone: alias.nsd.test
+      upstreams: ["tls://${UNBOUND.address}:${UNBOUND_TLS_PORT}#unbound.test"]
+      tls: { ca: unbound.test.pem }
+    - zone: big.nsd.test
+      upstreams: ["tls://${UNBOUND.address}:${UNBOUND_TLS_PORT}#us.test"]
+      tls: { ca: unbound.test.pem }
     - { zone: nsd.test, upstreams: ["${NSD.address}:${NSD.port}"] }
     - { zone: www.nsd.test, upstreams: ["${UNBOUND.address}:${UNBOUND.port}"] }
 `;
@@ -166,13 +213,13 @@ describe("RFC 8906 section 8: whatever dig asks gets a fitting answer", () => {
     ["+edns=100 +noednsneg +ednsopt=100 www.nsd.test A", [/BADVERS/, /EDNS: version: 0/]],
     ["+edns=0 +ednsflags=0x80 www.nsd.test A", [/NOERROR/, /EDNS: version: 0, flags:;/]],
     ["+dnssec www.nsd.test A", [/NOERROR/, /EDNS: version: 0, flags: do;/]],
-    ["+bufsize=512 +ignore big.nsd.test TXT", [/NOERROR/, /flags: qr tc rd ra;/, /EDNS: version: 0/]],
+    ["+bufsize=512 +ignore large.nsd.test TXT", [/NOERROR/, /flags: qr tc rd ra;/, /EDNS: version: 0/]],
     ["+edns=0 +nsid www.nsd.test A", [/NOERROR/, /"nyc\/nyc-1"/]],
     ["+cookie www.nsd.test A", [/NOERROR/]],
     ["+subnet=192.0.2.0/24 www.nsd.test A", [/NOERROR/]],
     ["+tcp www.nsd.test AAAA", [/NOERROR/, /2001:db8::80/, /\(TCP\)/]],
-    ["+tcp big.nsd.test TXT", [/NOERROR/, /llllllll/]],
-    ["big.nsd.test TXT", [/Truncated, retrying in TCP/, /llllllll/, /\(TCP\)/]],
+    ["+tcp large.nsd.test TXT", [/NOERROR/, /llllllll/]],
+    ["large.nsd.test TXT", [/Truncated, retrying in TCP/, /llllllll/, /\(TCP\)/]],
     ["alias.nsd.test A", [/NOERROR/, /CNAME\s+www\.nsd\.test/, /192\.0\.2\.80/]],
     ["nope.nsd.test A", [/NXDOMAIN/, /SOA/]],
     ["elsewhere.example A", [/REFUSED/, /EDE: 20 .*add dns\.routes/]],
@@ -193,6 +240,33 @@ test("kdig keeps one connection for several questions", async () => {
   expect(stdout.match(/status: NOERROR/g)?.length).toBe(3);
 });
 
+async function askKdig(...args: readonly string[]): Promise<string> {
+  const at = [`@${US.address}`, "-p", String(TLS_PORT), "+tls-ca=us.test.pem", "+tls-hostname=us.test"];
+  const options = { env: kdig.env, cwd: directory, reject: false };
+  return (await execa(kdig.program("kdig"), [...at, ...args], options)).stdout;
+}
+
+describe("DNS over TLS", () => {
+  test("kdig verifies us and gets answers, padded when it pads", async () => {
+    const output = await askKdig("+padding=128", "www.nsd.test", "A");
+    expect(output).toMatch(/TLS session \(TLS1\.3\)/);
+    expect(output).toMatch(/192\.0\.2\.80/);
+    expect(output).toMatch(/PADDING: \d+ B/);
+    expect(output).toMatch(/Received 468 B/);
+    expect(await askKdig("+nopadding", "www.nsd.test", "A")).not.toMatch(/PADDING/);
+  });
+
+  test("unbound is asked, and found to be who it should", async () => {
+    const output = await askKdig("alias.nsd.test", "A");
+    expect(output).toMatch(/CNAME\s+www\.nsd\.test/);
+    expect(output).toMatch(/192\.0\.2\.80/);
+  });
+
+  test("unbound under another's name is not", async () => {
+    expect(await askKdig("big.nsd.test", "TXT")).toMatch(/SERVFAIL/);
+  });
+});
+
 function dataOf(bytes: Buffer): unknown[] {
   return (dnsPacket.decode(bytes).answers ?? []).map((record) => ("data" in record ? record.data : undefined));
 }
@@ -204,6 +278,34 @@ test("an answer is the same as the upstream's own, in the client's spelling, and
   expect(dataOf(ours)).toEqual(dataOf(theirs));
   expect(decodeMessage(ours).ok).toBe(true);
   expect(dnsPacket.decode(ours).questions?.[0]?.name).toBe("ALIAS.nsd.test");
+});
+
+test.each([
+  "gone",
+  "x.gone",
+  "empty",
+  "x.empty",
+  "below",
+  "x.below",
+  "free.below",
+  "x.free.below",
+  "x.deep.below",
+  "y.x.deep.below",
+  "deep.below",
+  "garden",
+  "x.garden",
+  "GONE",
+  "sub.below",
+  "x.sub.below",
+  "good.sub.below",
+  "x.good.sub.below",
+])("a response policy zone means to us what it means to unbound: %s.pol.nsd.test", async (label) => {
+  for (const type of ["A", "AAAA", "MX"] as const) {
+    const query = questionFor(`${label}.pol.nsd.test`, type);
+    const [ours, theirs] = [await ask(US, query), await ask(UNBOUND, query)];
+    if (ours === undefined || theirs === undefined) throw new Error("no answer");
+    expect([(ours[3] ?? 0) & 15, dataOf(ours)]).toEqual([(theirs[3] ?? 0) & 15, dataOf(theirs)]);
+  }
 });
 
 test("a second resolver on the same address says what holds it and exits with 2", async () => {

@@ -1,6 +1,7 @@
 import { minutes } from "@stitch/clock";
 import { afterAll, describe } from "vitest";
 
+import { recordCells } from "../interop/bgp/cell-record.ts";
 import {
   faultCells,
   flapCell,
@@ -15,6 +16,7 @@ import { HOLD_TIMES, transportCells } from "../interop/bgp/transport-cells.ts";
 // Every fault with every router, at the hold times that people use, and ten minutes of flapping.
 
 const timings: Timing[] = [];
+recordCells(timings);
 
 for (const name of ROUTERS) {
   describe(`our speaker and ${name}`, () => {

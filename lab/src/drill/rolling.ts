@@ -12,6 +12,8 @@ import { settled } from "./settled.ts";
 import { wishOf } from "./wish.ts";
 
 const PATIENCE = seconds(60);
+/** Beside the announcer's control socket. */
+const JOURNAL = "/run/stitch/journal.jsonl";
 /** More than the drill takes: the stream is ended when it is over. */
 const MOST_MESSAGES = 300_000;
 /** Queries for one character of the picture: half a second. */
@@ -30,12 +32,18 @@ export const rolling: Drill = {
     for (const client of Object.keys(NEAREST[lab.variant]))
       probes.set(client, await probeDns(lab, client, VIPS.dns, WHOAMI));
     const stream = await probeSyslog(lab, "branch", VIPS.syslog, run, MOST_MESSAGES);
+    const since = new Date().toISOString();
     const upgrades: Upgrade[] = [];
     for (const site of SITES[lab.variant]) upgrades.push(await upgraded(context, site));
     const records = new Map<string, DnsRecord>();
     for (const [client, probe] of probes) records.set(client, await probe.finish());
     stream.finish();
-    return verdict(upgrades, records, await accountFor(lab, clock, run, await stream.done()));
+    const account = await accountFor(lab, clock, run, await stream.done());
+    const result = verdict(upgrades, records, account);
+    // Whoever lost something wants to know which address fell, and why.
+    return result.failures.length === 0
+      ? result
+      : { ...result, failures: [...result.failures, ...(await falls(lab, since))] };
   },
 };
 
@@ -110,7 +118,10 @@ function verdict(
     failures: [
       ...upgrades.flatMap(({ site, kept }) => unless(kept.length === 0, `${site}: ${kept.join()} was not restarted`)),
       ...unless(lost === 0, `${lost} of ${queries} queries were lost`),
-      ...unless(account.lost === 0, `${account.lost} of ${account.sent} messages were lost`),
+      ...unless(
+        account.lost === 0,
+        `${account.lost} of ${account.sent} messages were lost, within ${tenths(account.holeMs)} ms`,
+      ),
     ],
     picture: ["two characters a second; n nyc, l lon, . something lost:", ...strips(records, PER_CHARACTER)],
   };
@@ -125,4 +136,24 @@ function rowOf({ site, began, over, ...took }: Upgrade, records: ReadonlyMap<str
     "all back ms": tenths(took.backMs),
     ...Object.fromEntries(lost),
   };
+}
+
+/** What the announcers' journals have of addresses that went down since. */
+async function falls(lab: Lab, since: string): Promise<readonly string[]> {
+  const journals = lab.hosts.map(async (host) => {
+    const { stdout } = await lab.exec(host, ["cat", JOURNAL], { mayFail: true });
+    const entries = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as JournalEntry]));
+    const fallen = entries.filter(({ at, kind, to }) => at >= since && kind === "decision" && to === "DOWN");
+    return fallen.map(({ at, vip, reason, detail }) => `${host} at ${at}: ${vip} is down: ${reason}: ${detail}`);
+  });
+  return (await Promise.all(journals)).flat();
+}
+
+interface JournalEntry {
+  readonly at: string;
+  readonly kind: string;
+  readonly to?: string;
+  readonly vip?: string;
+  readonly reason?: string;
+  readonly detail?: string;
 }

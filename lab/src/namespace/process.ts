@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { LabProcess } from "../lab.ts";
@@ -6,7 +6,7 @@ import type { LabProcess } from "../lab.ts";
 /** Kept of a program's standard error for failure texts. */
 const COMPLAINT_LIMIT = 8_192;
 
-/** `argv` is an nsenter command line, whose child is the program itself. */
+/** `argv` is an nsenter command line: the program is its child, or itself where nsenter had nothing to fork for. */
 export function startProcess(argv: readonly string[], env: Readonly<Record<string, string>>): LabProcess {
   const [file = "", ...args] = argv;
   const child = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
@@ -30,15 +30,17 @@ export function startProcess(argv: readonly string[], env: Readonly<Record<strin
       return next.done === true ? undefined : next.value;
     },
     finish: () => void child.stdin.end(),
-    kill: (signal = "SIGKILL") => signalProgram(child.pid ?? 0, signal),
+    kill: (signal = "SIGKILL") => signalProgram(child, signal),
     done,
     complaints: () => complaints,
   };
 }
 
-function signalProgram(nsenter: number, signal: NodeJS.Signals): void {
+function signalProgram(nsenter: ChildProcess, signal: NodeJS.Signals): void {
+  const programs = nsenter.pid === undefined ? [] : childrenOf(nsenter.pid);
+  if (programs.length === 0) nsenter.kill(signal);
   try {
-    for (const pid of childrenOf(nsenter)) process.kill(pid, signal);
+    for (const pid of programs) process.kill(pid, signal);
   } catch {
     // It has ended before.
   }

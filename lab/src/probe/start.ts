@@ -24,7 +24,7 @@ export interface DnsProbeOptions {
 
 /** Starts one query a millisecond, or `rate` a second, at `address`; resolves once it is warm and answered. */
 export function probeDns(
-  lab: Lab,
+  lab: Pick<Lab, "spawn">,
   client: string,
   address: string,
   name: string,
@@ -43,7 +43,11 @@ export function probeHttp(lab: Lab, client: string, address: string, port: numbe
   return startProbe(lab, client, ["http.ts", address, String(port)]);
 }
 
-async function startProbe<R>(lab: Lab, client: string, [program = "", ...args]: readonly string[]): Promise<Probe<R>> {
+async function startProbe<R>(
+  lab: Pick<Lab, "spawn">,
+  client: string,
+  [program = "", ...args]: readonly string[],
+): Promise<Probe<R>> {
   const running = lab.spawn(client, ["node", join(here, program), ...args]);
   const reader = new LineReader(running);
   await reader.wait((line) => line === WARM);

@@ -3,7 +3,15 @@ import { BfdMonitor } from "@stitch/bfd";
 import { BgpSession, formatPrefix, TcpTransport, type Family, type SessionOptions } from "@stitch/bgp-speaker";
 import { seconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
 import { ConfigError, type SiteDocument } from "@stitch/config";
-import { createLogger, createRegistry, EXIT, type HealthIdentity, type Logger, stopWished } from "@stitch/health";
+import {
+  type ControlSocket,
+  createLogger,
+  createRegistry,
+  EXIT,
+  type HealthIdentity,
+  type Logger,
+  stopWished,
+} from "@stitch/health";
 import { Announcer } from "./announcer.ts";
 import type { AnnouncerOptions } from "./options.ts";
 import { addressIsLocal } from "./check/address.ts";
@@ -12,7 +20,7 @@ import { remoteKeys, type RemoteKeys } from "./config/remote.ts";
 import { resolvedConfig } from "./config/password.ts";
 import type { AnnouncerConfig, PeerConfig } from "./config.ts";
 import type { ControlSource } from "./control-routes.ts";
-import { ControlSocket } from "./control.ts";
+import { openControl } from "./control.ts";
 import { dialer } from "./dialer.ts";
 import { DRY_RUN, mute, quiet } from "./dry-run.ts";
 import { Evidence } from "./evidence/evidence.ts";
@@ -85,7 +93,8 @@ async function open(
   const config = asRun(resolvedConfig(document));
   const path = journalOf(config);
   const journal = new Journal(path, clock, (failure) => log.error(`the journal cannot be written: ${failure.message}`));
-  journal.onEntry((entry) => logEntry(log, entry));
+  // The log is written when the turn is over: a route does not wait for a line about it.
+  journal.onEntry((entry) => queueMicrotask(() => logEntry(log, entry)));
   if (dryRun) journal.append({ kind: "note", detail: DRY_RUN });
   // What a dry run remembers ends with it: the files are those of the announcer that runs for real.
   const beside = (name: string): string | undefined => (dryRun ? undefined : join(dirname(path), name));
@@ -110,7 +119,7 @@ async function open(
     reload,
     metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   };
-  const control = await ControlSocket.open({ ...source, path: config.control });
+  const control = await openControl({ ...source, path: config.control });
   const { health, remote: door } = config;
   const closeListeners = await listeners(control, [
     ...(health === undefined ? [] : [() => RouteHealthEndpoint.open(health, identity, announcer)]),

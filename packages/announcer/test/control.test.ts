@@ -5,8 +5,9 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ControlSocket } from "@stitch/health";
 import type { Change } from "../src/reload/changes.ts";
-import { ControlSocket } from "../src/control.ts";
+import { openControl } from "../src/control.ts";
 import { statusOf } from "../src/status.ts";
 import { Scenario } from "./scenario.ts";
 
@@ -18,7 +19,7 @@ let change: Change = { kind: "accepted", changes: [] };
 
 function open(at: string): Promise<ControlSocket> {
   const { announcer, journal, clock } = scenario;
-  return ControlSocket.open({
+  return openControl({
     path: at,
     announcer,
     journal,

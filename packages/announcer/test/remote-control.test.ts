@@ -8,7 +8,7 @@ import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { remoteKeys } from "../src/config/remote.ts";
 import { announcerConfig } from "../src/config.ts";
-import { ControlSocket } from "../src/control.ts";
+import { openControl } from "../src/control.ts";
 import { RemoteControl } from "../src/remote-control.ts";
 import { statusOf } from "../src/status.ts";
 import { Scenario, SITE } from "./scenario.ts";
@@ -99,7 +99,7 @@ describe("the remote control", () => {
   test("has watchers of its own: who fills its places leaves those of the control socket", async () => {
     const { announcer, journal } = scenario;
     const path = join(mkdtempSync(join(tmpdir(), "stitch-doors-")), "announcer.sock");
-    const local = await ControlSocket.open({ announcer, journal, path, status: never, reload: never, metrics: never });
+    const local = await openControl({ announcer, journal, path, status: never, reload: never, metrics: never });
     const held: ClientRequest[] = [];
     try {
       const watch = (options: RequestOptions): Promise<number> =>

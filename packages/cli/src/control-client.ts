@@ -4,30 +4,31 @@ import { CommandError } from "./usage.ts";
 
 /** Largest answer taken from the control socket: 64 VIPs and what the journal remembers of each fit. */
 const LARGEST_ANSWER = 16 * 2 ** 20;
-/** An announcer answers in milliseconds; one that does not by now hangs, and the operator must hear it. */
+/** A role answers in milliseconds; one that does not by now hangs, and the operator must hear it. */
 const ANSWER_LIMIT: Duration = seconds(5);
 
-/** Speaks to the announcer over its control socket. Throws CommandError with what the announcer said. */
+/** Speaks to a role, the announcer if no other is named, over its control socket. Throws CommandError with what it said. */
 export async function ask<T>(
   socketPath: string,
   method: "GET" | "POST",
   path: string,
   body?: object,
   limit: Duration = ANSWER_LIMIT,
+  role = "announcer",
 ): Promise<T> {
-  const response = await open(socketPath, method, path, body, limit);
-  const text = await textOf(response, socketPath);
-  const value = parsed(text, socketPath);
+  const response = await open(socketPath, method, path, body, limit, role);
+  const text = await textOf(response, socketPath, role);
+  const value = parsed(text, socketPath, role);
   if (response.statusCode === 200) return value as T;
   throw new CommandError(errorIn(value) ?? text);
 }
 
 /** Journal entries as they are written. Throws CommandError when the announcer goes. */
 export async function* follow(socketPath: string): AsyncGenerator<string> {
-  const response = await open(socketPath, "GET", "/events", undefined, ANSWER_LIMIT);
+  const response = await open(socketPath, "GET", "/events", undefined, ANSWER_LIMIT, "announcer");
   if (response.statusCode !== 200) {
-    const text = await textOf(response, socketPath);
-    throw new CommandError(errorIn(parsed(text, socketPath)) ?? text);
+    const text = await textOf(response, socketPath, "announcer");
+    throw new CommandError(errorIn(parsed(text, socketPath, "announcer")) ?? text);
   }
   response.setTimeout(0); // a quiet journal is a good one
   let rest = "";
@@ -43,25 +44,25 @@ export async function* follow(socketPath: string): AsyncGenerator<string> {
   throw new CommandError(`the announcer is gone; ${socketPath} has closed`);
 }
 
-async function textOf(response: IncomingMessage, socketPath: string): Promise<string> {
+async function textOf(response: IncomingMessage, socketPath: string, role: string): Promise<string> {
   let text = "";
   try {
     for await (const piece of response.setEncoding("utf8")) {
       text += String(piece);
-      if (text.length > LARGEST_ANSWER) throw new CommandError("the announcer's answer is too long");
+      if (text.length > LARGEST_ANSWER) throw new CommandError(`the ${role}'s answer is too long`);
     }
   } catch (failure) {
     if (failure instanceof CommandError) throw failure;
-    throw new CommandError(`${socketPath}: the announcer broke off in the middle of its answer`);
+    throw new CommandError(`${socketPath}: the ${role} broke off in the middle of its answer`);
   }
   return text;
 }
 
-function parsed(text: string, socketPath: string): unknown {
+function parsed(text: string, socketPath: string, role: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new CommandError(`${socketPath}: is no announcer's control socket; it answers "${text.slice(0, 80)}"`);
+    throw new CommandError(`${socketPath}: is no ${role}'s control socket; it answers "${text.slice(0, 80)}"`);
   }
 }
 
@@ -75,29 +76,30 @@ function open(
   path: string,
   body: object | undefined,
   limit: Duration,
+  role: string,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers = payload === undefined ? {} : { "content-type": "application/json" };
     const call = request({ socketPath, method, path, headers, timeout: limit }, resolve);
     call.on("timeout", () => {
-      const text = `${socketPath}: the announcer took the question and gave no answer within ${formatDuration(limit)}: it hangs`;
+      const text = `${socketPath}: the ${role} took the question and gave no answer within ${formatDuration(limit)}: it hangs`;
       call.destroy(new CommandError(text));
     });
     call.on("error", (failure: NodeJS.ErrnoException) => {
-      reject(failure instanceof CommandError ? failure : new CommandError(unreachable(socketPath, failure)));
+      reject(failure instanceof CommandError ? failure : new CommandError(unreachable(socketPath, failure, role)));
     });
     call.end(payload);
   });
 }
 
-function unreachable(socketPath: string, { code = "unknown" }: NodeJS.ErrnoException): string {
+function unreachable(socketPath: string, { code = "unknown" }: NodeJS.ErrnoException, role: string): string {
   switch (code) {
     case "ENOENT":
     case "ECONNREFUSED":
-      return `no announcer answers at ${socketPath}; is the site up (stitch up), and is this its file (-c FILE)?`;
+      return `no ${role} answers at ${socketPath}; is the site up (stitch up), and is this its file (-c FILE)?`;
     case "EACCES":
-      return `${socketPath} may not be opened by this user; use the announcer's user or group`;
+      return `${socketPath} may not be opened by this user; use the ${role}'s user or group`;
     default:
       return `${socketPath}: ${code}`;
   }

@@ -4,7 +4,9 @@ import { ConfigError } from "@stitch/config";
 import { EXIT } from "@stitch/health";
 import { check } from "./command/check.ts";
 import { logs } from "./command/logs.ts";
-import { drain, explain, reload, status, undrain, watch, type OperateContext } from "./command/operate.ts";
+import { drain, explain, status, undrain, watch, type OperateContext } from "./command/operate.ts";
+import { explainName, isDomainName } from "./command/explain-name.ts";
+import { reload } from "./command/reload.ts";
 import { replayJournal } from "./command/replay.ts";
 import { routerConfig } from "./command/router-config.ts";
 import { run } from "./command/run.ts";
@@ -113,6 +115,7 @@ async function perform(command: string, words: readonly string[], values: Values
       return watch(context);
     case "explain":
       requireWords(command, words, 1);
+      if (first !== undefined && isDomainName(first)) return explainName(context, first);
       return explain(context, first ?? "all");
     case "drain":
       return drain(context, oneWord(command, words, "a VIP, a service or all"), {

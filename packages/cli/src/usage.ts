@@ -18,9 +18,10 @@ export const USAGE = `stitch: DNS, syslog and NTP behind anycast addresses, and 
   stitch status                                     every VIP and every BGP session
   stitch watch                                      decisions as they are made
   stitch explain [VIP|ROUTER]                       why a VIP is, or is not, announced; why a router hears, or does not
+  stitch explain NAME [-c FILE]                     why the resolver answers for a domain name as it does
   stitch drain VIP|all [--for 30m] [--reason TEXT] [--force]
   stitch undrain VIP|all [--reason TEXT]
-  stitch reload [-c FILE]                           the announcer reads its file again
+  stitch reload [-c FILE]                           announcer and resolver read their file again
   stitch replay JOURNAL [-c FILE]                   what the policy of FILE would have made of a recorded journal
   stitch router-config --vendor frr|bird|eos|ios-xe|nx-os|junos [--peer ADDRESS]
                                                     what the routers need on their side

@@ -1,6 +1,6 @@
 import type { Instant } from "@stitch/clock";
 import { Directory } from "./cache/directory.ts";
-import { LIVE, MESSAGE_AT, NEVER, TICKS_PER_SECOND, USED, WORD, type Slab } from "./cache/image.ts";
+import { LIVE, MESSAGE_AT, NEVER, REFRESHED, TICKS_PER_SECOND, USED, WANTED, WORD, type Slab } from "./cache/image.ts";
 import { Ring } from "./cache/ring.ts";
 import { HEADER_BYTES } from "./wire/header.ts";
 import { sameBytes } from "./wire/octets.ts";
@@ -13,8 +13,28 @@ const SMALLEST_PROBATION = 2 ** 18;
 const PROBATION_SHARE = 0.2;
 /** Bytes of an image, about: sets how many the directory can find. */
 const TYPICAL_IMAGE = 160;
+/**
+ * Days that ticks begin before the clock does: an answer that a former process had may have been stored that long ago,
+ * with a week to live and a week to be served stale.
+ */
+const DAYS_BEFORE = 15;
+/**
+ * The last part of its life in which an answer that clients want is asked for anew: its renewal then costs a tenth more
+ * questions than waiting for its end, and no client waits.
+ */
+const REFRESH_SHARE = 0.1;
 /** Images spared in the course of one eviction; then one goes whether it was used or not. Bounds the work. */
 const MOST_SPARED = 8;
+
+/** An image from elsewhere, with times of its own in ticks. */
+export interface Former {
+  readonly tag: number;
+  readonly tick: number;
+  readonly stored: number;
+  readonly expires: number;
+  /** Clients came back for it. */
+  readonly hot: boolean;
+}
 
 export interface CacheOptions {
   /** Bytes in all, the directory included. */
@@ -43,7 +63,7 @@ export class Cache {
   readonly #probation: Ring;
   readonly #main: Ring;
   readonly #seed: number;
-  readonly #staleTicks: number;
+  #staleTicks = 0;
   readonly #directoryBytes: number;
 
   constructor({ size, staleSeconds, seed }: CacheOptions) {
@@ -57,7 +77,12 @@ export class Cache {
     this.#probation = new Ring(this.slab, 0, probation);
     this.#main = new Ring(this.slab, probation, room - probation);
     this.#seed = seed;
-    this.#staleTicks = Math.round(staleSeconds * TICKS_PER_SECOND);
+    this.staleSeconds = staleSeconds;
+  }
+
+  /** How long after its expiry an answer may still be served; see CacheOptions. */
+  set staleSeconds(seconds: number) {
+    this.#staleTicks = Math.round(seconds * TICKS_PER_SECOND);
   }
 
   get entries(): number {
@@ -86,6 +111,24 @@ export class Cache {
     return (this.slab.words[(at >>> 2) + WORD.expires] ?? 0) > tick;
   }
 
+  /**
+   * True once in the life of an image: when it is about to expire and has been asked for twice since it was. Who asks for
+   * a name once in a while costs nothing then.
+   */
+  wantsRefresh(at: number, tick: number): boolean {
+    if (!this.isNearEnd(at, tick)) return false;
+    const { words } = this.slab;
+    const word = at >>> 2;
+    const state = words[word + WORD.state] ?? 0;
+    words[word + WORD.state] = state | ((state & WANTED) === 0 ? WANTED : REFRESHED);
+    return (state & (WANTED | REFRESHED)) === WANTED;
+  }
+
+  /** Whether it is in the last part of its life. */
+  isNearEnd(at: number, tick: number): boolean {
+    return (this.slab.words[(at >>> 2) + WORD.refreshAt] ?? 0) <= tick;
+  }
+
   /** The image at `at` on its own: it may be evicted at any later moment. */
   copy(at: number): Slab {
     const size = this.slab.words[(at >>> 2) + WORD.size] ?? 0;
@@ -93,22 +136,57 @@ export class Cache {
     return { bytes, words: new Uint32Array(bytes.buffer) };
   }
 
-  /** Keeps a copy of `image`, which lives for `ttl` seconds, in place of any older one. */
-  store(image: Slab, query: Query, tag: number, tick: number, ttl: number | typeof NEVER): void {
+  /** Returns where it is, or -1 when there is no room. Keeps a copy of `image`, which lives for `ttl` seconds, in place of any older one. */
+  store(image: Slab, query: Query, tag: number, tick: number, ttl: number | typeof NEVER): number {
+    const expires = ttl === NEVER ? NEVER : tick + ttl * TICKS_PER_SECOND;
+    const refreshAt = ttl === NEVER ? NEVER : tick + Math.ceil(ttl * TICKS_PER_SECOND * (1 - REFRESH_SHARE));
+    return this.#keep(image, query, tag, tick, expires, refreshAt);
+  }
+
+  /** Keeps a copy of an image that has a life behind it; false when it is of no use any more. */
+  restore(image: Slab, query: Query, { tag, tick, stored, expires, hot }: Former): boolean {
+    if (stored < 0 || expires + this.#staleTicks <= tick) return false;
+    const refreshAt = stored + Math.ceil((expires - stored) * (1 - REFRESH_SHARE));
+    const at = this.#keep(image, query, tag, stored, expires, refreshAt);
+    // It goes through probation as any other, and moves on from there.
+    if (at >= 0 && hot)
+      this.slab.words[(at >>> 2) + WORD.state] = (this.slab.words[(at >>> 2) + WORD.state] ?? 0) | USED;
+    return at >= 0;
+  }
+
+  /** Places of all images, those that clients came back for first; nothing may be stored meanwhile. */
+  *images(): Generator<number> {
+    for (const ring of [this.#main, this.#probation]) {
+      for (const at of ring.places()) if (((this.slab.words[(at >>> 2) + WORD.state] ?? 0) & LIVE) !== 0) yield at;
+    }
+  }
+
+  isInMain(at: number): boolean {
+    return this.#main.holds(at);
+  }
+
+  /** Whether the image at `at` may be served, fresh or stale. */
+  isUsable(at: number, tick: number): boolean {
+    return this.#usableUntil(at) > tick;
+  }
+
+  #keep(image: Slab, query: Query, tag: number, stored: number, expires: number, refreshAt: number): number {
     const hash = this.#hash(query.key, query.keyLength, tag);
     const size = image.bytes.length;
     const ring = this.#forget(hash, query, tag) ? this.#main : this.#probation;
     const at = this.#room(ring, size);
-    if (at < 0) return;
+    if (at < 0) return -1;
     const { bytes, words } = this.slab;
     bytes.set(image.bytes, at);
     const word = at >>> 2;
     words[word + WORD.hash] = hash;
     words[word + WORD.tag] = tag;
-    words[word + WORD.stored] = tick;
-    words[word + WORD.expires] = ttl === NEVER ? NEVER : tick + ttl * TICKS_PER_SECOND;
+    words[word + WORD.stored] = stored;
+    words[word + WORD.expires] = expires;
+    words[word + WORD.refreshAt] = refreshAt;
     this.#listed(hash, at);
     this.counters.stored += 1;
+    return at;
   }
 
   /** Removes the older image of the same question. True when it had earned its place. */
@@ -195,9 +273,11 @@ export class Cache {
   }
 }
 
+const TICKS_BEFORE = DAYS_BEFORE * 86_400 * TICKS_PER_SECOND;
+
 /** Ticks of the cache's clock; see TICKS_PER_SECOND. */
 export function tickOf(now: Instant): number {
-  return Math.floor((now * TICKS_PER_SECOND) / 1_000);
+  return Math.floor((now * TICKS_PER_SECOND) / 1_000) + TICKS_BEFORE;
 }
 
 function aligned(bytes: number): number {

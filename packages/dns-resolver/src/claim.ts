@@ -16,6 +16,17 @@ export async function claimed(listen: readonly Endpoint[], clock: Clock): Promis
   return endpoints;
 }
 
+/** The same on TCP alone, for DNS over TLS. */
+export async function claimedTcp(listen: readonly Endpoint[], clock: Clock): Promise<Endpoint[]> {
+  const endpoints: Endpoint[] = [];
+  for (const local of listen) {
+    const tcp = await TcpListener.open({ local, clock, admits: () => false, onQuery: () => {} });
+    endpoints.push({ address: local.address, port: tcp.port });
+    await tcp.close();
+  }
+  return endpoints;
+}
+
 async function claim(local: Endpoint, clock: Clock): Promise<Endpoint> {
   for (let tries = 1; ; tries += 1) {
     const quiet = { onBatch: () => {}, onFailure: () => {} };

@@ -13,24 +13,17 @@ import {
   workerCount,
   type ByteSize,
   type HostPort,
-  type Prefix,
   type Problem,
   type SiteDocument,
 } from "@stitch/config";
 import { formatEndpoint, isWildcard } from "@stitch/linux-io";
 import { z } from "zod";
 import { ALWAYS_ALLOWED } from "./allow-list.ts";
+import { INSIDE } from "./inside.ts";
 import { SMALLEST_CACHE } from "./cache.ts";
+import { pin, TLS_PORT, unproven, upstreamAddress } from "./upstream-address.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 
-/** RFC 1918 and RFC 4193: whoever is inside. Loopback may always ask. */
-const INSIDE: readonly Prefix[] = [
-  { family: "ipv4", address: "127.0.0.0", length: 8 },
-  { family: "ipv4", address: "10.0.0.0", length: 8 },
-  { family: "ipv4", address: "172.16.0.0", length: 12 },
-  { family: "ipv4", address: "192.168.0.0", length: 16 },
-  { family: "ipv6", address: "fd00::", length: 8 },
-];
 /** Slab offsets are 32-bit; and no site needs more. */
 const LARGEST_CACHE = 3 * 2 ** 30;
 
@@ -44,11 +37,20 @@ function filePath() {
   return parsed("a path of a file", (text) => (text === "" ? undefined : text));
 }
 
+/** How upstreams asked over TLS prove who they are. */
+const routeTlsSection = section({
+  /** Certificates in PEM, instead of the system's. */
+  ca: filePath().optional(),
+  /** Keys that are enough, whoever has signed them. */
+  pins: z.array(pin()).max(16).default([]),
+});
+
 const routeSection = section({
   /** Everything at and below this name that no longer zone claims. */
   zone: zoneName(),
   /** Asked in this order; port 53 unless another is written. */
-  upstreams: z.array(hostPort(53)).min(1),
+  upstreams: z.array(upstreamAddress()).min(1),
+  tls: routeTlsSection.prefault({}),
   /** Own address to ask from. */
   source: ipAddress().optional(),
 });
@@ -58,6 +60,17 @@ const localSection = section({
   zones: z.array(filePath()).default([]),
 });
 
+/** Lists that decide about names before a route is asked; the first that has a name wins. */
+const policySection = section({
+  file: filePath(),
+  /** A hosts file, a domain a line, or a response policy zone. */
+  kind: z.enum(["hosts", "domains", "rpz"]),
+  /** What the client is told of the reason (RFC 8914): the operator's own wish, or the client's. */
+  because: z.enum(["blocked", "filtered"]).default("blocked"),
+});
+/** Entries have one octet for the number of their list. */
+const MOST_POLICIES = 64;
+
 const cacheSection = section({
   /** Bytes in all. */
   size: byteSize().default((64 * 2 ** 20) as ByteSize),
@@ -66,6 +79,8 @@ const cacheSection = section({
   negativeTtl: duration({ min: seconds(0), max: hours(3) }).default(minutes(15)),
   /** How long after expiry an answer may still be served when upstreams fail (RFC 8767); 0s never. */
   stale: duration({ max: days(7) }).default(hours(24)),
+  /** Where the cache is kept from a stop to the next start, one file a worker. */
+  file: filePath().optional(),
 });
 
 /** Twenty times this many cached answers, or as many questions upstream, for the /24 or /56 of a client. */
@@ -85,20 +100,45 @@ const cookiesSection = section({
   secrets: z.array(filePath()).max(4).default([]),
 });
 
+/** Queries that are written to the log. */
+const queryLogSection = section({
+  /** One in so many; 0: none but the failed ones. */
+  every: z.number().int().min(0).max(1e9).default(1_000),
+  /** And every one that got SERVFAIL. */
+  errors: z.boolean().default(true),
+  /** Lines a second, at most. */
+  perSecond: z.number().int().min(1).max(10_000).default(100),
+});
+
+/** DNS over TLS for clients (RFC 7858). */
+const tlsSection = section({
+  listen: z.array(hostPort(TLS_PORT)).min(1),
+  /** Files in PEM: the certificate with its chain, and its key. */
+  cert: filePath(),
+  key: filePath(),
+});
+
 /** The `dns:` section of site.yaml. */
 export const dnsSection = section({
   /** UDP and TCP on each. */
   listen: z.array(hostPort()).min(1),
+  tls: tlsSection.optional(),
   /** Threads that serve, each with its share of the cache and of the limits. */
   workers: workerCount().default(1),
   health: hostPort().default({ address: "127.0.0.1", port: 8_153 }),
+  /** A Unix socket for orders to the running resolver. */
+  control: filePath().optional(),
   allow: prefix()
     .array()
     .default([...INSIDE]),
+  /** Who may ask for `_explain.NAME`; this machine always may. */
+  admin: prefix().array().default([]),
+  queryLog: queryLogSection.optional(),
   limit: limitSection.prefault({}),
   cookies: cookiesSection.prefault({}),
   routes: z.array(routeSection).default([]),
   local: localSection.prefault({}),
+  policies: z.array(policySection).max(MOST_POLICIES).default([]),
   cache: cacheSection.prefault({}),
 });
 
@@ -122,13 +162,17 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
   const at = (path: readonly PropertyKey[], message: string): Problem => document.problemAt(["dns", ...path], message);
   const problems: Problem[] = [];
   const listen = new Set<string>();
-  for (const [i, endpoint] of settings.listen.entries()) {
+  const places = [
+    ...settings.listen.map((endpoint, i) => ({ endpoint, path: ["listen", i] })),
+    ...(settings.tls?.listen ?? []).map((endpoint, i) => ({ endpoint, path: ["tls", "listen", i] })),
+  ];
+  for (const { endpoint, path } of places) {
     const text = formatEndpoint(endpoint);
-    if (endpoint.port !== 0 && listen.has(text)) problems.push(at(["listen", i], `${text} is listed twice`));
+    if (endpoint.port !== 0 && listen.has(text)) problems.push(at(path, `${text} is listed twice`));
     listen.add(text);
     if (isWildcard(endpoint.address)) {
       const message = `${text} is every address: name the VIP, so that answers leave from the address that was asked`;
-      problems.push(at(["listen", i], message));
+      problems.push(at(path, message));
     }
   }
   if (settings.cache.size < SMALLEST_CACHE * settings.workers) {
@@ -140,12 +184,13 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
 }
 
 function checkRoutes(
-  { routes, listen }: DnsSettings,
+  { routes, listen: plain, tls: secure }: DnsSettings,
   at: (path: readonly PropertyKey[], message: string) => Problem,
 ): Problem[] {
   const problems: Problem[] = [];
   const zones = new Map<string, number>();
-  for (const [i, { zone, upstreams, source }] of routes.entries()) {
+  const listen = [...plain, ...(secure?.listen ?? [])];
+  for (const [i, { zone, upstreams, source, tls }] of routes.entries()) {
     const key = Buffer.from(lowerName(parseName(zone) ?? new Uint8Array())).toString("latin1");
     const first = zones.get(key);
     if (first === undefined) zones.set(key, i);
@@ -163,7 +208,7 @@ function checkRoutes(
     const asked = upstreams.map(formatEndpoint);
     for (const [j, upstream] of upstreams.entries()) {
       const twice = asked.indexOf(formatEndpoint(upstream)) < j ? `${asked[j]} is listed twice` : undefined;
-      const message = twice ?? wrongUpstream(upstream, source, listen);
+      const message = twice ?? wrongUpstream(upstream, source, listen) ?? unproven(upstream, tls.pins);
       if (message !== undefined) problems.push(at(["routes", i, "upstreams", j], message));
     }
   }

@@ -1,4 +1,6 @@
-import { EDE } from "./wire/registry.ts";
+import { MESSAGE_AT, type Slab } from "./cache/image.ts";
+import { AT } from "./wire/header.ts";
+import { EDE, RCODE } from "./wire/registry.ts";
 
 /** Data of the EDE option (RFC 8914 section 2): the code, then a sentence for whoever runs `dig`. */
 export function extendedError(code: number, text = ""): Uint8Array {
@@ -15,5 +17,15 @@ export const EXTENDED = {
   notRecursive: extendedError(EDE.NOT_AUTHORITATIVE, "only local names are answered without recursion desired"),
   notSupported: extendedError(EDE.NOT_SUPPORTED),
   stale: extendedError(EDE.STALE_ANSWER),
+  staleNxdomain: extendedError(EDE.STALE_NXDOMAIN),
+  aliasLoop: extendedError(EDE.OTHER, "an alias (CNAME) leads back to itself"),
+  aliasTooLong: extendedError(EDE.OTHER, "aliases (CNAME) lead through too many routes"),
+  aliasTooLarge: extendedError(EDE.OTHER, "the answer with its aliases (CNAME) is more than fits a message"),
   busy: extendedError(EDE.NO_REACHABLE_AUTHORITY, "too many questions wait for the upstreams of this route"),
 } as const;
+
+/** What is said of an expired image (RFC 8914 sections 4.4 and 4.20). */
+export function staleError({ bytes }: Slab): Uint8Array {
+  const rcode = (bytes[MESSAGE_AT + AT.lowFlags] ?? 0) & 0x0f;
+  return rcode === RCODE.NXDOMAIN ? EXTENDED.staleNxdomain : EXTENDED.stale;
+}

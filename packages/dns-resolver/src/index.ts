@@ -1,2 +1,2 @@
-export { checkDns, dnsConfig, dnsSection, type DnsSettings } from "./config.ts";
+export { checkDns, dnsConfig, dnsSection, localPath, type DnsSettings } from "./config.ts";
 export { REASONS, type Reason } from "./reasons.ts";

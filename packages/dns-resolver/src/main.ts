@@ -9,28 +9,24 @@ import {
   type ServiceContext,
   type ServingParts,
 } from "@stitch/health";
-import { claimed } from "./claim.ts";
-import { dnsConfig, localPath, type DnsSettings } from "./config.ts";
+import { claimed, claimedTcp } from "./claim.ts";
+import { localPath, type DnsSettings } from "./config.ts";
+import { openControl } from "./control.ts";
 import { openFileLimit, upstreamSockets } from "./descriptors.ts";
 import { UpstreamHealth } from "./health.ts";
-import { readCookieSecret } from "./local/cookie-secret.ts";
-import { loadLocal } from "./local/load-local.ts";
 import { registerMetrics } from "./metrics.ts";
+import { Adoptions } from "./reload/adoptions.ts";
+import { Reloader } from "./reload/reloader.ts";
+import { ReloadWishes } from "./reload/wishes.ts";
 import { SelfProbe } from "./self-probe.ts";
-import { mostPerRoute } from "./upstream/forwarder.ts";
-import { WORKER_LAYOUT, type DnsWorkers, type WorkerSettings } from "./worker-contract.ts";
+import { randomSeed } from "./resolver.ts";
+import { readServed, tellUnread, type Served } from "./served.ts";
+import { atOnce } from "./sliced.ts";
+import { mostPerRoute } from "./upstream/shares.ts";
+import { WORKER_LAYOUT, type DnsWorkers } from "./worker-contract.ts";
 
 const WORKER = new URL("./worker.ts", import.meta.url);
 const LOAD_INTERVAL: Duration = seconds(1);
-
-/** What is served: the settings, and the files with local data, found to be good. */
-interface Served {
-  readonly settings: DnsSettings;
-  readonly hosts: readonly string[];
-  readonly zones: readonly string[];
-  readonly localZones: number;
-  readonly cookieSecrets: readonly Uint8Array[];
-}
 
 /**
  * Runs the resolver of a site until SIGTERM; resolves with the exit code. `worker` is the module that serves, in as many
@@ -39,61 +35,94 @@ interface Served {
 export async function main(document: SiteDocument, worker: URL = WORKER): Promise<number> {
   const identity = { service: "dns", site: document.site, instance: document.instance };
   const log = createLogger(identity);
+  const reloads = new ReloadWishes();
+  process.on("SIGHUP", reloads.wished);
   try {
-    const served = read(document);
+    const seed = randomSeed();
+    const served = atOnce(readServed(document, seed));
+    tellUnread(served, log);
     return await runService({
       identity,
       clock: new SystemClock(),
       log,
-      listenHealth: served.settings.health,
-      start: (context) => start(served, worker, context),
+      listenHealth: served.dns.health,
+      start: (context) => start(document, served, seed, worker, reloads, context),
     });
   } catch (failure) {
     if (!(failure instanceof ConfigError)) throw failure;
     log.fatal(failure.message);
     return EXIT.unusable;
+  } finally {
+    process.off("SIGHUP", reloads.wished);
   }
 }
 
-/** The workers read the local data again, each for itself; here it is checked. */
-function read(document: SiteDocument): Served {
-  const settings = dnsConfig(document);
-  const files = (paths: readonly string[]): string[] => paths.map((path) => localPath(document, path));
-  const [hosts, zones] = [files(settings.local.hosts), files(settings.local.zones)];
-  const local = loadLocal(hosts, zones);
-  const cookieSecrets = files(settings.cookies.secrets).map(readCookieSecret);
-  return { settings, hosts, zones, localZones: local.zones.length + local.hosts.length, cookieSecrets };
-}
-
-async function start(served: Served, module: URL, context: ServiceContext): Promise<ServingParts> {
-  const { clock, health, registry } = context;
-  const { settings, hosts, zones, localZones, cookieSecrets } = served;
-  const workers = workersHere(settings.workers, context.log);
+async function start(
+  document: SiteDocument,
+  served: Served,
+  seed: number,
+  module: URL,
+  reloads: ReloadWishes,
+  context: ServiceContext,
+): Promise<ServingParts> {
+  const { clock, health, log, registry } = context;
+  const settings = served.dns;
+  const workers = workersHere(settings.workers, log);
   const listen = await claimed(settings.listen, clock);
+  const listenTls = await claimedTcp(settings.tls?.listen ?? [], clock);
   const upstreams = new UpstreamHealth(health);
-  const sockets = upstreamSockets(openFileLimit(), listen.length, workers);
+  const adopted = new Adoptions(workers);
   const group = await WorkerGroup.open<DnsWorkers>({
     module,
     workers,
     layout: WORKER_LAYOUT,
-    settings: { dns: settings, listen, hosts, zones, cookieSecrets, sockets } satisfies WorkerSettings,
+    settings: {
+      served,
+      listen,
+      listenTls,
+      sockets: upstreamSockets(openFileLimit(), listen.length + listenTls.length, workers),
+      cacheFile: settings.cache.file === undefined ? undefined : localPath(document, settings.cache.file),
+    },
     context,
-    onMessage: ({ deadZones }, worker) => upstreams.report(deadZones, worker),
+    onMessage: (message, worker) =>
+      message.kind === "adopted" ? adopted.one() : upstreams.report(message.zones, worker),
   });
   const { table } = group;
-  registerMetrics(registry, table, localZones);
+  const adopt = (next: Served): Promise<void> => {
+    group.tell(next);
+    return adopted.all();
+  };
+  const reloader = new Reloader({ document, seed, running: served, clock, log, adopt });
+  reloads.serve(reloader);
+  const closeControl = await controlled(document, settings, reloader).catch(async (failure: unknown) => {
+    await group.close();
+    throw failure;
+  });
+  registerMetrics(registry, table, reloader);
   const load = clock.every("dns-load", LOAD_INTERVAL, () => (health.load = table.most("load")));
   const probe = new SelfProbe(clock, listen, `${context.identity.site}/${context.identity.instance}`);
-  logStart(group, workers, context.log);
+  logStart(group, workers, log);
   return {
     probe: probe.probe,
     progress: () => table.rows.map((row) => row.total + row.get("kernelDrops")),
     warm: async () => {}, // the workers are, or they would not be ready
     close: async () => {
       load.cancel();
+      await closeControl();
       await group.close();
     },
   };
+}
+
+/** Opens the control socket, if the settings name one; resolves with how to close it. */
+async function controlled(
+  document: SiteDocument,
+  { control: path }: DnsSettings,
+  reloader: Reloader,
+): Promise<() => Promise<void>> {
+  if (path === undefined) return async () => {};
+  const control = await openControl(localPath(document, path), () => reloader.reload());
+  return () => control.close();
 }
 
 function logStart({ ready }: WorkerGroup<DnsWorkers>, workers: number, log: ServiceContext["log"]): void {

@@ -1,49 +1,32 @@
 import { randomBytes } from "node:crypto";
-import type { AllowList } from "./allow-list.ts";
-import { COST, LIMITED, type ClientBudget, type Limited } from "./client-budget.ts";
+import { COST, LIMITED, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
-import { NEVER, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import { LEADS_ON, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
-import type { Cookies } from "./cookies.ts";
-import { EXTENDED } from "./extended-error.ts";
-import { anyAnswer, identityAnswer, localAnswer } from "./local/local-answer.ts";
+import { asksToExplain } from "./explain.ts";
+import { Claims } from "./claims.ts";
+import { chaosAnswer } from "./chaos.ts";
+import { EXTENDED, staleError } from "./extended-error.ts";
+import { anyAnswer, textAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
+import type { PolicyJudge } from "./policy/policy-judge.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
-import { RouteTable, type Suffix } from "./routes.ts";
+import type { Replaced, ResolverOptions } from "./resolver-options.ts";
+import { RouteTable } from "./routes.ts";
+import { padded, RESPONSE_BLOCK } from "./tls/padding.ts";
 import { AT, CD, RD, TC } from "./wire/header.ts";
-import { lowerName, parseName } from "./wire/name.ts";
-import { sameBytes } from "./wire/octets.ts";
-import { adoptName, decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
+import { decodeQuery, FAULT, Query, type Fault } from "./wire/query.ts";
 import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
 
-/** What is to be done with a query: nothing, send the reply that stands in `out`, or ask upstream. */
-export const ACTION = { silent: 0, answer: 1, forward: 2 } as const;
+/**
+ * What is to be done with a query: nothing, send the reply that stands in `out`, ask upstream, or send the reply and ask
+ * upstream for what will soon be in its place.
+ */
+export const ACTION = { silent: 0, answer: 1, forward: 2, refresh: 3 } as const;
 export type Action = (typeof ACTION)[keyof typeof ACTION];
-
-/** Who answers for a name: data of our own, or the route with this number. */
-export type Place =
-  | { readonly kind: "zone"; readonly zone: LocalZone }
-  | { readonly kind: "route"; readonly route: number };
-
-export interface ResolverOptions {
-  readonly allow: AllowList;
-  readonly budget: ClientBudget;
-  readonly cookies: Cookies;
-  /** Wall time in whole seconds since 1970, for the cookies' age. */
-  readonly wallSeconds: () => number;
-  readonly places: readonly Place[];
-  /** Names that lead to `places`. */
-  readonly suffixes: readonly Suffix[];
-  readonly cache: Cache;
-  /** Random per process. */
-  readonly seed: number;
-  /** `site/instance`. */
-  readonly identity: string;
-}
 
 /** Images of local answers, which are made when first asked for; names that do not exist are made up by strangers. */
 const LOCAL_CACHE_BYTES = 4 * 2 ** 20;
-const IDENTITY_NAMES = ["id.server", "hostname.bind"].map((text) => parseName(text) ?? new Uint8Array());
 
 /**
  * The decision for one query; no I/O, no clock of its own, and for local and cached answers no allocation.
@@ -56,27 +39,26 @@ const IDENTITY_NAMES = ["id.server", "hostname.bind"].map((text) => parseName(te
  */
 export class Resolver {
   readonly cache: Cache;
+  /** Has lines about the name of a query that asks for them; without it such a query is like any other. */
+  explain: ((query: Query) => readonly string[]) | undefined;
   /** The query last decided. */
   readonly query = new Query();
   length = 0;
   reason: ReasonCode = 0;
-  /** Index of the place, and the cache tag, of a query to forward. */
+  /** Number of the route, and the cache tag, of a query to forward. */
   place = -1;
   tag = 0;
-  readonly #options: ResolverOptions;
-  readonly #routes: RouteTable;
-  readonly #local: Cache;
+  #options: ResolverOptions;
+  #claims: Claims;
+  #local: Cache;
   readonly #writer: ReplyWriter;
-  readonly #identity: Uint8Array;
-  readonly #alias = new Query();
 
   constructor(options: ResolverOptions) {
     this.#options = options;
     this.cache = options.cache;
-    this.#routes = new RouteTable(options.suffixes, options.seed);
-    this.#local = new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed: options.seed });
-    this.#identity = Buffer.from(options.identity);
-    this.#writer = new ReplyWriter(this.#identity);
+    this.#claims = new Claims(options.places, RouteTable.of(options.suffixes, options.seed));
+    this.#local = localCache(options.seed);
+    this.#writer = new ReplyWriter(Buffer.from(options.identity));
   }
 
   /**
@@ -106,24 +88,43 @@ export class Resolver {
       if (limited !== LIMITED.no) return this.#limit(limited, bytes, at, out, outAt);
     }
     if (fault !== FAULT.none) return this.#fault(fault, bytes, at, out, outAt);
-    if (query.class !== CLASS.IN) return this.#otherClass(bytes, at, tcp, out, outAt);
+    if (query.class !== CLASS.IN) return this.#otherClass(bytes, at, peers, peerAt, tcp, out, outAt);
     if (query.type === TYPE.OPT || query.type === 0 || (query.type >= TYPE.TKEY && query.type < TYPE.ANY)) {
       const transfer = query.type === TYPE.AXFR || query.type === TYPE.IXFR;
       const reason = transfer ? REASON.transferRefused : REASON.typeRefused;
       return this.#refuse(bytes, at, EXTENDED.notSupported, reason, out, outAt);
     }
-    this.place = this.#routes.find(query);
-    const place = this.#options.places[this.place];
+    if (this.explain !== undefined && asksToExplain(query)) {
+      return this.#explained(this.explain, bytes, at, peers, peerAt, tcp, out, outAt);
+    }
+    this.place = this.#claims.indexOf(query);
+    const place = this.#claims.at(this.place);
     if (place === undefined) return this.#refuse(bytes, at, EXTENDED.noRoute, REASON.noRoute, out, outAt);
+    const { judge } = this.#options;
+    if (judge !== undefined && place.kind === "route" && (query.flags & RD) !== 0 && judge.judge(query)) {
+      return this.#byPolicy(judge, bytes, at, tcp, out, outAt);
+    }
     if (query.type === TYPE.ANY) return this.#made(anyAnswer(query, 0), REASON.anyMinimal, bytes, at, tcp, out, outAt);
-    if (place.kind === "zone") return this.#fromZone(place.zone, bytes, at, tcp, tick, out, outAt);
-    if ((query.flags & RD) === 0) {
+    const isLocal = place.kind === "zone";
+    if (!isLocal && (query.flags & RD) === 0) {
       return this.#refuse(bytes, at, EXTENDED.notRecursive, REASON.recursionNotDesired, out, outAt);
     }
-    const action = this.#fromCache(bytes, at, tcp, tick, out, outAt);
-    if (action !== ACTION.forward || known) return action;
+    if (!isLocal) this.place = place.route;
+    const action = isLocal
+      ? this.#fromZone(place.zone, bytes, at, tcp, tick, out, outAt)
+      : this.#fromCache(bytes, at, tcp, tick, out, outAt);
+    if (action === ACTION.answer || known) return action;
     const limited = this.#options.budget.take(peers, peerAt, COST.question, tick);
-    return limited === LIMITED.no ? action : this.#limit(limited, bytes, at, out, outAt);
+    if (limited === LIMITED.no) return action;
+    return action === ACTION.refresh ? ACTION.answer : this.#limit(limited, bytes, at, out, outAt);
+  }
+
+  /** Decides by these from the next query on. Cached answers stay with the numbers of their routes. */
+  adopt(next: Replaced): void {
+    const { admin, allow, budget, cookies, judge, places, suffixes, table } = next;
+    this.#options = { ...this.#options, admin, allow, budget, cookies, judge, places, suffixes };
+    this.#claims = new Claims(places, table);
+    this.#local = localCache(this.#options.seed); // an alias may have led from one zone's answer into another zone
   }
 
   /** Whether the client at this endpoint record may ask at all. */
@@ -135,7 +136,7 @@ export class Resolver {
   lateImage(image: Slab, stale: boolean, bytes: Uint8Array, peer: Uint8Array, tcp: boolean, out: Uint8Array): void {
     decodeQuery(bytes, 0, bytes.length, this.query);
     this.#cookie(bytes, peer, 0);
-    this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? EXTENDED.stale : undefined, out, 0);
+    this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? staleError(image) : undefined, out, 0);
     this.reason = stale ? REASON.stale : REASON.forwarded;
   }
 
@@ -147,37 +148,85 @@ export class Resolver {
     this.reason = reason;
   }
 
+  /** The reply that was last written at `bytes`, padded when the query was: for TLS, where lengths are all that shows. */
+  padded(bytes: Uint8Array): Uint8Array {
+    const { optAt } = this.#writer;
+    return this.query.padded && optAt >= 0 && bytes.length > 0 ? padded(bytes, optAt, RESPONSE_BLOCK) : bytes;
+  }
+
+  /** Who answers for names, as it is now. */
+  get claims(): Claims {
+    return this.#claims;
+  }
+
+  /** The lists as they are now. */
+  get judge(): PolicyJudge | undefined {
+    return this.#options.judge;
+  }
+
   #fromCache(bytes: Uint8Array, at: number, tcp: boolean, tick: number, out: Uint8Array, outAt: number): Action {
     const { query, cache } = this;
-    this.tag = (this.place << 2) | (query.dnssecOk ? 2 : 0) | ((query.lowFlags & CD) !== 0 ? 1 : 0);
+    this.tag = tagOf(this.place, query.dnssecOk, (query.lowFlags & CD) !== 0);
     const found = cache.find(query, this.tag, tick);
     if (found < 0 || !cache.isFresh(found, tick)) return ACTION.forward;
     const stored = cache.slab.words[(found >>> 2) + WORD.stored] ?? 0;
     const age = Math.floor((tick - stored) / TICKS_PER_SECOND);
     this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
     this.reason = REASON.cached;
-    return ACTION.answer;
+    return cache.wantsRefresh(found, tick) ? ACTION.refresh : ACTION.answer;
   }
 
   #fromZone(
     zone: LocalZone,
     bytes: Uint8Array,
-    at: number,
+    from: number,
     tcp: boolean,
     tick: number,
     out: Uint8Array,
     outAt: number,
   ): Action {
+    const { query } = this;
     const tag = this.place << 2;
-    const found = this.#local.find(this.query, tag, tick);
-    if (found < 0) {
-      const image = localAnswer(this.query, zone, (name) => this.#zoneOf(name), tag);
-      this.#local.store(image, this.query, tag, tick, NEVER);
-      return this.#made(image, REASON.local, bytes, at, tcp, out, outAt);
+    let at = this.#local.find(query, tag, tick);
+    if (at < 0) {
+      const image = this.#claims.answer(query, zone, tag);
+      at = this.#local.store(image, query, tag, tick, NEVER);
+      if (at < 0) return this.#made(image, REASON.local, bytes, from, tcp, out, outAt);
     }
-    this.#write(this.#local.slab, found, 0, bytes, at, tcp, undefined, out, outAt);
+    const state = this.#local.slab.words[(at >>> 2) + WORD.state] ?? 0;
+    if ((state & LEADS_ON) !== 0 && (query.flags & RD) !== 0) {
+      this.place = this.#claims.placeOf(query); // what is at the end is a route's to say; see Names for the number
+      return ACTION.forward;
+    }
+    this.#write(this.#local.slab, at, 0, bytes, from, tcp, undefined, out, outAt);
     this.reason = REASON.local;
     return ACTION.answer;
+  }
+
+  /** A list has the name: the answer is ours, and says so. */
+  #byPolicy(judge: PolicyJudge, bytes: Uint8Array, at: number, tcp: boolean, out: Uint8Array, outAt: number): Action {
+    const limit = tcp ? LARGEST_TCP : udpLimit(this.query);
+    const { rcode, records, extended } = judge;
+    this.length = this.#writer.records(this.query, bytes, at, rcode, records, extended, limit, out, outAt);
+    this.reason = judge.reason;
+    return ACTION.answer;
+  }
+
+  /** Who may see where names lead and what fails is the operator's affair. */
+  #explained(
+    explain: (query: Query) => readonly string[],
+    bytes: Uint8Array,
+    at: number,
+    peers: Uint8Array,
+    peerAt: number,
+    tcp: boolean,
+    out: Uint8Array,
+    outAt: number,
+  ): Action {
+    if (!this.#options.admin.allows(peers, peerAt)) {
+      return this.#refuse(bytes, at, EXTENDED.prohibited, REASON.explainRefused, out, outAt);
+    }
+    return this.#made(textAnswer(this.query, explain(this.query)), REASON.explained, bytes, at, tcp, out, outAt);
   }
 
   #made(
@@ -194,14 +243,19 @@ export class Resolver {
     return ACTION.answer;
   }
 
-  /** RFC 4892 for CH; other classes have no data anywhere. */
-  #otherClass(bytes: Uint8Array, at: number, tcp: boolean, out: Uint8Array, outAt: number): Action {
-    const { key, nameLength } = this.query;
-    const asked =
-      this.query.class === CLASS.CH &&
-      IDENTITY_NAMES.some((name) => name.length === nameLength && sameBytes(name, 0, key, 0, nameLength));
-    if (!asked) return this.#refuse(bytes, at, EXTENDED.notSupported, REASON.classRefused, out, outAt);
-    return this.#made(identityAnswer(this.query, this.#identity), REASON.identity, bytes, at, tcp, out, outAt);
+  /** Other classes have no data anywhere, CH but a few names. */
+  #otherClass(
+    bytes: Uint8Array,
+    at: number,
+    peers: Uint8Array,
+    peerAt: number,
+    tcp: boolean,
+    out: Uint8Array,
+    outAt: number,
+  ): Action {
+    const image = chaosAnswer(this.query, this.#options.identity, this.#options.admin.allows(peers, peerAt));
+    if (image === undefined) return this.#refuse(bytes, at, EXTENDED.notSupported, REASON.classRefused, out, outAt);
+    return this.#made(image, REASON.identity, bytes, at, tcp, out, outAt);
   }
 
   #write(
@@ -282,12 +336,10 @@ export class Resolver {
     this.length = this.#writer.status(query, bytes, at, rcode, undefined, out, outAt);
     return ACTION.answer;
   }
+}
 
-  #zoneOf(name: Uint8Array): LocalZone | undefined {
-    adoptName(this.#alias, lowerName(name), TYPE.A, CLASS.IN);
-    const place = this.#options.places[this.#routes.find(this.#alias)];
-    return place?.kind === "zone" ? place.zone : undefined;
-  }
+function localCache(seed: number): Cache {
+  return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });
 }
 
 /** A seed that strangers cannot guess. */

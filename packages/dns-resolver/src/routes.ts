@@ -1,3 +1,4 @@
+import { atOnce, type Steps } from "./sliced.ts";
 import { sameBytes } from "./wire/octets.ts";
 import { lowerName } from "./wire/name.ts";
 import type { Query } from "./wire/query.ts";
@@ -21,21 +22,31 @@ const LOAD = 0.5;
  */
 export class RouteTable {
   readonly #slots: Int32Array;
-  readonly #suffixes: Suffix[];
+  readonly #suffixes: Suffix[] = [];
   readonly #mask: number;
   readonly #seed: number;
-  readonly #depth: number;
+  #depth = 0;
 
   /** `seed` is random per process: with it nobody can prepare names that collide. */
-  constructor(suffixes: readonly Suffix[], seed: number) {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(8, suffixes.length / LOAD)));
+  static of(suffixes: readonly Suffix[], seed: number): RouteTable {
+    return atOnce(RouteTable.building(suffixes, seed));
+  }
+
+  /** The same, name by name: a hosts file may have hundreds of thousands. */
+  static *building(suffixes: readonly Suffix[], seed: number): Steps<RouteTable> {
+    const table = new RouteTable(suffixes.length, seed);
+    for (const suffix of suffixes) {
+      table.#add(suffix);
+      yield;
+    }
+    return table;
+  }
+
+  private constructor(count: number, seed: number) {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(8, count / LOAD)));
     this.#slots = new Int32Array(size);
     this.#mask = size - 1;
     this.#seed = seed;
-    this.#suffixes = suffixes.map((suffix) => ({ ...suffix, name: lowerName(suffix.name) }));
-    // No spread: a hosts file has more names than a call may have arguments.
-    this.#depth = this.#suffixes.reduce((most, { name }) => Math.max(most, labelsOf(name)), 0);
-    for (const index of this.#suffixes.keys()) this.#place(index);
   }
 
   /** The place for the query's name, or -1. */
@@ -65,8 +76,10 @@ export class RouteTable {
     return best;
   }
 
-  #place(index: number): void {
-    const { name } = this.#suffixes[index] as Suffix;
+  #add(suffix: Suffix): void {
+    const name = lowerName(suffix.name);
+    const index = this.#suffixes.push({ ...suffix, name }) - 1;
+    this.#depth = Math.max(this.#depth, labelsOf(name));
     let hash = this.#seed;
     for (let at = name.length - 1; at >= 0; at -= 1) hash = Math.imul(hash ^ (name[at] ?? 0), 0x01_00_01_93);
     let slot = mixed(hash) & this.#mask;

@@ -13,8 +13,12 @@ import { tickOf } from "./cache.ts";
 import { LARGEST_TCP } from "./cache/reply-writer.ts";
 import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
-import { TcpListener } from "./tcp-listener.ts";
-import { Forwarder, type ForwarderOptions, type Outcome, type Waiter } from "./upstream/forwarder.ts";
+import type { QueryLog } from "./query-log.ts";
+import type { Serving } from "./serving.ts";
+import { TcpListener, type TcpQuery } from "./tcp-listener.ts";
+import type { TlsIdentity } from "./tls/certificates.ts";
+import type { Names, Outcome, Waiter } from "./upstream/flight.ts";
+import { Forwarder, type ForwarderOptions } from "./upstream/forwarder.ts";
 import { EDNS_SIZE } from "./wire/edns.ts";
 
 /**
@@ -29,12 +33,14 @@ const RECEIVE_BUFFER = 4 * 2 ** 20;
 
 export interface DnsServerOptions {
   readonly listen: readonly Endpoint[];
+  /** DNS over TLS: where, and what it is proved with. */
+  readonly tls?: { readonly listen: readonly Endpoint[]; readonly identity: TlsIdentity } | undefined;
   /** How many servers share these addresses, this one included. */
   readonly workers: number;
   readonly clock: Clock;
   readonly resolver: Resolver;
   readonly outcomes: Outcomes;
-  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache" | "workers">;
+  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache" | "names" | "workers">;
   readonly onFailure: (failure: Error) => void;
 }
 
@@ -44,6 +50,8 @@ export class DnsServer {
   readonly listeners: TcpListener[] = [];
   readonly forwarder: Forwarder;
   readonly #options: DnsServerOptions;
+  /** Queries that are written down, if any are. */
+  queryLog: QueryLog | undefined;
   /** Replies to queries that waited, and over TCP. */
   readonly #scratch = new Uint8Array(LARGEST_TCP);
 
@@ -52,6 +60,7 @@ export class DnsServer {
     const server = new DnsServer(options);
     try {
       for (const local of options.listen) await server.#listen(local);
+      for (const local of options.tls?.listen ?? []) await server.#listenTls(local, options.tls?.identity);
     } catch (failure) {
       await server.close();
       throw failure;
@@ -66,6 +75,7 @@ export class DnsServer {
       workers: options.workers,
       clock: options.clock,
       cache: options.resolver.cache,
+      names: namesOf(options.resolver),
       deliver: (waiter, outcome) => this.#deliver(waiter, outcome),
     });
   }
@@ -79,6 +89,16 @@ export class DnsServer {
     return own.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
   }
 
+  /** From the next query on; what is on its way is answered by those who were asked. */
+  adopt(serving: Serving): void {
+    const { resolver } = this.#options;
+    resolver.cache.staleSeconds = serving.staleSeconds;
+    resolver.adopt(serving);
+    this.forwarder.adopt(serving.routes, serving.limits);
+    const { identity } = serving;
+    if (identity !== undefined) for (const listener of this.listeners) listener.prove(identity);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.forwarder, ...this.sockets, ...this.listeners].map((each) => each.close()));
   }
@@ -87,6 +107,15 @@ export class DnsServer {
     const socket = await this.#openUdp(local);
     this.sockets.push(socket);
     this.listeners.push(await this.#openTcp(socket.local));
+  }
+
+  async #listenTls(local: Endpoint, tls: TlsIdentity | undefined): Promise<void> {
+    const { clock, resolver, workers } = this.#options;
+    const onQuery: TcpQuery = (message, peer, reply) =>
+      this.#tcpQuery(message, peer, (bytes) => reply(resolver.padded(bytes)));
+    const admits = (peer: Uint8Array): boolean => resolver.admits(peer);
+    const identity = tls === undefined ? {} : { tls };
+    this.listeners.push(await TcpListener.open({ local, workers, clock, admits, onQuery, ...identity }));
   }
 
   #openUdp(local: Endpoint): Promise<DatagramSocket> {
@@ -133,8 +162,9 @@ export class DnsServer {
         this.#later(socket, arrivals, slot);
         continue;
       }
-      if (action === ACTION.answer) replies.lengths[slot] = resolver.length;
-      outcomes.count(resolver.reason);
+      if (action !== ACTION.silent) replies.lengths[slot] = resolver.length;
+      this.#left(peers, peer);
+      if (action === ACTION.refresh) this.forwarder.refresh(resolver.query, resolver.place, resolver.tag);
     }
   }
 
@@ -163,15 +193,33 @@ export class DnsServer {
       this.forwarder.ask(resolver.query, resolver.place, resolver.tag, waiter);
       return;
     }
-    outcomes.count(resolver.reason);
-    reply(this.#scratch.subarray(0, action === ACTION.answer ? resolver.length : 0));
+    this.#left(peer, 0);
+    reply(this.#scratch.subarray(0, resolver.length));
+    if (action === ACTION.refresh) this.forwarder.refresh(resolver.query, resolver.place, resolver.tag);
   }
 
   #deliver({ query, peer, tcp, reply }: Waiter, outcome: Outcome): void {
-    const { resolver, outcomes } = this.#options;
+    const { resolver } = this.#options;
     if (outcome.kind === "image") resolver.lateImage(outcome.image, outcome.stale, query, peer, tcp, this.#scratch);
     else resolver.lateFailure(outcome.extended, outcome.reason, query, peer, this.#scratch);
-    outcomes.count(resolver.reason);
+    this.#left(peer, 0);
     reply(this.#scratch.subarray(0, resolver.length));
   }
+
+  /** The exit of every query that could be read: it is counted, and now and then noted. */
+  #left(peers: Uint8Array, peerAt: number): void {
+    const { resolver, outcomes } = this.#options;
+    const { reason } = resolver;
+    outcomes.count(reason);
+    const log = this.queryLog;
+    if (log !== undefined && log.wants(reason)) log.note(resolver.query, peers, peerAt, reason);
+  }
+}
+
+/** As they are when they are asked for: a reload changes them. */
+function namesOf(resolver: Resolver): Names {
+  return {
+    placeOf: (query) => resolver.claims.placeOf(query),
+    localImage: (query, place) => resolver.claims.localImage(query, place),
+  };
 }

@@ -1,6 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
 import { milliseconds, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
 import { BindError, ENDPOINT_BYTES, writeEndpoint, type Endpoint } from "@stitch/linux-io";
+import type { TlsIdentity } from "./tls/certificates.ts";
 import { Frames } from "./wire/frames.ts";
 import { framed } from "./upstream/tcp-exchange.ts";
 
@@ -19,6 +21,8 @@ const MOST_UNSENT = 256 * 1_024;
 /** RFC 7766 section 6.2.3: "of the order of a few seconds". Also ends a message sent byte by byte. */
 export const TCP_IDLE: Duration = seconds(10);
 const IDLE_CHECK: Duration = milliseconds(1_000);
+/** Milliseconds for a handshake; a connection counts from its first packet on. */
+const HANDSHAKE_LIMIT = 5_000;
 
 /** One query over TCP, and how to answer it. */
 export type TcpQuery = (message: Uint8Array, peer: Uint8Array, reply: (message: Uint8Array) => void) => void;
@@ -32,6 +36,8 @@ export interface TcpListenerOptions {
    */
   readonly workers?: number;
   readonly clock: Clock;
+  /** DNS over TLS (RFC 7858): what this side proves itself with. */
+  readonly tls?: TlsIdentity;
   /** Whether the client at this endpoint record may ask; others must not hold connections that those who may need. */
   readonly admits: (peer: Uint8Array) => boolean;
   /** Must call `reply` once; with an empty message when there is none to send. */
@@ -41,7 +47,6 @@ export interface TcpListenerOptions {
 interface Connection {
   readonly socket: Socket;
   readonly peer: Uint8Array;
-  readonly client: string;
   readonly frames: Frames;
   pending: number;
   queries: number;
@@ -51,20 +56,23 @@ interface Connection {
   activeAt: number;
 }
 
-/** DNS over TCP (RFC 7766): pipelined, answered in whatever order the answers come, bounded in every direction. */
+/** DNS over TCP (RFC 7766), over TLS too: pipelined, answered in whatever order the answers come, bounded in every direction. */
 export class TcpListener {
   readonly counters = { accepted: 0, refused: 0, idled: 0 };
   readonly #options: TcpListenerOptions;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
+  /** Connections of TCP as they were admitted; in TLS some are still shaking hands. */
+  readonly #admitted = new Set<Socket>();
+  readonly #byClient = new Map<string, number>();
   readonly #idle: Timer;
   readonly #mostConnections: number;
   readonly #mostPerClient: number;
 
   /** Rejects with a BindError that a person can act on. */
   static async open(options: TcpListenerOptions): Promise<TcpListener> {
-    const server = createServer({ noDelay: true, allowHalfOpen: true });
-    const { local, workers = 1 } = options;
+    const { local, tls, workers = 1 } = options;
+    const server = serverOf(tls);
     const place = { host: local.address, port: local.port, ipv6Only: true, exclusive: true, reusePort: workers > 1 };
     await new Promise<void>((resolve, reject) => {
       const refused = (cause: NodeJS.ErrnoException): void =>
@@ -85,7 +93,9 @@ export class TcpListener {
     this.#mostConnections = Math.ceil(MOST_CONNECTIONS / workers);
     this.#mostPerClient = Math.max(LEAST_PER_CLIENT, Math.ceil(MOST_PER_CLIENT / workers));
     this.#idle = options.clock.every("tcp-idle", IDLE_CHECK, () => this.#closeIdle());
-    server.on("connection", (socket) => this.#accept(socket));
+    server.on("connection", (socket: Socket) => this.#accept(socket));
+    server.on("secureConnection", (socket: Socket) => this.#serve(socket, this.#peerOf(socket)));
+    server.on("tlsClientError", (_failure: Error, socket: Socket) => socket.destroy());
     // EMFILE and the like: the listener goes on, and the next connection is tried anew.
     server.on("error", () => void (this.counters.refused += 1));
   }
@@ -95,31 +105,59 @@ export class TcpListener {
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return this.#admitted.size;
+  }
+
+  /** Connections from now on are shown this; those there are go on. */
+  prove(identity: TlsIdentity): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext({ ...identity, minVersion: "TLSv1.2" });
   }
 
   async close(): Promise<void> {
     this.#idle.cancel();
     for (const { socket } of this.#connections) socket.destroy();
+    for (const socket of this.#admitted) socket.destroy();
     await new Promise<void>((resolve) => void this.#server.close(() => resolve()));
   }
 
   #accept(socket: Socket): void {
     const client = socket.remoteAddress ?? "";
     const peer = new Uint8Array(ENDPOINT_BYTES);
-    const sameClient = [...this.#connections].filter((other) => other.client === client).length;
+    const sameClient = this.#byClient.get(client) ?? 0;
     const known = writeEndpoint({ address: client, port: socket.remotePort ?? 0 }, peer, 0);
     socket.on("error", () => socket.destroy());
     const admitted = known && this.#options.admits(peer);
-    if (!admitted || this.#connections.size >= this.#mostConnections || sameClient >= this.#mostPerClient) {
+    if (!admitted || this.#admitted.size >= this.#mostConnections || sameClient >= this.#mostPerClient) {
       this.counters.refused += 1;
       socket.destroy();
       return;
     }
     this.counters.accepted += 1;
+    this.#admitted.add(socket);
+    this.#byClient.set(client, sameClient + 1);
+    socket.on("close", () => this.#gone(socket, client));
+    if (this.#options.tls === undefined) this.#serve(socket, peer);
+  }
+
+  #gone(socket: Socket, client: string): void {
+    this.#admitted.delete(socket);
+    const left = (this.#byClient.get(client) ?? 1) - 1;
+    if (left > 0) this.#byClient.set(client, left);
+    else this.#byClient.delete(client);
+  }
+
+  /** Of a connection whose handshake is done: the socket is another one, the client is the same. */
+  #peerOf({ remoteAddress = "", remotePort = 0 }: Socket): Uint8Array {
+    const peer = new Uint8Array(ENDPOINT_BYTES);
+    writeEndpoint({ address: remoteAddress, port: remotePort }, peer, 0);
+    return peer;
+  }
+
+  #serve(socket: Socket, peer: Uint8Array): void {
     const activeAt = this.#options.clock.now();
-    const connection = { socket, peer, client, frames: new Frames(), pending: 0, queries: 0, ended: false, activeAt };
+    const connection = { socket, peer, frames: new Frames(), pending: 0, queries: 0, ended: false, activeAt };
     this.#connections.add(connection);
+    socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#connections.delete(connection));
     socket.on("end", () => this.#end(connection));
     socket.on("data", (chunk: Buffer) => {
@@ -171,4 +209,16 @@ export class TcpListener {
       socket.destroy();
     }
   }
+}
+
+function serverOf(tls: TlsIdentity | undefined): Server {
+  const options = { noDelay: true, allowHalfOpen: true };
+  if (tls === undefined) return createServer(options);
+  return createTlsServer({
+    ...options,
+    ...tls,
+    minVersion: "TLSv1.2",
+    ALPNProtocols: ["dot"],
+    handshakeTimeout: HANDSHAKE_LIMIT,
+  });
 }

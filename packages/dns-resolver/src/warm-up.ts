@@ -26,6 +26,7 @@ export async function warmUp(identity: string, seed: number): Promise<void> {
   const [localhost] = builtInZones();
   if (localhost === undefined) return;
   const resolver = new Resolver({
+    admin: new AllowList([]),
     allow: new AllowList([]),
     cookies: new Cookies([]),
     wallSeconds: () => 0,

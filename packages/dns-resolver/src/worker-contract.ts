@@ -1,7 +1,7 @@
 import type { WorkerContract, WorkerLayout } from "@stitch/health";
 import type { DatagramSocket, Endpoint } from "@stitch/linux-io";
-import type { DnsSettings } from "./config.ts";
 import { REASONS, type Reason } from "./reasons.ts";
+import type { Served } from "./served.ts";
 
 /** Numbers of one worker that the main thread reads at scrape; all are sums over the workers but `load`. */
 const FIGURES = [
@@ -9,6 +9,7 @@ const FIGURES = [
   "cacheBytes",
   "cacheStored",
   "cacheEvicted",
+  "cacheRestored",
   "upstreamInFlight",
   "exchanges",
   "overTcp",
@@ -19,12 +20,16 @@ const FIGURES = [
   "nearMisses",
   "caseChanged",
   "coalesced",
+  "crossed",
+  "hedged",
+  "refreshed",
   "tcpConnections",
   "tcpRefused",
   "sendFailures",
   "batches",
   "fullBatches",
   "kernelDrops",
+  "queryLogMissed",
   "load",
 ] as const;
 export type Figure = (typeof FIGURES)[number];
@@ -33,16 +38,16 @@ export const WORKER_LAYOUT: WorkerLayout<Reason, Figure> = { outcomes: REASONS, 
 
 /** What the main thread has found out for all workers. */
 export interface WorkerSettings {
-  readonly dns: DnsSettings;
+  /** Until a reload says otherwise. */
+  readonly served: Served;
   /** As claimed: no port is 0. */
   readonly listen: readonly Endpoint[];
-  /** Absolute paths. */
-  readonly hosts: readonly string[];
-  readonly zones: readonly string[];
-  /** Of DNS cookies, sixteen octets each. */
-  readonly cookieSecrets: readonly Uint8Array[];
+  /** Of DNS over TLS, likewise. */
+  readonly listenTls: readonly Endpoint[];
   /** Sockets that one worker may open to ask upstreams. */
   readonly sockets: number;
+  /** Absolute path, to which each worker adds its number. */
+  readonly cacheFile: string | undefined;
 }
 
 export type SocketFacts = Pick<DatagramSocket, "local" | "implementation" | "lacking" | "grantedReceiveBuffer">;
@@ -51,10 +56,13 @@ export type SocketFacts = Pick<DatagramSocket, "local" | "implementation" | "lac
 export interface DnsWorkers extends WorkerContract {
   readonly settings: WorkerSettings;
   readonly ready: { readonly sockets: readonly SocketFacts[]; readonly perRoute: number };
-  /** The main thread has nothing to say but "close". */
-  readonly toWorker: never;
-  /** Zones of the routes whose upstreams are all down, whenever that changes. */
-  readonly toMain: { readonly deadZones: readonly string[] };
+  /** What to serve from now on. */
+  readonly toWorker: Served;
+  readonly toMain:
+    /** Zones of the routes whose upstreams are all down, whenever that changes. */
+    | { readonly kind: "dead-zones"; readonly zones: readonly string[] }
+    /** What the main thread told is served now. */
+    | { readonly kind: "adopted" };
   readonly reason: Reason;
   readonly figure: Figure;
 }

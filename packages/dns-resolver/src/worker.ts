@@ -1,13 +1,14 @@
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
-import { AllowList } from "./allow-list.ts";
 import { Cache } from "./cache.ts";
-import { ClientBudget } from "./client-budget.ts";
-import { Cookies } from "./cookies.ts";
+import { Explainer } from "./explain.ts";
 import { deadZones } from "./health.ts";
-import { loadLocal } from "./local/load-local.ts";
-import { arrange } from "./places.ts";
 import { randomSeed, Resolver } from "./resolver.ts";
+import { SavedCache } from "./saved/file.ts";
+import type { Served } from "./served.ts";
 import { DnsServer } from "./server.ts";
+import { QueryLogs } from "./query-logs.ts";
+import { ServingBuilder } from "./serving.ts";
+import { atOnce, sliced } from "./sliced.ts";
 import { warmUp } from "./warm-up.ts";
 import type { DnsWorkers, Figure } from "./worker-contract.ts";
 
@@ -17,40 +18,56 @@ import type { DnsWorkers, Figure } from "./worker-contract.ts";
  */
 async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerParts<DnsWorkers>> {
   const { clock, log, row, settings, tell, workers } = context;
-  const { size, stale, maxTtl, negativeTtl } = settings.dns.cache;
   const identity = `${context.site}/${context.instance}`;
   const seed = randomSeed();
-  const cache = new Cache({ size: Math.floor(size / workers), staleSeconds: stale / 1_000, seed });
-  const { places, suffixes, routes } = arrange(settings.dns, loadLocal(settings.hosts, settings.zones), clock);
-  const allow = new AllowList(settings.dns.allow);
-  const cookies = new Cookies(settings.cookieSecrets);
+  const builder = new ServingBuilder(clock, workers, seed);
+  const serving = atOnce(builder.building(settings.served));
+  const size = Math.floor(settings.served.dns.cache.size / workers);
+  const cache = new Cache({ size, staleSeconds: serving.staleSeconds, seed });
   const wallSeconds = (): number => Math.floor(clock.wallMicros() / 1e6);
-  const { perNetwork, slip, exempt } = settings.dns.limit;
-  const budget = new ClientBudget({ perSecond: perNetwork / workers, slip, exempt, seed });
+  const resolver = new Resolver({ ...serving, wallSeconds, cache, seed, identity });
+  const saved = new SavedCache(settings.cacheFile, context.index, cache, clock, log);
+  row.set("cacheRestored", await saved.restore(serving, resolver.claims));
+  let now = serving;
+  const tellDead = (): void => tell({ kind: "dead-zones", zones: deadZones(now.routes.values()) });
   const server = await DnsServer.open({
     listen: settings.listen,
+    tls: serving.identity === undefined ? undefined : { listen: settings.listenTls, identity: serving.identity },
     workers,
     clock,
-    resolver: new Resolver({ allow, budget, cookies, wallSeconds, places, suffixes, cache, seed, identity }),
+    resolver,
     outcomes: new Outcomes(row.outcomes),
-    forwarding: {
-      routes,
-      sockets: settings.sockets,
-      maxTtl: Math.floor(maxTtl / 1_000),
-      negativeTtl: Math.floor(negativeTtl / 1_000),
-      onChange: () => tell({ deadZones: deadZones(routes.values()) }),
-    },
+    forwarding: { routes: now.routes, sockets: settings.sockets, ...serving.limits, onChange: tellDead },
     onFailure: (failure) => log.error({ err: failure }, "the socket or a batch failed"),
   });
+  const self = `${identity}, worker ${context.index + 1} of ${workers}`;
+  const explainer = new Explainer({ resolver, forwarder: server.forwarder, clock, self });
+  resolver.explain = (query) => explainer.lines(query);
   await warmUp(identity, seed);
   const sockets = server.sockets.map(({ local, implementation, lacking, grantedReceiveBuffer }) => {
     return { local, implementation, lacking, grantedReceiveBuffer };
   });
+  const queryLogs = new QueryLogs(server, workers, clock, log);
+  queryLogs.adopt(serving.queryLog);
+  const adopt = async (served: Served): Promise<void> => {
+    now = await sliced(builder.building(served), clock);
+    server.adopt(now);
+    queryLogs.adopt(now.queryLog);
+    tellDead();
+    tell({ kind: "adopted" });
+  };
   return {
     ready: { sockets, perRoute: server.forwarder.perRoute },
-    publish: () => publish(row, cache, server, context.index),
-    hear: () => {},
-    close: () => server.close(),
+    publish: () => {
+      publish(row, cache, server, context.index);
+      row.set("queryLogMissed", queryLogs.missed);
+    },
+    hear: (served) => void adopt(served),
+    close: async () => {
+      await server.close();
+      queryLogs.close();
+      saved.save(now);
+    },
   };
 }
 

@@ -31,7 +31,7 @@ function clientV6(address: string): Uint8Array {
   return record;
 }
 
-describe("a client's network", () => {
+describe("rate limit: a client's network", () => {
   test("may burst for two seconds, then what it has by the second", () => {
     const budget = budgetOf();
     const peer = client(10, 1, 2, 3);

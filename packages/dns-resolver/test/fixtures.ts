@@ -8,12 +8,17 @@ import { ClientBudget } from "../src/client-budget.ts";
 import { builtInZones } from "../src/local/built-in.ts";
 import type { LocalZone } from "../src/local/local-zone.ts";
 import { parseZone } from "../src/local/zone-file.ts";
-import { Resolver, type Place, type ResolverOptions } from "../src/resolver.ts";
+import type { Place, ResolverOptions } from "../src/resolver-options.ts";
+import { ACTION, Resolver } from "../src/resolver.ts";
+import type { Names } from "../src/upstream/flight.ts";
 import { parseName } from "../src/wire/name.ts";
 import { decodeQuery, Query } from "../src/wire/query.ts";
 
 export const NO_COOKIES = new Cookies([]);
 export const NO_LIMIT = new ClientBudget({ perSecond: 0, slip: 0, exempt: [], seed: 1 });
+
+/** Of a forwarder whose answers have no aliases. */
+export const NO_NAMES: Names = { placeOf: () => -1, localImage: () => undefined };
 
 export interface QueryOptions {
   readonly id?: number;
@@ -83,7 +88,7 @@ export interface Bench {
   ask(query: Uint8Array, options?: { tick?: number; tcp?: boolean; peer?: Uint8Array }): Uint8Array | undefined;
 }
 
-export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "cookies">> {
+export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "cookies" | "judge">> {
   readonly allow?: readonly Prefix[];
 }
 
@@ -91,7 +96,7 @@ export interface BenchOptions extends Partial<Pick<ResolverOptions, "budget" | "
 export function bench(
   zones: readonly LocalZone[] = [],
   routes: readonly string[] = [],
-  { allow = [], budget = NO_LIMIT, cookies = NO_COOKIES }: BenchOptions = {},
+  { allow = [], budget = NO_LIMIT, cookies = NO_COOKIES, judge }: BenchOptions = {},
 ): Bench {
   const seed = randomBytes(4).readUInt32BE();
   const all = [...zones, ...builtInZones()];
@@ -103,9 +108,11 @@ export function bench(
   const suffixes = names.map((name, place) => ({ name, place, exact: false }));
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 60, seed });
   const resolver = new Resolver({
+    admin: new AllowList([]),
     allow: new AllowList(allow),
     budget,
     cookies,
+    judge,
     wallSeconds: () => 0,
     places,
     suffixes,
@@ -120,7 +127,7 @@ export function bench(
     out,
     ask(query, { tick = 0, tcp = false, peer = LOOPBACK } = {}) {
       const action = resolver.decide(query, 0, query.length, peer, 0, tcp, tick, out, 0);
-      return action === 1 ? out.slice(0, resolver.length) : undefined;
+      return action === ACTION.answer || action === ACTION.refresh ? out.slice(0, resolver.length) : undefined;
     },
   };
 }

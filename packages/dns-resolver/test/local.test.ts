@@ -143,7 +143,7 @@ test("a hosts file does not move localhost, whose address is built in", () => {
 
 test("a table of 300,000 names is made and searched", () => {
   const names = Array.from({ length: 300_000 }, (_, i) => parseName(`ad${i}.example`) ?? new Uint8Array());
-  const table = new RouteTable(
+  const table = RouteTable.of(
     names.map((name, place) => ({ name, place, exact: true })),
     7,
   );
@@ -185,6 +185,9 @@ describe("the dns section", () => {
     [`${LISTEN}  routes: [ { zone: "a ", upstreams: ["127.0.0.2"] } ]`, '"a " is not a zone'],
     [`${LISTEN}  routes: [ { zone: a, upstreams: ["127.0.0.2", "127.0.0.2:53"] } ]`, "is listed twice"],
     [`${LISTEN}  routes: [ { zone: a, upstreams: ["0.0.0.0"] } ]`, "is every address"],
+    [`${LISTEN}  routes: [ { zone: a, upstreams: ["tls://127.0.0.2"] } ]`, "tls://127.0.0.2:853 could be anybody"],
+    [`${LISTEN}  routes: [ { zone: a, upstreams: ["tls://127.0.0.2#a b"] } ]`, "is not an address such as"],
+    [`${LISTEN}  routes: [ { zone: a, upstreams: ["127.0.0.2"], tls: { pins: [x] } } ]`, "is not a pin"],
     [`  listen: ["0.0.0.0:53"]`, "is every address: name the VIP"],
     [`${LISTEN}  cache: { size: 1KiB }`, "is less than 1MiB"],
     [`${LISTEN}  workers: 8\n  cache: { size: 7MiB }`, "is less than 1MiB for each of 8 workers"],

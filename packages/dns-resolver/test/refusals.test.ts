@@ -6,10 +6,11 @@ import { AllowList } from "../src/allow-list.ts";
 import { Cache } from "../src/cache.ts";
 import { packImage } from "../src/cache/image.ts";
 import { REASONS } from "../src/reasons.ts";
-import { Forwarder, type Outcome } from "../src/upstream/forwarder.ts";
+import type { Outcome } from "../src/upstream/flight.ts";
+import { Forwarder } from "../src/upstream/forwarder.ts";
 import { Upstream, type Route } from "../src/upstream/upstream.ts";
 import { respond } from "./fake-upstream.ts";
-import { LOOPBACK, bench, client, dataOf, decoded, queryFor, view, zoneFrom } from "./fixtures.ts";
+import { bench, client, dataOf, decoded, LOOPBACK, NO_NAMES, queryFor, view, zoneFrom } from "./fixtures.ts";
 import { passing, rig, upstream, whenDone } from "./rig.ts";
 
 test("a prefix that ends within a byte admits what is inside, and its neighbours not", () => {
@@ -158,6 +159,7 @@ describe("an upstream in doubt", () => {
       workers: 1,
       clock,
       cache: new Cache({ size: 2 ** 20, staleSeconds: 0, seed: 1 }),
+      names: NO_NAMES,
       routes: new Map([[0, route]]),
       maxTtl: 60,
       negativeTtl: 60,

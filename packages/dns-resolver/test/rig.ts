@@ -6,12 +6,15 @@ import { Health, Outcomes } from "@stitch/health";
 import { afterEach, expect } from "vitest";
 import { AllowList } from "../src/allow-list.ts";
 import { Cache } from "../src/cache.ts";
-import { claimed } from "../src/claim.ts";
+import { claimed, claimedTcp } from "../src/claim.ts";
+import type { UpstreamAddress } from "../src/upstream-address.ts";
 import { deadZones, UpstreamHealth } from "../src/health.ts";
 import { builtInZones } from "../src/local/built-in.ts";
+import type { LocalZone } from "../src/local/local-zone.ts";
 import { arrange } from "../src/places.ts";
 import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
+import type { TlsIdentity } from "../src/tls/certificates.ts";
 import { DnsServer } from "../src/server.ts";
 import { NO_COOKIES, NO_LIMIT } from "./fixtures.ts";
 import { FakeUpstream, type Script } from "./fake-upstream.ts";
@@ -35,6 +38,7 @@ export async function upstream(script: Script): Promise<FakeUpstream> {
 }
 
 export interface Rig {
+  readonly resolver: Resolver;
   readonly server: DnsServer;
   readonly health: Health;
   readonly port: number;
@@ -43,19 +47,45 @@ export interface Rig {
 }
 
 /** A resolver on loopback whose root route has these upstreams. */
-export async function rig(
+export function rig(
   upstreams: readonly (FakeUpstream | HostPort)[],
   clock: Clock = new SystemClock(),
   source?: string,
 ): Promise<Rig> {
+  return rigOf([{ zone: ".", upstreams, source }], clock);
+}
+
+export interface RigRoute {
+  readonly zone: string;
+  readonly upstreams: readonly (FakeUpstream | UpstreamAddress)[];
+  readonly source?: string | undefined;
+  /** `ca` is the text itself. */
+  readonly tls?: { readonly ca?: string; readonly pins: string[] };
+}
+
+function targetOf(each: FakeUpstream | UpstreamAddress): UpstreamAddress {
+  return "address" in each ? each : { address: "127.88.0.2", port: each.port };
+}
+
+/** A resolver on loopback with these routes and local zones. */
+export async function rigOf(
+  wanted: readonly RigRoute[],
+  clock: Clock = new SystemClock(),
+  zones: readonly LocalZone[] = [],
+  identity?: TlsIdentity,
+): Promise<Rig> {
   const outcomes = new Outcomes(new Float64Array(REASONS.length));
   const health = new Health(IDENTITY, clock);
-  const targets = upstreams.map((each) => ("address" in each ? each : { address: "127.88.0.2", port: each.port }));
-  const routes = [{ zone: ".", upstreams: targets, source }];
-  const placed = arrange({ routes }, { zones: builtInZones(), hosts: [] }, clock);
+  const routes = wanted.map(({ zone, upstreams, source, tls }) => {
+    return { zone, upstreams: upstreams.map(targetOf), source, ...(tls === undefined ? {} : { tls }) };
+  });
+  const cas = new Map(wanted.flatMap(({ tls }) => (tls?.ca === undefined ? [] : [[tls.ca, tls.ca] as const])));
+  const local = { zones: [...builtInZones(), ...zones], hosts: [] };
+  const placed = arrange({ routes }, local, clock, undefined, false, cas);
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
   const resolver = new Resolver({
     ...placed,
+    admin: new AllowList([]),
     allow: new AllowList([]),
     budget: NO_LIMIT,
     cookies: NO_COOKIES,
@@ -68,6 +98,10 @@ export async function rig(
   const onChange = (): void => upstreamHealth.report(deadZones(placed.routes.values()), 0);
   const server = await DnsServer.open({
     listen: await claimed([{ address: "127.88.0.1", port: 0 }], new SystemClock()),
+    tls:
+      identity === undefined
+        ? undefined
+        : { listen: await claimedTcp([{ address: "127.88.0.1", port: 0 }], new SystemClock()), identity },
     workers: 1,
     clock,
     resolver,
@@ -80,7 +114,7 @@ export async function rig(
   open.push(server);
   const port = server.sockets[0]?.local.port ?? 0;
   const count = (reason: Reason): number => outcomes.counts[REASONS.indexOf(reason)] ?? 0;
-  return { server, health, port, count, ask: (query) => askUdp(port, query) };
+  return { resolver, server, health, port, count, ask: (query) => askUdp(port, query) };
 }
 
 export function askUdp(port: number, query: Uint8Array): Promise<Buffer> {
@@ -98,4 +132,12 @@ export function askUdp(port: number, query: Uint8Array): Promise<Buffer> {
 export async function passing(clock: FakeClock, done: () => boolean): Promise<void> {
   for (let i = 0; i < 500 && !done(); i += 1) await clock.run(milliseconds(100));
   expect(done()).toBe(true);
+}
+
+/** What comes of `wanted` while fake time passes. */
+export async function inTime<T>(clock: FakeClock, wanted: Promise<T>): Promise<T> {
+  let done = false;
+  void wanted.finally(() => (done = true));
+  await passing(clock, () => done);
+  return wanted;
 }

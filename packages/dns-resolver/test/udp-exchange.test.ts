@@ -6,6 +6,7 @@ import { afterEach, expect, test } from "vitest";
 import type { Request } from "../src/upstream/exchange.ts";
 import { UdpExchanges } from "../src/upstream/udp-exchange.ts";
 
+const TERMS = { limit: seconds(5), late: seconds(0), onOverdue: () => {} };
 const QUESTION = Uint8Array.from([1, 0x61, 0, 0, 1, 0, 1]);
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -40,7 +41,7 @@ async function asking(most = 600) {
     for (let done = 0; done < count; done += 20) {
       const some = Array.from({ length: 20 }, () => {
         id += 1;
-        return exchanges.exchange(request(upstream, clock, id));
+        return exchanges.exchange(request(upstream, clock, id)).result;
       });
       for (const result of await Promise.all(some)) expect(result.kind).toBe("answer");
     }
@@ -50,7 +51,7 @@ async function asking(most = 600) {
 
 function request(upstream: Request["upstream"], clock: FakeClock, id: number): Request {
   const rest = { source: "127.0.0.1", question: QUESTION, mixedCase: true, dnssecOk: false, checkingDisabled: false };
-  return { ...rest, upstream, clock, id: id & 0xffff, limit: seconds(5), onIgnored: () => {} };
+  return { ...rest, upstream, clock, id: id & 0xffff, ...TERMS, onIgnored: () => {} };
 }
 
 test("at an ordinary rate every question has a port of its own, and no socket stays", async () => {
@@ -87,7 +88,7 @@ test("idle sockets make room for questions", async () => {
   await ask(600);
   expect(exchanges.open).toBe(512);
   const silent = { address: "127.0.0.1", port: 9 };
-  const others = Array.from({ length: 40 }, (_, i) => exchanges.exchange(request(silent, clock, i)));
+  const others = Array.from({ length: 40 }, (_, i) => exchanges.exchange(request(silent, clock, i)).result);
   expect(exchanges.open).toBe(40);
   await exchanges.close();
   clock.advance(seconds(5));
@@ -99,6 +100,6 @@ test("with no place left the answer is that there is no socket", async () => {
   const exchanges = new UdpExchanges(clock, 2);
   closers.push(() => exchanges.close());
   const silent = { address: "127.0.0.1", port: 9 };
-  const results = Array.from({ length: 3 }, (_, i) => exchanges.exchange(request(silent, clock, i)));
+  const results = Array.from({ length: 3 }, (_, i) => exchanges.exchange(request(silent, clock, i)).result);
   expect(await results[2]).toEqual({ kind: "no-socket", code: "EMFILE" });
 });

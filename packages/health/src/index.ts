@@ -1,3 +1,4 @@
+export { ControlError, ControlSocket } from "./control-socket.ts";
 export { boundedServer, listenOn, type SecureServerOptions } from "./bounded-server.ts";
 export { HealthBindError, HealthEndpoint } from "./endpoint.ts";
 export type { HealthIdentity, HealthReason, HealthReport, Phase, ReasonClass, Verdict } from "./health.ts";

@@ -33,7 +33,9 @@ function startFailure({ log }: ServiceOptions, failure: unknown): number {
   return EXIT.failed;
 }
 
+const FOR_OPERATOR: ReadonlySet<string> = new Set(["BindError", "ConfigError", "ControlError"]);
+
 /** Workers tell their failures by name: classes do not cross threads. */
 function isForOperator(failure: NodeJS.ErrnoException): boolean {
-  return failure.name === "BindError" || failure.name === "ConfigError" || failure.syscall === "listen";
+  return FOR_OPERATOR.has(failure.name) || failure.syscall === "listen";
 }

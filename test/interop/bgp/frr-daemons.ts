@@ -15,6 +15,9 @@ export interface FrrDaemons {
   load(file: string, how?: "dry run"): Promise<string>;
 }
 
+/** Where a router runs and keeps its files: a wire, or a second router beside one. */
+export type RouterPlace = Pick<Wire, "router" | "directory" | "file" | "start">;
+
 const WITHIN_MS = 20_000;
 
 /**
@@ -23,7 +26,7 @@ const WITHIN_MS = 20_000;
  */
 export async function startFrrDaemons(
   found: Peer,
-  wire: Wire,
+  wire: RouterPlace,
   configs: Readonly<Partial<Record<"bfdd" | "bgpd", string>>>,
   by: readonly string[] = [],
 ): Promise<FrrDaemons> {

@@ -96,6 +96,12 @@ export const CATALOGUE = {
     programs: { dnsperf: "usr/bin/dnsperf" },
     prove: { program: "dnsperf", args: ["-h"], expect: /Version ([\d.]+)/ },
   },
+  openssl: {
+    packages: ["openssl"],
+    tested: "3.0.22",
+    programs: { openssl: "usr/bin/openssl" },
+    prove: { program: "openssl", args: ["version"], expect: /^OpenSSL (\S+)/ },
+  },
   kdig: {
     packages: ["knot-dnsutils"],
     tested: "3.2.6",

@@ -1,4 +1,4 @@
-import type { AnnouncerStatus, Change, JournalEntry, KernelStatus, PeerStatus, VipStatus } from "@stitch/announcer";
+import type { AnnouncerStatus, JournalEntry, KernelStatus, PeerStatus, VipStatus } from "@stitch/announcer";
 import { announcerConfig, controlOfDryRun } from "@stitch/announcer";
 import { formatDuration, type Duration } from "@stitch/clock";
 import { SiteDocument } from "@stitch/config";
@@ -50,15 +50,6 @@ export async function drain(
 
 export async function undrain(context: OperateContext, target: string, reason: string): Promise<number> {
   return printVips(context, await ask<VipStatus[]>(controlOf(context), "POST", "/undrain", { target, reason }));
-}
-
-/** The running announcer reads its own file again, which -c must name: there its control socket is found. */
-export async function reload(context: OperateContext): Promise<number> {
-  const { json, print } = context;
-  const change = await ask<Extract<Change, { kind: "accepted" }>>(controlOf(context), "POST", "/reload", {});
-  const { changes } = change;
-  print(json ? JSON.stringify(change) : changes.length === 0 ? "nothing has changed" : changes.join("\n"));
-  return 0;
 }
 
 function printVips({ json, print }: OperateContext, vips: readonly VipStatus[]): number {

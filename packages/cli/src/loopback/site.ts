@@ -59,6 +59,7 @@ function siteYaml(directory: string, forward: readonly string[]): string {
 dns:
   listen: ["${dns.address}:${dns.port}"]
   health: "127.0.0.1:8153"
+  control: ${JSON.stringify(join(directory, "dns.sock"))}
   routes:
     - { zone: corp.stitch.test, upstreams: ["${corp.address}:${corp.port}"] }${root}
   local: { zones: [${JSON.stringify(join(directory, "stitch.zone"))}] }

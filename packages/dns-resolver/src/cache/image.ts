@@ -6,7 +6,7 @@ import { put16 } from "../wire/octets.ts";
  *   word 0  size of all this in bytes, a multiple of 8     5  stored, in ticks
  *        1  state bits                                     6  expires, in ticks
  *        2  hash of the key                                7  message length << 16 | number of TTLs
- *        3  tag: place << 2 | DO << 1 | CD                 8  reserved
+ *        3  tag: place << 2 | DO << 1 | CD                 8  from when on it may be asked for anew, in ticks
  *        4  name length                                    9  reserved
  *   byte 40  the message, its question in lower case: with the tag it is the whole key
  *   after it, on an even offset: the offset of each TTL in the message, two bytes each
@@ -20,6 +20,7 @@ export const WORD = {
   stored: 5,
   expires: 6,
   lengths: 7,
+  refreshAt: 8,
 } as const;
 export const MESSAGE_AT = 40;
 
@@ -28,6 +29,14 @@ export const LIVE = 1;
 /** Asked for since it was stored or last spared. */
 export const USED = 2;
 export const NEGATIVE = 4;
+/** Put together from answers of several routes. */
+export const SPLICED = 8;
+/** Local data with an alias at its end that a route answers for: the rest is asked for. */
+export const LEADS_ON = 64;
+/** Asked for once since `refreshAt`, ... */
+export const WANTED = 16;
+/** ... and again, so that it has been asked for anew. */
+export const REFRESHED = 32;
 
 /** A tenth of a second: fine enough for TTLs, and 32 bits of them last 13 years. */
 export const TICKS_PER_SECOND = 10;
@@ -47,6 +56,13 @@ export interface ImageParts {
   /** Offsets of TTLs in `message`. */
   readonly ttlsAt: readonly number[];
   readonly negative: boolean;
+  readonly spliced?: boolean;
+  readonly leadsOn?: boolean;
+}
+
+/** With the question this is the key of an image. */
+export function tagOf(place: number, dnssecOk: boolean, checkingDisabled: boolean): number {
+  return (place << 2) | (dnssecOk ? 2 : 0) | (checkingDisabled ? 1 : 0);
 }
 
 /** One image alone, ready to be rendered or to be stored. */
@@ -58,7 +74,11 @@ export function packImage(parts: ImageParts, tag: number): Slab {
   const bytes = new Uint8Array(buffer);
   const words = new Uint32Array(buffer);
   words[WORD.size] = size;
-  words[WORD.state] = LIVE | (parts.negative ? NEGATIVE : 0);
+  words[WORD.state] =
+    LIVE |
+    (parts.negative ? NEGATIVE : 0) |
+    (parts.spliced === true ? SPLICED : 0) |
+    (parts.leadsOn === true ? LEADS_ON : 0);
   words[WORD.tag] = tag;
   words[WORD.nameLength] = parts.nameLength;
   words[WORD.expires] = NEVER;

@@ -15,6 +15,14 @@ export interface ReplyTarget {
   readonly at: number;
 }
 
+/** Records that point into the question, in a buffer that is used again. */
+export interface OwnRecords {
+  readonly bytes: Uint8Array;
+  readonly length: number;
+  readonly answers: number;
+  readonly authorities: number;
+}
+
 /** The largest UDP answer this client may get: never more than it can take, and never more than 1232. */
 export function udpLimit(query: Query): number {
   return query.edns ? Math.min(Math.max(query.udpSize, SMALLEST_UDP), EDNS_SIZE) : SMALLEST_UDP;
@@ -22,6 +30,8 @@ export function udpLimit(query: Query): number {
 
 /** Writes answers by copying and patching; nothing here parses or allocates. */
 export class ReplyWriter {
+  /** Where the OPT record of the reply last written begins in it; -1 when it has none. */
+  optAt = -1;
   readonly #nsid: Uint8Array;
 
   /** `nsid` is what RFC 5001 calls the server's identity: site/instance. */
@@ -83,6 +93,32 @@ export class ReplyWriter {
     return this.#finish(query, rcode, extended, out, outAt, HEADER_BYTES + question);
   }
 
+  /** As `status`, with records of our own; where these do not fit, TC. */
+  records(
+    query: Query,
+    from: Uint8Array,
+    fromAt: number,
+    rcode: number,
+    records: OwnRecords,
+    extended: Uint8Array | undefined,
+    limit: number,
+    out: Uint8Array,
+    outAt: number,
+  ): number {
+    const end = HEADER_BYTES + query.keyLength;
+    copyBytes(from, fromAt, end, out, outAt);
+    out[outAt + AT.flags] = QR | (query.flags & RD);
+    out[outAt + AT.lowFlags] = RA | (query.lowFlags & CD) | rcode;
+    put16(out, outAt + AT.questions, 1);
+    const fits = end + records.length + this.#optLength(query, extended) <= limit;
+    put16(out, outAt + AT.answers, fits ? records.answers : 0);
+    put16(out, outAt + AT.authorities, fits ? records.authorities : 0);
+    put16(out, outAt + AT.additionals, 0);
+    if (fits) copyBytes(records.bytes, 0, records.length, out, outAt + end);
+    else out[outAt + AT.flags] = u8(out, outAt + AT.flags) | TC;
+    return this.#finish(query, 0, extended, out, outAt, fits ? end + records.length : end);
+  }
+
   #optLength(query: Query, extended: Uint8Array | undefined): number {
     if (!query.edns) return 0;
     const nsid = query.wantsNsid ? 4 + this.#nsid.length : 0;
@@ -98,6 +134,7 @@ export class ReplyWriter {
     outAt: number,
     length: number,
   ): number {
+    this.optAt = query.edns ? length : -1;
     if (!query.edns) return length;
     const opt = outAt + length;
     let at = writeOpt(out, opt, rcode, query.dnssecOk);

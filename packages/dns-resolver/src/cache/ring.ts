@@ -62,6 +62,18 @@ export class Ring {
     return at;
   }
 
+  /** Places of all that is stored, the oldest first, holes included; nothing may be stored meanwhile. */
+  *places(): Generator<number> {
+    let at = this.#head;
+    for (let left = this.#used; left > 0;) {
+      const size = this.#slab.words[(at >>> 2) + WORD.size] ?? 0;
+      yield at;
+      left -= size;
+      at += size;
+      if (at === this.#end) at = this.#base;
+    }
+  }
+
   /** What is left before the end is too small: a hole, which eviction passes over. */
   #skipToBase(): void {
     const left = this.#end - this.#tail;

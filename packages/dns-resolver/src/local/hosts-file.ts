@@ -2,7 +2,9 @@ import type { Problem } from "@stitch/config";
 import { parseIPv4, parseIPv6 } from "@stitch/linux-io";
 import { isBelow, parseName } from "../wire/name.ts";
 import { TYPE } from "../wire/registry.ts";
+import { linesOf } from "./lines.ts";
 import { LocalZone, type LocalRecord } from "./local-zone.ts";
+import { atOnce, type Steps } from "../sliced.ts";
 import { reverseName, soaFor } from "./built-in.ts";
 
 /** Built in (RFC 6761 section 6.3); every system's hosts file names it, and not always with both addresses. */
@@ -19,13 +21,19 @@ export class HostsTable {
 
   /** Adds what `text` says; returns what is wrong with it. */
   read(text: string): Problem[] {
+    return atOnce(this.reading(text));
+  }
+
+  /** The same, line by line. */
+  *reading(text: string): Steps<Problem[]> {
     const problems: Problem[] = [];
-    for (const [i, whole] of text.split("\n").entries()) {
+    for (const [line, whole] of linesOf(text)) {
+      yield;
       const fields = (whole.split("#")[0] ?? "").trim().split(/\s+/);
       const [address = "", ...names] = fields;
       if (address === "") continue;
       const message = this.#line(address, names);
-      if (message !== undefined) problems.push({ path: "", line: i + 1, message });
+      if (message !== undefined) problems.push({ path: "", line, message });
     }
     return problems;
   }

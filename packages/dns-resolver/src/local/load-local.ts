@@ -2,8 +2,9 @@ import { formatName, isBelow, parseName } from "../wire/name.ts";
 import { builtInZones } from "./built-in.ts";
 import { HostsTable } from "./hosts-file.ts";
 import type { LocalZone } from "./local-zone.ts";
-import { readText, refuse, whole } from "./read-text.ts";
-import { parseZone } from "./zone-file.ts";
+import { readFile, refuse, whole, type TextFile } from "./read-text.ts";
+import { atOnce, type Steps } from "../sliced.ts";
+import { zoneSteps } from "./zone-file.ts";
 
 export interface LocalData {
   /** They own their apex and all below it. */
@@ -17,11 +18,16 @@ const LOCALHOST = parseName("localhost") ?? Uint8Array.of(0);
 
 /** Reads hosts and zone files. Throws ConfigError with file and line of every problem of the first bad file. */
 export function loadLocal(hostsFiles: readonly string[], zoneFiles: readonly string[]): LocalData {
+  return atOnce(localSteps(readAll(hostsFiles), readAll(zoneFiles)));
+}
+
+/** The same from texts, step by step; ends with ConfigError too. */
+export function* localSteps(hostsFiles: readonly TextFile[], zoneFiles: readonly TextFile[]): Steps<LocalData> {
   const hosts = new HostsTable();
-  for (const file of hostsFiles) refuse(file, hosts.read(readText(file)));
+  for (const { file, text } of hostsFiles) refuse(file, yield* hosts.reading(text));
   const zones: LocalZone[] = [];
-  for (const file of zoneFiles) {
-    const { zone, problems } = parseZone(readText(file));
+  for (const { file, text } of zoneFiles) {
+    const { zone, problems } = yield* zoneSteps(text);
     refuse(file, problems);
     if (zone === undefined) continue;
     if (isBelow(zone.apex, LOCALHOST))
@@ -32,4 +38,8 @@ export function loadLocal(hostsFiles: readonly string[], zoneFiles: readonly str
   }
   const builtIn = builtInZones().filter(({ apex }) => !zones.some((zone) => Buffer.compare(zone.apex, apex) === 0));
   return { zones: [...zones, ...builtIn], hosts: [...hosts.zones.values()] };
+}
+
+function readAll(files: readonly string[]): TextFile[] {
+  return files.map((file) => readFile(file));
 }

@@ -19,16 +19,19 @@ interface Answer {
   readonly rcode: number;
   readonly answers: readonly Owned[];
   readonly authorities: readonly Owned[];
+  /** The alias at the end leads to a name that a route answers for. */
+  readonly leadsOn?: boolean;
 }
 
-/** Answers `query` from `zone`; `zoneOf` finds the local zone that an alias leads to, if any does. */
-export function localAnswer(
-  query: Query,
-  zone: LocalZone,
-  zoneOf: (name: Uint8Array) => LocalZone | undefined,
-  tag: number,
-): Slab {
-  return imageOf(query, resolve(nameOf(query), query.type, zone, zoneOf), tag);
+/** Who answers for the names that aliases lead to. */
+export interface Elsewhere {
+  zoneOf(name: Uint8Array): LocalZone | undefined;
+  isRouted(name: Uint8Array): boolean;
+}
+
+/** Answers `query` from `zone`, and from the local zones that its aliases lead to. */
+export function localAnswer(query: Query, zone: LocalZone, elsewhere: Elsewhere, tag: number): Slab {
+  return imageOf(query, resolve(nameOf(query), query.type, zone, elsewhere), tag);
 }
 
 /** RFC 8482 section 4.2: what ANY gets instead of everything. */
@@ -39,19 +42,25 @@ export function anyAnswer(query: Query, tag: number): Slab {
   return imageOf(query, { rcode: RCODE.NOERROR, answers, authorities: [] }, tag);
 }
 
-/** RFC 4892: which server answers, for those who ask in class CH. */
-export function identityAnswer(query: Query, identity: Uint8Array): Slab {
-  const record: LocalRecord = { type: TYPE.TXT, ttl: 0, data: Uint8Array.from([identity.length, ...identity]) };
-  const answers = query.type === TYPE.TXT || query.type === TYPE.ANY ? [{ owner: nameOf(query), record }] : [];
-  return imageOf(query, { rcode: RCODE.NOERROR, answers, authorities: [] }, 0);
+/** Lines for people, a TXT record each, for whoever asks for TXT or ANY; of each as much as one string holds. */
+export function textAnswer(query: Query, lines: readonly string[]): Slab {
+  const owner = nameOf(query);
+  const answers = lines.map((line): Owned => {
+    const text = Buffer.from(line).subarray(0, 255);
+    return { owner, record: { type: TYPE.TXT, ttl: 0, data: Uint8Array.from([text.length, ...text]) } };
+  });
+  return imageOf(
+    query,
+    {
+      rcode: RCODE.NOERROR,
+      answers: query.type === TYPE.TXT || query.type === TYPE.ANY ? answers : [],
+      authorities: [],
+    },
+    0,
+  );
 }
 
-function resolve(
-  asked: Uint8Array,
-  type: number,
-  first: LocalZone,
-  zoneOf: (name: Uint8Array) => LocalZone | undefined,
-): Answer {
+function resolve(asked: Uint8Array, type: number, first: LocalZone, elsewhere: Elsewhere): Answer {
   const answers: Owned[] = [];
   let owner = asked;
   let zone: LocalZone | undefined = first;
@@ -67,9 +76,10 @@ function resolve(
     answers.push({ owner, record: alias });
     owner = alias.data;
     // A loop is shown once: an answer has no record twice (RFC 2181 section 5).
-    zone = answers.some((before) => sameName(before.owner, owner)) ? undefined : zoneOf(owner);
+    if (answers.some((before) => sameName(before.owner, owner))) return positive(answers);
+    zone = elsewhere.zoneOf(owner);
   }
-  return positive(answers);
+  return { ...positive(answers), leadsOn: zone === undefined && elsewhere.isRouted(owner) };
 }
 
 function positive(answers: readonly Owned[]): Answer {
@@ -84,7 +94,7 @@ function negative(answers: readonly Owned[], zone: LocalZone, exists: boolean): 
   return { rcode: exists ? RCODE.NOERROR : RCODE.NXDOMAIN, answers, authorities };
 }
 
-function imageOf(query: Query, { rcode, answers, authorities }: Answer, tag: number): Slab {
+function imageOf(query: Query, { rcode, answers, authorities, leadsOn = false }: Answer, tag: number): Slab {
   const questionEnd = HEADER_BYTES + query.keyLength;
   const all = [...answers, ...authorities];
   const asked = Buffer.from(query.key.buffer, query.key.byteOffset, query.nameLength);
@@ -107,6 +117,7 @@ function imageOf(query: Query, { rcode, answers, authorities }: Answer, tag: num
     nameLength: query.nameLength,
     ttlsAt,
     negative: answers.length === 0,
+    leadsOn,
   };
   return packImage(parts, tag);
 }

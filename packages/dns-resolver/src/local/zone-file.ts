@@ -3,6 +3,7 @@ import { formatName, isBelow } from "../wire/name.ts";
 import { TYPE } from "../wire/registry.ts";
 import { hasCnameConflict, LocalZone, type LocalRecord } from "./local-zone.ts";
 import { parseTtl, relative, ZONE_TYPES, type Field } from "./rdata-text.ts";
+import { atOnce, type Steps } from "../sliced.ts";
 import { lexZone, type Entry } from "./zone-lexer.ts";
 
 const ROOT = Uint8Array.of(0);
@@ -21,31 +22,46 @@ interface State {
   readonly problems: Problem[];
 }
 
+export interface ParsedZone {
+  readonly zone?: LocalZone;
+  readonly problems: readonly Problem[];
+}
+
 /** Reads a zone file (RFC 1035 section 5, without $INCLUDE and $GENERATE). Its apex is where its SOA record is. */
-export function parseZone(text: string): { readonly zone?: LocalZone; readonly problems: readonly Problem[] } {
-  const { entries, errors } = lexZone(text);
+export function parseZone(text: string): ParsedZone {
+  return atOnce(zoneSteps(text));
+}
+
+/** The same, entry by entry. */
+export function* zoneSteps(text: string): Steps<ParsedZone> {
+  const { entries, errors } = yield* lexZone(text);
   const state: State = { origin: ROOT, owner: undefined, ttl: undefined, records: [], problems: [] };
   for (const { line, message } of errors) state.problems.push({ path: "", line, message });
-  for (const entry of entries) readEntry(entry, state);
+  for (const entry of entries) {
+    readEntry(entry, state);
+    yield;
+  }
   const soas = state.records.filter(({ record }) => record.type === TYPE.SOA);
   const [soa, second] = soas;
   if (second !== undefined) report(state, second.line, "a second SOA record: one zone has one");
   if (soa === undefined)
     report(state, 1, "no SOA record: the zone's name and the TTL of its negative answers come from it");
   if (soa === undefined || state.problems.length > 0) return { problems: state.problems };
-  const zone = buildZone(soa, state);
+  const zone = yield* buildZone(soa, state);
   return state.problems.length > 0 ? { problems: state.problems } : { zone, problems: [] };
 }
 
-function buildZone(soa: Placed, state: State): LocalZone {
+function* buildZone(soa: Placed, state: State): Steps<LocalZone> {
   const zone = new LocalZone(soa.owner, soa.record);
   for (const { line, owner, record } of state.records) {
+    yield;
     const message = isBelow(owner, zone.apex)
       ? addTo(zone, owner, record)
       : `${formatName(owner)} is not in the zone ${formatName(zone.apex)}`;
     if (message !== undefined) report(state, line, message);
   }
   for (const { line, owner, record } of state.records) {
+    yield;
     const node = record.type === TYPE.CNAME ? zone.node(owner) : undefined;
     if (node !== undefined && hasCnameConflict(node)) {
       report(state, line, `${formatName(owner)} has a CNAME and other records: it may have only the CNAME`);

@@ -1,3 +1,4 @@
+import type { Steps } from "../sliced.ts";
 import type { Field } from "./rdata-text.ts";
 
 /** One entry of a zone file: a line, or several that parentheses make one (RFC 1035 section 5.1). */
@@ -15,10 +16,8 @@ export interface LexError {
 
 const TOKEN = /"((?:\\[\s\S]|[^"\\\n])*)"|(;[^\n]*)|([()])|(\n)|([^\S\n]+)|((?:\\[\s\S]|[^\s;()"\\])+)|([\s\S])/g;
 
-/** Splits a zone file into entries: comments, quotes and parentheses are dealt with here and nowhere else. */
-export function lexZone(text: string): { readonly entries: readonly Entry[]; readonly errors: readonly LexError[] } {
-  const entries: Entry[] = [];
-  const errors: LexError[] = [];
+/** Splits a zone file into entries, one at a time: comments, quotes and parentheses are dealt with here and nowhere else. */
+export function* zoneEntries(text: string): Generator<Entry | LexError> {
   let line = 1;
   let open: { line: number; indented: boolean; fields: Field[] } | undefined;
   let depth = 0;
@@ -34,21 +33,33 @@ export function lexZone(text: string): { readonly entries: readonly Entry[]; rea
     else if (word !== undefined) push({ text: word, quoted: false });
     else if (space !== undefined) blank ||= atStart;
     else if (bracket !== undefined) depth += bracket === "(" ? 1 : -1;
-    else if (stray !== undefined)
-      errors.push({ line, message: `a stray ${JSON.stringify(stray)}: is a quote not closed?` });
+    else if (stray !== undefined) yield { line, message: `a stray ${JSON.stringify(stray)}: is a quote not closed?` };
     if (depth < 0) {
-      errors.push({ line, message: "a closing parenthesis without an opening one" });
+      yield { line, message: "a closing parenthesis without an opening one" };
       depth = 0;
     }
     if (newline === undefined) continue;
     if (depth === 0) {
-      if (open !== undefined) entries.push(open);
+      if (open !== undefined) yield open;
       open = undefined;
       atStart = true;
       blank = false;
     }
     line += 1;
   }
-  if (depth > 0) errors.push({ line: open?.line ?? line, message: "an opening parenthesis is never closed" });
+  if (depth > 0) yield { line: open?.line ?? line, message: "an opening parenthesis is never closed" };
+}
+
+/** The same, gathered. */
+export function* lexZone(
+  text: string,
+): Steps<{ readonly entries: readonly Entry[]; readonly errors: readonly LexError[] }> {
+  const entries: Entry[] = [];
+  const errors: LexError[] = [];
+  for (const each of zoneEntries(text)) {
+    if ("message" in each) errors.push(each);
+    else entries.push(each);
+    yield;
+  }
   return { entries, errors };
 }

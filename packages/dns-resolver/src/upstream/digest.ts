@@ -4,7 +4,7 @@ import type { Message, RecordAt } from "../wire/message.ts";
 import { put16, put32, u32 } from "../wire/octets.ts";
 import { RCODE, TYPE } from "../wire/registry.ts";
 import { rebuild } from "./rebuild.ts";
-import { relevantAnswers, relevantAuthorities } from "./relevant.ts";
+import { relevantAnswers, relevantAuthorities, type IsOwn } from "./relevant.ts";
 
 export interface TtlLimits {
   /** Seconds. */
@@ -15,10 +15,21 @@ export interface TtlLimits {
 /** What an upstream's response is worth: an answer and for how long, or why the next upstream should be asked. */
 export type Digest =
   | { readonly kind: "answer"; readonly parts: ImageParts; readonly ttl: number }
+  | { readonly kind: "alias"; readonly alias: Alias }
+  | { readonly kind: "loop" }
   | { readonly kind: "useless"; readonly why: string };
 
+/** The part of an answer that its upstream may give: an alias leads on to a name that another one is asked for. */
+export interface Alias {
+  readonly message: Message;
+  readonly answers: readonly RecordAt[];
+  /** Proofs for `answers`, where the client wants them. */
+  readonly authorities: readonly RecordAt[];
+  readonly leadsTo: Uint8Array;
+}
+
 /** RFC 1035 section 4.2.2, less room for an OPT record of ours: written out, an answer may outgrow what it came in. */
-const LARGEST_MESSAGE = 65_535 - 512;
+export const LARGEST_MESSAGE = 65_535 - 512;
 const RCODE_NAMES: Readonly<Record<number, string>> = { 1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED" };
 
 /**
@@ -26,13 +37,15 @@ const RCODE_NAMES: Readonly<Record<number, string>> = { 1: "FORMERR", 2: "SERVFA
  * where they carry meaning (a SOA for "no", proofs for DO), TTLs capped. The rest is dropped: nothing but the answer to the
  * question asked ever leaves here (CVE-2021-25220 class). `ttl` 0 means: give it to those who wait and do not keep it.
  */
-export function digest(message: Message, dnssecOk: boolean, limits: TtlLimits): Digest {
+export function digest(message: Message, dnssecOk: boolean, limits: TtlLimits, isOwn: IsOwn): Digest {
   const { rcode, records } = message;
   if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) {
     return { kind: "useless", why: `answered ${RCODE_NAMES[rcode] ?? `rcode ${rcode}`}` };
   }
   if (isReferral(message)) return { kind: "useless", why: "answered with a referral" };
-  const { answers, hasTarget } = relevantAnswers(message);
+  const { answers, hasTarget, leadsTo, loops } = relevantAnswers(message, isOwn);
+  if (loops) return { kind: "loop" };
+  if (leadsTo !== undefined) return { kind: "alias", alias: aliasOf(message, answers, leadsTo, dnssecOk) };
   const positive = rcode === RCODE.NOERROR && hasTarget;
   const authorities = relevantAuthorities(message, positive, dnssecOk);
   const kept = [...answers, ...authorities];
@@ -47,16 +60,29 @@ export function digest(message: Message, dnssecOk: boolean, limits: TtlLimits): 
   return { kind: "answer", parts: { message: bytes, nameLength, ttlsAt, negative: !positive }, ttl };
 }
 
+/** With a SOA the authorities speak of the name that the alias leads to, and that is not this upstream's. */
+function aliasOf(message: Message, answers: readonly RecordAt[], leadsTo: Uint8Array, dnssecOk: boolean): Alias {
+  const says = message.records.some(({ section, type }) => section === 1 && type === TYPE.SOA);
+  const authorities = says ? [] : relevantAuthorities(message, true, dnssecOk);
+  return { message, answers, authorities, leadsTo };
+}
+
 /** A copy of the message up to the last of `kept`, as it is when nothing before that is left out, else rebuilt. */
 function withOnly(message: Message, kept: readonly RecordAt[]): { bytes: Uint8Array; ttlsAt: readonly number[] } {
   const { bytes, records, questionEnd } = message;
   const last = kept.at(-1);
-  if (last !== undefined && records[kept.length - 1] !== last) return rebuild(message, kept);
+  if (last !== undefined && records[kept.length - 1] !== last) {
+    return rebuild(
+      bytes.subarray(0, questionEnd),
+      kept.map((record) => ({ from: bytes, record, ttl: record.ttl })),
+    );
+  }
   const end = last === undefined ? questionEnd : last.dataAt + last.dataLength;
   return { bytes: bytes.slice(0, end), ttlsAt: kept.map(({ ttlAt }) => ttlAt) };
 }
 
-function writeHeader(bytes: Uint8Array, rcode: number, answers: number, authorities: number): void {
+/** Our own header over an answer: what the upstream said in its own stays there. */
+export function writeHeader(bytes: Uint8Array, rcode: number, answers: number, authorities: number): void {
   put16(bytes, AT.id, 0);
   bytes[AT.flags] = QR;
   bytes[AT.lowFlags] = RA | rcode;
@@ -73,7 +99,7 @@ function isReferral({ rcode, records }: Message): boolean {
 }
 
 /** RFC 8767 section 4: a TTL with the top bit set is large, not zero; the cap then applies. */
-function lowest(records: readonly RecordAt[], cap: number): number {
+export function lowest(records: readonly { readonly ttl: number }[], cap: number): number {
   return records.reduce((least, { ttl }) => Math.min(least, ttl), cap);
 }
 

@@ -20,12 +20,23 @@ export interface Request {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
   readonly limit: Duration;
+  /** Over UDP: how long an answer is still taken after `limit`. */
+  readonly late: Duration;
+  /** Over UDP: called when `limit` has passed and the wait goes on. */
+  readonly onOverdue: () => void;
   readonly clock: Clock;
   /** Called for every datagram that was not the answer: a guess, an echo, an answer to something else. */
   readonly onIgnored: () => void;
 }
 
-/** What came of it. Only `timeout` and `unreachable` speak against the upstream. */
+/** A question on its way. */
+export interface Asking {
+  readonly result: Promise<Exchange>;
+  /** Gives it up: it comes to a timeout. */
+  readonly end: () => void;
+}
+
+/** What came of it. Only `timeout`, `unreachable` and `untrusted` speak against the upstream. */
 export type Exchange =
   | { readonly kind: "answer"; readonly message: Message }
   | { readonly kind: "truncated" }
@@ -35,6 +46,8 @@ export type Exchange =
   | { readonly kind: "near-misses" }
   | { readonly kind: "timeout" }
   | { readonly kind: "unreachable"; readonly code: string }
+  /** Over TLS: the other side could not prove that it is the upstream. */
+  | { readonly kind: "untrusted"; readonly code: string }
   | { readonly kind: "malformed" }
   | { readonly kind: "no-socket"; readonly code: string };
 

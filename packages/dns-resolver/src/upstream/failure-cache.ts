@@ -6,6 +6,8 @@ import { elapsed, milliseconds, scaled, seconds, type Clock, type Duration, type
  */
 const FIRST: Duration = seconds(1);
 const LONGEST: Duration = seconds(30);
+/** RFC 8767 section 5: while an expired answer is served in its place, a question is put again no more often than this. */
+const RECHECK: Duration = seconds(30);
 /** Names that fail are made up by strangers: so many are remembered, some 300 bytes each, the oldest forgotten first. */
 const MOST = 4_096;
 
@@ -38,11 +40,13 @@ export class FailureCache {
     return elapsed(failure.at, this.#clock.now()) < failure.hold ? failure.extended : undefined;
   }
 
-  failed(key: string, extended: Uint8Array): void {
+  /** `served`: there is an expired answer, so that nobody goes without while the question rests. */
+  failed(key: string, extended: Uint8Array, served = false): void {
     const now = this.#clock.now();
     const before = this.#failures.get(key);
     const again = before !== undefined && elapsed(before.at, now) < scaled(LONGEST, 2);
-    const hold = again ? milliseconds(Math.min(LONGEST, scaled(before.hold, 2))) : FIRST;
+    const doubled = again ? milliseconds(Math.min(LONGEST, scaled(before.hold, 2))) : FIRST;
+    const hold = served ? RECHECK : doubled;
     this.#failures.delete(key); // to the end of the order
     this.#failures.set(key, { at: now, hold, extended });
     if (this.#failures.size <= MOST) return;

@@ -1,80 +1,43 @@
-import { milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
+import { milliseconds, type Clock, type Duration } from "@stitch/clock";
 import { tickOf, type Cache } from "../cache.ts";
-import { packImage, type Slab } from "../cache/image.ts";
-import { EXTENDED, extendedError } from "../extended-error.ts";
-import { REASON, type ReasonCode } from "../reasons.ts";
+import { packImage, type ImageParts, type Slab } from "../cache/image.ts";
+import { EXTENDED } from "../extended-error.ts";
+import { REASON } from "../reasons.ts";
 import { CD } from "../wire/header.ts";
+import { TlsExchanges } from "../tls/tls-exchanges.ts";
+import type { Message } from "../wire/message.ts";
 import { adoptName, Query } from "../wire/query.ts";
-import { CLASS, EDE, TYPE } from "../wire/registry.ts";
-import { digest, type TtlLimits } from "./digest.ts";
-import type { Exchange, Request } from "./exchange.ts";
+import { CLASS } from "../wire/registry.ts";
+import { Asker } from "./asker.ts";
+import { Attempts, type Found, type NotFound } from "./attempts.ts";
+import { Crossing, type Want } from "./crossing.ts";
+import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
 import { FailureCache } from "./failure-cache.ts";
-import { MixedCase } from "./mixed-case.ts";
-import { RandomIds } from "./random-ids.ts";
-import { exchangeTcp } from "./tcp-exchange.ts";
-import { UdpExchanges } from "./udp-exchange.ts";
-import { allDown, pick, type Route, type Upstream } from "./upstream.ts";
+import { BUSY, failed, keyOf, staleOutcome, turnAway } from "./flight.ts";
+import { NOBODY, type Failed, type Flight, type Names, type Outcome, type Settle, type Waiter } from "./flight.ts";
+import { MOST_WAITERS, MOST_WAITING_PER_ROUTE, mostSockets, REFRESH_SHARE, sharePerRoute } from "./shares.ts";
+import { socketTransport, type Transport } from "./transport.ts";
+import { allDown, type Route } from "./upstream.ts";
 
-/** How long each attempt waits, in order; with TCP after them still below the 5 s that clients wait. */
-const ATTEMPT_LIMITS: readonly Duration[] = [milliseconds(600), milliseconds(1_000), milliseconds(1_400)];
-const TCP_LIMIT: Duration = seconds(1);
 /** RFC 8767 section 5: when a client gets the stale answer that there is, while the question goes on. */
 const STALE_AFTER: Duration = milliseconds(1_800);
-const PROBE_TICK: Duration = milliseconds(500);
-/** Questions on their way per route: one dead route must not take the sockets and memory of the others. */
-const MOST_PER_ROUTE = 2_000;
-/** Of all routes together, however many: an address has no more ports. Further questions come to `no-socket`. */
-const MOST_SOCKETS = 65_536;
-/** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
-const MOST_WAITERS = 64;
-/** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
-const MOST_WAITING_PER_ROUTE = 4_000;
-
-/** The share of one worker. */
-export function mostPerRoute(workers: number): number {
-  return Math.floor(MOST_PER_ROUTE / workers);
-}
-
-/** A client's query that waits, as it came, and how to answer it. */
-export interface Waiter {
-  readonly query: Uint8Array;
-  /** The client's endpoint record. */
-  readonly peer: Uint8Array;
-  readonly tcp: boolean;
-  readonly reply: (message: Uint8Array) => void;
-}
-
-export type Outcome =
-  | { readonly kind: "image"; readonly image: Slab; readonly stale: boolean }
-  | { readonly kind: "failed"; readonly extended: Uint8Array; readonly reason: ReasonCode };
+const NOW: Duration = milliseconds(0);
 
 export interface ForwarderOptions extends TtlLimits {
   /** Forwarders of this process, among which its limits are shared out. */
   readonly workers: number;
   readonly clock: Clock;
   readonly cache: Cache;
-  /** By place; undefined where the place is a local zone. */
+  /** By number. */
   readonly routes: ReadonlyMap<number, Route>;
+  readonly names: Names;
+  /** Sockets of this machine where it is not given. */
+  readonly transport?: Transport;
   /** Sockets that may be open at once, shared out among the routes; without it only the limits per route hold. */
   readonly sockets?: number;
   readonly deliver: (waiter: Waiter, outcome: Outcome) => void;
   /** Called whenever an upstream went down or came back. */
   readonly onChange: () => void;
-}
-
-interface Flight {
-  readonly key: string;
-  readonly tag: number;
-  readonly route: Route;
-  readonly question: Uint8Array;
-  readonly nameLength: number;
-  readonly type: number;
-  readonly dnssecOk: boolean;
-  readonly checkingDisabled: boolean;
-  readonly stale: Slab | undefined;
-  waiters: Waiter[];
-  /** Those who came in time have got the stale answer; who comes now gets it at once. */
-  late: boolean;
 }
 
 /**
@@ -84,43 +47,45 @@ interface Flight {
  * Normal: a question, one UDP exchange of a millisecond, the answer is stored and given to whoever waits.
  * Hard: the first upstream is silent. After 600 ms the second is asked; it says TC, so it is asked again over TCP; at
  * 1.8 s the clients get the expired answer that is still there, marked stale; the answer that comes later is stored.
+ * Hard in another way: the answer is an alias whose name belongs to another route. That route is asked as if a client
+ * had, and the two answers become one.
  */
 export class Forwarder {
-  readonly counters = {
-    exchanges: 0,
-    overTcp: 0,
-    coalesced: 0,
-    ignored: 0,
-    nearMisses: 0,
-    caseChanged: 0,
-    timeouts: 0,
-    unreachable: 0,
-    useless: 0,
-  };
+  readonly counters: Asker["counters"] & { coalesced: number; crossed: number; refreshed: number };
   /** Questions of one route that may be on their way. */
-  readonly perRoute: number;
+  perRoute: number;
   readonly #mostWaiting: number;
-  readonly #options: ForwarderOptions;
+  #options: ForwarderOptions;
   readonly #flights = new Map<string, Flight>();
-  readonly #ids = new RandomIds();
-  readonly #mixedCase = new MixedCase();
   readonly #scratch = new Query();
-  readonly #probe: Timer;
-  readonly #udp: UdpExchanges;
+  readonly #asker: Asker;
   readonly #failures: FailureCache;
+  readonly #crossing: Crossing;
+  #refreshing = 0;
+  /** Clients whose local answer leads on. */
+  #leading = 0;
   #closed = false;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
-    const routes = [...options.routes.values()];
-    const sockets = (options.sockets ?? Infinity) / Math.max(1, routes.length);
-    this.perRoute = Math.max(1, Math.floor(Math.min(mostPerRoute(options.workers), sockets)));
+    this.perRoute = sharePerRoute(options);
     this.#mostWaiting = Math.floor(MOST_WAITING_PER_ROUTE / options.workers);
-    const probes = routes.reduce((sum, { upstreams }) => sum + upstreams.length, 0);
-    const most = Math.min(MOST_SOCKETS, this.perRoute * routes.length + probes + 1);
-    this.#udp = new UdpExchanges(options.clock, most);
-    this.#failures = new FailureCache(options.clock);
-    this.#probe = options.clock.every("upstream-probe", PROBE_TICK, () => this.#probeDown());
+    const { clock, transport = socketTransport(clock, mostSockets(options.sockets)) } = options;
+    this.#failures = new FailureCache(clock);
+    const want: Want = (...wanted) => this.#want(...wanted);
+    this.#crossing = new Crossing(() => this.#options, this.#flights, want);
+    const onChange = (cameBack: boolean): void => {
+      if (cameBack) this.#failures.clear(); // what failed for its sake may be asked again
+      options.onChange();
+    };
+    this.#asker = new Asker({
+      clock,
+      transport,
+      tls: new TlsExchanges(clock),
+      routes: () => this.#options.routes.values(),
+      onChange,
+    });
+    this.counters = Object.assign(this.#asker.counters, { coalesced: 0, crossed: 0, refreshed: 0 });
   }
 
   get inFlight(): number {
@@ -134,50 +99,116 @@ export class Forwarder {
     return most / this.perRoute;
   }
 
+  /**
+   * Routes and limits from now on. Questions on their way to others go on, and come to an end for those who wait; what is
+   * known of failures is not carried over, for a reload is how an operator mends them.
+   */
+  adopt(routes: ReadonlyMap<number, Route>, limits: TtlLimits): void {
+    this.#options = { ...this.#options, routes, ...limits };
+    this.#failures.clear();
+    this.perRoute = sharePerRoute(this.#options);
+  }
+
+  routeAt(number: number): Route | undefined {
+    return this.#options.routes.get(number);
+  }
+
+  /** The extended error of a failure for which the question is not put now. */
+  failureOf(query: Query, tag: number): Uint8Array | undefined {
+    return this.#failures.standing(keyOf(query, tag));
+  }
+
   /** Waits with `waiter` for the answer to `query`, which the resolver wants forwarded to `place`. */
   ask(query: Query, place: number, tag: number, waiter: Waiter): void {
+    const { deliver, routes } = this.#options;
+    const settle = (outcome: Outcome): void => deliver(waiter, outcome);
+    const route = routes.get(place);
+    if (route === undefined) void this.#leadOn(query, place, settle);
+    else this.#want(query, place, route, tag, settle);
+  }
+
+  /** Local data, for a client who waits for what a route has to say at its end. */
+  async #leadOn(query: Query, place: number, settle: Settle): Promise<void> {
+    const { type, dnssecOk, lowFlags } = query;
+    const local = this.#options.names.localImage(query, place);
+    if (local === undefined || this.#leading >= this.#mostWaiting) return settle(BUSY);
+    const chaser = {
+      type,
+      dnssecOk,
+      checkingDisabled: (lowFlags & CD) !== 0,
+      crossings: 0,
+      refreshes: false,
+      waitsFor: undefined,
+    };
+    this.counters.crossed += 1;
+    this.#leading += 1;
+    const outcome = await this.#crossing.fromLocal(chaser, local);
+    this.#leading -= 1;
+    settle(outcome);
+  }
+
+  /** Asks anew for an answer that is about to expire, as long as that takes nothing from clients who wait. */
+  refresh(query: Query, place: number, tag: number): void {
     const route = this.#options.routes.get(place);
-    if (route === undefined) return;
-    const key = `${tag} ${Buffer.from(query.key.buffer, query.key.byteOffset, query.keyLength).toString("latin1")}`;
-    const known = this.#flights.get(key);
-    if (known !== undefined) return this.#join(known, waiter);
-    const failed = this.#failures.standing(key);
-    if (failed !== undefined) {
-      const before = { kind: "failed", extended: failed, reason: REASON.failedBefore } as const;
-      this.#turnAway(waiter, this.#staleFor(query, tag), before);
-    } else if (route.inFlight >= this.perRoute || this.#isFull(route))
-      this.#turnAway(waiter, this.#staleFor(query, tag));
-    else void this.#fly(this.#begin(key, tag, route, query, waiter));
+    if (route === undefined || route.inFlight >= this.perRoute / 2 || allDown(route)) return;
+    if (this.#refreshing >= Math.max(1, this.perRoute * REFRESH_SHARE)) return;
+    const key = keyOf(query, tag);
+    if (this.#flights.has(key) || this.#failures.standing(key) !== undefined) return;
+    this.counters.refreshed += 1;
+    this.#refreshing += 1;
+    const flight = this.#begin(key, query, place, route, tag, [], 0);
+    void this.#fly(flight).then(() => (this.#refreshing -= 1));
   }
 
   /** Resolves when the sockets are closed; what is on its way comes to nothing. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#probe.cancel();
-    await this.#udp.close();
+    await this.#asker.close();
   }
 
-  #join(flight: Flight, waiter: Waiter): void {
+  /** The flight that `settle` waits for now; undefined when it has been turned away. */
+  #want(query: Query, place: number, route: Route, tag: number, settle: Settle, crossings = 0): Flight | undefined {
+    const key = keyOf(query, tag);
+    const known = this.#flights.get(key);
+    if (known !== undefined) return this.#join(known, settle);
+    const standing = this.#failures.standing(key);
+    if (standing !== undefined) {
+      const before: Failed = { kind: "failed", extended: standing, reason: REASON.failedBefore };
+      return turnAway(settle, this.#staleFor(query, tag), before);
+    }
+    if (route.inFlight >= this.perRoute || this.#isFull(route)) return turnAway(settle, this.#staleFor(query, tag));
+    const flight = this.#begin(key, query, place, route, tag, [settle], crossings);
+    void this.#fly(flight);
+    return flight;
+  }
+
+  #join(flight: Flight, settle: Settle): Flight | undefined {
     if (flight.late || flight.waiters.length >= MOST_WAITERS || this.#isFull(flight.route)) {
-      return this.#turnAway(waiter, flight.stale);
+      return turnAway(settle, flight.stale, flight.failure);
     }
     flight.route.waiting += 1;
     this.counters.coalesced += 1;
-    flight.waiters.push(waiter);
+    flight.waiters.push(settle);
+    return flight;
   }
 
   #isFull({ waiting }: Route): boolean {
     return waiting >= this.#mostWaiting;
   }
 
-  #turnAway(waiter: Waiter, stale: Slab | undefined, otherwise: Outcome = BUSY): void {
-    this.#options.deliver(waiter, stale === undefined ? otherwise : { kind: "image", image: stale, stale: true });
-  }
-
-  #begin(key: string, tag: number, route: Route, query: Query, waiter: Waiter): Flight {
+  #begin(
+    key: string,
+    query: Query,
+    place: number,
+    route: Route,
+    tag: number,
+    waiters: Settle[],
+    crossings: number,
+  ): Flight {
     const flight: Flight = {
       key,
       tag,
+      place,
       route,
       question: query.key.slice(0, query.keyLength),
       nameLength: query.nameLength,
@@ -185,12 +216,16 @@ export class Forwarder {
       dnssecOk: query.dnssecOk,
       checkingDisabled: (query.lowFlags & CD) !== 0,
       stale: this.#staleFor(query, tag),
-      waiters: [waiter],
+      refreshes: waiters.length === 0,
+      waiters,
       late: false,
+      failure: undefined,
+      waitsFor: undefined,
+      crossings,
     };
     this.#flights.set(key, flight);
     route.inFlight += 1;
-    route.waiting += 1;
+    route.waiting += waiters.length;
     return flight;
   }
 
@@ -201,147 +236,99 @@ export class Forwarder {
   }
 
   async #fly(flight: Flight): Promise<void> {
-    const { stale } = flight;
-    const early =
-      stale === undefined
-        ? undefined
-        : this.#options.clock.after("stale-answer", STALE_AFTER, () => {
-            flight.late = true;
-            this.#settle(flight, { kind: "image", image: stale, stale: true });
-          });
-    const outcome = await this.#attempts(flight);
+    const { stale, route } = flight;
+    const settleStale = (): void => {
+      flight.late = true;
+      if (stale !== undefined) this.#settle(flight, staleOutcome(stale));
+    };
+    // With nobody up there is nothing to wait for, though one question may still try.
+    const wait = allDown(route) ? NOW : STALE_AFTER;
+    const early = stale === undefined ? undefined : this.#options.clock.after("stale-answer", wait, settleStale);
+    const attempts = this.#attempts(flight);
+    const outcome = await this.#answer(flight, await attempts.found);
     early?.cancel();
+    if (outcome.kind === "image") this.#land(flight);
+    const useStale = outcome.kind === "failed" && stale !== undefined;
+    this.#settle(flight, useStale ? staleOutcome(stale) : outcome);
+    if (outcome.kind === "failed") await this.#lateAnswer(flight, outcome, attempts);
+  }
+
+  #land(flight: Flight): void {
     flight.route.inFlight -= 1;
     this.#flights.delete(flight.key);
-    if (outcome.kind === "image") this.#failures.answered(flight.key);
-    const useStale = outcome.kind === "failed" && stale !== undefined;
-    this.#settle(flight, useStale ? { kind: "image", image: stale, stale: true } : outcome);
+  }
+
+  /** Clients have their answer; what comes now is for those who come later. Until then the question is not put again. */
+  async #lateAnswer(flight: Flight, outcome: Failed, attempts: Attempts): Promise<void> {
+    flight.late = true;
+    flight.failure = { ...outcome, reason: REASON.failedBefore };
+    const found = await attempts.late;
+    this.#land(flight);
+    if (found !== undefined) await this.#answer(flight, found);
   }
 
   #settle(flight: Flight, outcome: Outcome): void {
     const { waiters } = flight;
     flight.waiters = [];
     flight.route.waiting -= waiters.length;
-    for (const waiter of waiters) this.#options.deliver(waiter, outcome);
+    for (const settle of waiters) settle(outcome);
   }
 
-  async #attempts(flight: Flight): Promise<Outcome> {
-    const tried: Upstream[] = [];
-    let why = "every upstream of this route is down";
-    let code: number = EDE.NO_REACHABLE_AUTHORITY;
-    let ours = false;
-    for (const limit of ATTEMPT_LIMITS) {
-      const upstream = pick(flight.route, tried);
-      if (upstream === undefined || this.#closed) break;
-      const again = tried.includes(upstream);
-      tried.push(upstream);
-      const result = await this.#exchange(flight, upstream, limit, again ? "again" : "question");
-      const read = this.#read(flight, result);
-      if (read.kind === "image") return read;
-      why = `${upstream.target.address} ${read.why}`;
-      ours = result.kind === "no-socket";
-      code = result.kind === "unreachable" ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
-      if (allDown(flight.route)) break;
-    }
-    const extended = extendedError(code, why);
-    if (!ours && !this.#closed) this.#failures.failed(flight.key, extended);
-    return { kind: "failed", extended, reason: REASON.upstreamFailed };
-  }
-
-  /** An answer is stored and is the outcome; anything else is a reason to ask the next. */
-  #read(
-    flight: Flight,
-    result: Exchange,
-  ): (Outcome & { kind: "image" }) | { readonly kind: "next"; readonly why: string } {
-    if (result.kind !== "answer") return { kind: "next", why: WHY[result.kind] };
-    const { cache, clock } = this.#options;
-    const found = digest(result.message, flight.dnssecOk, this.#options);
-    if (found.kind === "useless") {
-      this.counters.useless += 1;
-      return { kind: "next", why: found.why };
-    }
-    const image = packImage(found.parts, flight.tag);
-    if (found.ttl > 0) {
-      adoptName(this.#scratch, flight.question.subarray(0, flight.nameLength), flight.type, CLASS.IN);
-      cache.store(image, this.#scratch, flight.tag, tickOf(clock.now()), found.ttl);
-    }
-    return { kind: "image", image, stale: false };
-  }
-
-  async #exchange(
-    about: Pick<Flight, "question" | "dnssecOk" | "checkingDisabled">,
-    upstream: Upstream,
-    limit: Duration,
-    kind: Kind,
-  ): Promise<Exchange> {
+  #attempts(flight: Flight): Attempts {
+    const { maxTtl, negativeTtl, names } = this.#options;
+    const isOwn = (name: Uint8Array): boolean => {
+      adoptName(this.#scratch, name, flight.type, CLASS.IN);
+      const place = names.placeOf(this.#scratch);
+      return place === flight.place || place === NOBODY;
+    };
+    const read = (message: Message): Digest => digest(message, flight.dnssecOk, { maxTtl, negativeTtl }, isOwn);
+    const isClosed = (): boolean => this.#closed;
+    const { route } = flight;
+    const mayHedge = (): boolean => route.inFlight < this.perRoute / 2;
     const { clock } = this.#options;
-    const { target, source } = upstream;
-    const { question, dnssecOk, checkingDisabled } = about;
-    const onIgnored = (): void => void (this.counters.ignored += 1);
-    const { mixedCase } = upstream;
-    const request = { upstream: target, source, question, mixedCase, dnssecOk, checkingDisabled, clock, onIgnored };
-    const sent = clock.now();
-    const probing = upstream.down || kind === "probe";
-    if (probing) upstream.probing = true;
-    this.counters.exchanges += 1;
-    const result = await this.#udp.exchange({ ...request, id: this.#ids.next(), limit } satisfies Request);
-    if (probing) upstream.probing = false;
-    this.#judge(upstream, result, sent, kind);
-    if (!OVER_TCP.has(result.kind)) return result;
-    // What comes of this says nothing about the upstream, which has answered: TCP may be filtered on the way.
-    this.counters.overTcp += 1;
-    if (result.kind === "near-misses") this.counters.nearMisses += 1;
-    const asked = mixedCase ? this.#mixedCase.mix(question) : question;
-    const tcp = { ...request, id: this.#ids.next(), limit: TCP_LIMIT } satisfies Request;
-    const { exchange, caseChanged } = await exchangeTcp(tcp, asked);
-    if (result.kind === "case-changed") {
-      this.counters.caseChanged += 1;
-      // One forged datagram brings us here; only what the upstream itself does over TCP may end mixed case.
-      if (exchange.kind === "answer" && caseChanged) upstream.mixedCase = false;
-    }
-    return exchange;
+    return new Attempts({ clock, asker: this.#asker, route, about: flight, read, isClosed, mayHedge });
   }
 
-  #judge(upstream: Upstream, result: Exchange, sent: Instant, kind: Kind): void {
-    if (result.kind === "no-socket") return;
-    const wasDown = upstream.down;
-    if (result.kind === "timeout") this.counters.timeouts += 1;
-    if (result.kind === "unreachable") this.counters.unreachable += 1;
-    if (result.kind !== "timeout" && result.kind !== "unreachable") upstream.succeeded();
-    else if (kind !== "again") upstream.failed(sent, kind === "probe" || result.kind === "unreachable");
-    if (upstream.down === wasDown) return;
-    if (wasDown) this.#failures.clear(); // what failed for its sake may be asked again
-    this.#options.onChange();
+  /** The outcome of a flight; answers are stored, failures remembered. */
+  async #answer(flight: Flight, found: Found | NotFound): Promise<Outcome> {
+    const outcome = await this.#finish(flight, found);
+    if (outcome.kind === "image" && !outcome.stale) this.#failures.answered(flight.key);
+    const isOurs = found.kind === "not-found" && found.ours;
+    if (outcome.kind === "failed" && outcome.reason === REASON.upstreamFailed && !isOurs) {
+      this.#failures.failed(flight.key, outcome.extended, flight.stale !== undefined);
+    }
+    return outcome;
   }
 
-  /** Asks upstreams that are suspected or down for the SOA of their zone, now and then: so they come back by themselves. */
-  #probeDown(): void {
-    this.#udp.tidy();
-    for (const route of this.#options.routes.values()) {
-      for (const upstream of route.upstreams) {
-        if (!upstream.probeDue) continue;
-        adoptName(this.#scratch, route.name, TYPE.SOA, CLASS.IN);
-        const question = this.#scratch.key.slice(0, this.#scratch.keyLength);
-        void this.#exchange({ question, dnssecOk: false, checkingDisabled: false }, upstream, seconds(1), "probe");
-      }
+  async #finish(flight: Flight, found: Found | NotFound): Promise<Outcome> {
+    switch (found.kind) {
+      case "not-found":
+        return failed(found.extended);
+      case "loop":
+        return failed(EXTENDED.aliasLoop);
+      case "alias":
+        return this.#followed(flight, found.alias);
+      case "answer":
+        return this.#stored(flight, found.parts, found.ttl);
     }
+  }
+
+  #stored({ question, nameLength, type, tag }: Flight, parts: ImageParts, ttl: number): Outcome {
+    const { cache, clock } = this.#options;
+    const image = packImage(parts, tag);
+    if (ttl > 0) {
+      adoptName(this.#scratch, question.subarray(0, nameLength), type, CLASS.IN);
+      cache.store(image, this.#scratch, tag, tickOf(clock.now()), ttl);
+    }
+    return { kind: "image", image, stale: false, ttl, age: 0 };
+  }
+
+  async #followed(flight: Flight, alias: Alias): Promise<Outcome> {
+    this.counters.crossed += 1;
+    const whole = await this.#crossing.complete(flight, alias);
+    if (whole.kind === "failed") return whole;
+    flight.route.crossed = true;
+    const outcome = this.#stored(flight, whole.parts, whole.ttl);
+    return { ...outcome, stale: whole.stale } as Outcome;
   }
 }
-
-const BUSY: Outcome = { kind: "failed", extended: EXTENDED.busy, reason: REASON.upstreamBusy };
-
-/** A client's question, the same asked of the same upstream again, or a probe. */
-type Kind = "question" | "again" | "probe";
-
-/** What makes a question be put again over TCP, where nobody can answer in the upstream's place. */
-const OVER_TCP: ReadonlySet<Exchange["kind"]> = new Set(["truncated", "malformed", "case-changed", "near-misses"]);
-
-const WHY = {
-  truncated: "truncated its answer over TCP",
-  malformed: "sent an answer that cannot be read",
-  "case-changed": "changed the case of the name",
-  "near-misses": "sent what was no answer",
-  timeout: "did not answer in time",
-  unreachable: "cannot be reached",
-  "no-socket": "could not be asked: this machine has no socket left",
-} as const;

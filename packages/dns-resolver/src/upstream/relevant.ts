@@ -13,34 +13,49 @@ export interface Relevant {
   readonly answers: readonly RecordAt[];
   /** Whether the way ends in a record of the type asked for. */
   readonly hasTarget: boolean;
+  /** The alias, in lower case, at which the way leaves the names that this upstream is asked for. */
+  readonly leadsTo?: Uint8Array;
+  /** The way comes back to a name that it has passed: there is no answer. */
+  readonly loops: boolean;
 }
+
+/** Whether an upstream is believed about this name, in lower case. */
+export type IsOwn = (name: Uint8Array) => boolean;
 
 /**
  * Follows the CNAME chain from the question. Records of other names are left out: the upstream of one zone must not plant
- * names of another in the caches of our clients (CVE-2021-25220 class). Every owner is expanded once: an answer of 500
+ * names of another in the caches of our clients (CVE-2021-25220 class); and where an alias leads to a name of another route,
+ * what this upstream says about it is another's to say (split horizon: the outside knows nothing of the inside). Every owner is expanded once: an answer of 500
  * records that all take 100 jumps must not cost 16 walks over them (CVE-2024-8508 class).
  */
-export function relevantAnswers({ bytes, questionEnd, records }: Message): Relevant {
+export function relevantAnswers({ bytes, questionEnd, records }: Message, isOwn: IsOwn): Relevant {
   const answers = records.filter(({ section }) => section === 0);
   const asked = u16(bytes, questionEnd - 4);
   // Nearly all answers: every record is of the name and the type that were asked for, and no chain is to be followed.
   const direct = answers.every(({ ownerAt, type }) => type === asked && isQuestionsName(bytes, ownerAt));
-  if (direct && answers.length > 0) return { answers, hasTarget: true };
+  if (direct && answers.length > 0) return { answers, hasTarget: true, loops: false };
   const byOwner = Map.groupBy(answers, ({ ownerAt }) => keyAt(bytes, ownerAt));
   const dnames = dnamesOf(byOwner);
   const kept = new Set<RecordAt>();
-  let hasTarget = false;
+  const passed = new Set<string>();
   let owner = keyAt(bytes, HEADER_BYTES);
-  for (let hops = 0; hops < MOST_CNAMES && !hasTarget; hops += 1) {
+  while (passed.size < MOST_CNAMES && !passed.has(owner)) {
+    passed.add(owner);
     const here = byOwner.get(owner) ?? [];
     for (const record of here) if (belongs(record.type, asked)) kept.add(record);
     for (const [key, above] of dnames) if (isUnder(owner, key)) for (const record of above) kept.add(record);
-    hasTarget = here.some(({ type }) => type === asked);
+    const hasTarget = here.some(({ type }) => type === asked);
     const alias = here.find(({ type }) => type === TYPE.CNAME);
-    if (alias === undefined) break;
+    if (hasTarget || alias === undefined) return { answers: inOrder(answers, kept), hasTarget, loops: false };
     owner = keyAt(bytes, alias.dataAt);
+    const leadsTo = Buffer.from(owner, "latin1");
+    if (!isOwn(leadsTo)) return { answers: inOrder(answers, kept), hasTarget, leadsTo, loops: false };
   }
-  return { answers: answers.filter((record) => kept.has(record)), hasTarget };
+  return { answers: inOrder(answers, kept), hasTarget: false, loops: passed.has(owner) };
+}
+
+function inOrder(answers: readonly RecordAt[], kept: ReadonlySet<RecordAt>): readonly RecordAt[] {
+  return answers.filter((record) => kept.has(record));
 }
 
 function belongs(type: number, asked: number): boolean {

@@ -4,7 +4,16 @@ import type { HostPort } from "@stitch/config";
 import { ENDPOINT_BYTES, endpointRecord, openSocketSet, SEND_ERROR, TRUNCATED } from "@stitch/linux-io";
 import type { SetArrivals, SocketSet } from "@stitch/linux-io";
 import { EDNS_SIZE } from "../wire/edns.ts";
-import { encodeRequest, failed, inOwnCase, matchAnswer, readAnswer, type Exchange, type Request } from "./exchange.ts";
+import {
+  encodeRequest,
+  failed,
+  inOwnCase,
+  matchAnswer,
+  readAnswer,
+  type Asking,
+  type Exchange,
+  type Request,
+} from "./exchange.ts";
 import { MixedCase } from "./mixed-case.ts";
 import { RandomIds } from "./random-ids.ts";
 
@@ -47,7 +56,7 @@ interface Waiting {
   readonly question: Uint8Array;
   readonly port: Port;
   readonly pool: Pool;
-  readonly timer: Timer;
+  timer: Timer;
   readonly resolve: (result: Exchange) => void;
   misses: number;
 }
@@ -95,26 +104,41 @@ export class UdpExchanges {
     return this.#set.size;
   }
 
-  exchange(request: Request): Promise<Exchange> {
+  exchange(request: Request): Asking {
     this.#inWindow += 1;
     this.tidy();
     const pool = this.#poolOf(request);
     const port = this.#draw(pool) ?? this.#open(pool);
-    if (typeof port === "number") return Promise.resolve(failed(getSystemErrorName(port)));
+    if (typeof port === "number") {
+      return { result: Promise.resolve(failed(getSystemErrorName(port))), end: () => {} };
+    }
     port.uses += 1;
-    return new Promise((resolve) => {
-      const { clock, limit } = request;
-      const timer = clock.after("upstream-udp", limit, () => this.#finish(port.place, { kind: "timeout" }));
-      const question = request.mixedCase ? this.#mixedCase.mix(request.question) : request.question;
-      this.#waiting[port.place] = { request, question, port, pool, timer, resolve, misses: 0 };
-      const sent = this.#set.send(port.place, encodeRequest(request, question));
-      if (sent < 0) this.#finish(port.place, failed(getSystemErrorName(sent)));
-    });
+    const { promise: result, resolve } = Promise.withResolvers<Exchange>();
+    const timer = request.clock.after("upstream-udp", request.limit, () => this.#overdue(waiting));
+    const question = request.mixedCase ? this.#mixedCase.mix(request.question) : request.question;
+    const waiting: Waiting = { request, question, port, pool, timer, resolve, misses: 0 };
+    this.#waiting[port.place] = waiting;
+    const sent = this.#set.send(port.place, encodeRequest(request, question));
+    if (sent < 0) this.#finish(port.place, failed(getSystemErrorName(sent)));
+    return { result, end: () => this.#end(waiting) };
   }
 
   /** What is on its way comes to a timeout. */
   close(): Promise<void> {
     return this.#set.close();
+  }
+
+  /** Sockets that only wait for late answers are kept while they are no want to questions that are put now. */
+  #overdue(waiting: Waiting): void {
+    const { late, onOverdue, clock } = waiting.request;
+    if (late === 0 || this.#set.size * 2 > this.#most) return this.#end(waiting);
+    waiting.timer = clock.after("upstream-late", late, () => this.#end(waiting));
+    onOverdue();
+  }
+
+  #end(waiting: Waiting): void {
+    const { place } = waiting.port;
+    if (this.#waiting[place] === waiting) this.#finish(place, { kind: "timeout" });
   }
 
   #arrived(arrivals: SetArrivals): void {
@@ -202,8 +226,9 @@ export class UdpExchanges {
   }
 
   #closeIdle(): void {
-    for (const pool of this.#pools.values()) {
+    for (const [upstream, pool] of this.#pools) {
       for (const port of pool.idle.splice(0)) this.#close(pool, port);
+      if (pool.open === 0) this.#pools.delete(upstream); // it may have gone from the configuration
     }
   }
 

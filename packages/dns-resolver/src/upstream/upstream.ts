@@ -1,5 +1,7 @@
 import { elapsed, milliseconds, scaled, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
+import type { TlsTrust } from "../tls/trust.ts";
+import { Pace } from "./pace.ts";
 
 /**
  * Questions in a row without an answer after which an upstream is suspected. Answers of any kind, SERVFAIL too, are life,
@@ -18,10 +20,15 @@ const NOW: Duration = milliseconds(0);
 export class Upstream {
   readonly target: HostPort;
   readonly source: string | undefined;
+  /** It is asked over TLS, and must prove that it is this. */
+  readonly trust: TlsTrust | undefined;
   /** A query is on its way to this upstream while it is down: the only one that may be. */
   probing = false;
   /** It repeats the case of names; false once it was seen, over TCP too, to answer and not to do so. */
   mixedCase = true;
+  readonly pace = new Pace();
+  /** The last question that came to nothing here, and how; for whoever asks why. */
+  lastFailure: { readonly at: Instant; readonly why: string } | undefined;
   readonly #clock: Clock;
   #failures = 0;
   #confirmed = false;
@@ -29,9 +36,10 @@ export class Upstream {
   #failedAt: Instant;
   #succeededAt: Instant;
 
-  constructor(target: HostPort, source: string | undefined, clock: Clock) {
+  constructor(target: HostPort, source: string | undefined, clock: Clock, trust?: TlsTrust) {
     this.target = target;
     this.source = source;
+    this.trust = trust;
     this.#clock = clock;
     this.#failedAt = clock.now();
     this.#succeededAt = clock.now();
@@ -77,6 +85,8 @@ export interface Route {
   inFlight: number;
   /** Clients that wait for them. */
   waiting: number;
+  /** An answer of another route, or of local data, stands in an answer of this one: an alias led there. */
+  crossed?: boolean;
 }
 
 /** Who is asked next: in the order of the file, those that are up and untried first, then up, then one that is down. */
@@ -88,6 +98,11 @@ export function pick({ upstreams }: Route, tried: readonly Upstream[]): Upstream
   const again = up.toSorted((a, b) => tried.lastIndexOf(a) - tried.lastIndexOf(b))[0];
   if (again !== undefined) return again;
   return upstreams.find((upstream) => !upstream.probing && !tried.includes(upstream));
+}
+
+/** Who may be asked besides: one that is up and untried. */
+export function spare({ upstreams }: Route, tried: readonly Upstream[]): Upstream | undefined {
+  return upstreams.find((upstream) => !upstream.down && !tried.includes(upstream));
 }
 
 export function allDown({ upstreams }: Route): boolean {

@@ -47,6 +47,7 @@ function readOptions(bytes: Uint8Array, start: number, end: number, query: Query
     if ((seen & bit) !== 0) return false;
     seen |= bit;
     if (code === OPTION.NSID) query.wantsNsid = true;
+    if (code === OPTION.PADDING) query.padded = true;
     if (code === OPTION.COOKIE) {
       if (length !== CLIENT_COOKIE && (length < SHORTEST_COOKIE || length > LONGEST_COOKIE)) return false;
       query.cookieAt = at + 4;

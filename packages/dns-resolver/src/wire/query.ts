@@ -33,6 +33,8 @@ export class Query {
   udpSize = 0;
   dnssecOk = false;
   wantsNsid = false;
+  /** It was padded (RFC 7830), so its answer may be: RFC 8467 section 4.1. */
+  padded = false;
   /** DNS cookie (RFC 7873): where its data begins in the message; length 0 when there is none. */
   cookieAt = 0;
   cookieLength = 0;
@@ -74,6 +76,7 @@ function reset(query: Query): void {
   query.udpSize = 0;
   query.dnssecOk = false;
   query.wantsNsid = false;
+  query.padded = false;
   query.cookieLength = 0;
   query.cookieReply = false;
 }

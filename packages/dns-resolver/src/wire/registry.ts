@@ -25,6 +25,13 @@ export const TYPE = {
   ANY: 255,
 } as const;
 
+const TYPE_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(TYPE).map(([name, type]) => [type, name]));
+
+/** `A`, or `TYPE65` for what has no name here (RFC 3597 section 5). */
+export function typeName(type: number): string {
+  return TYPE_NAMES.get(type) ?? `TYPE${type}`;
+}
+
 export const CLASS = { IN: 1, CH: 3 } as const;
 
 export const RCODE = {
@@ -38,13 +45,17 @@ export const RCODE = {
   BADVERS: 16,
 } as const;
 
-/** EDNS options (RFC 5001, RFC 7871, RFC 7873, RFC 8914). */
-export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, EDE: 15 } as const;
+/** EDNS options (RFC 5001, RFC 7871, RFC 7873, RFC 7830, RFC 8914). */
+export const OPTION = { NSID: 3, ECS: 8, COOKIE: 10, PADDING: 12, EDE: 15 } as const;
 
 /** Extended errors (RFC 8914 section 4). */
 export const EDE = {
+  OTHER: 0,
   STALE_ANSWER: 3,
+  BLOCKED: 15,
+  FILTERED: 17,
   PROHIBITED: 18,
+  STALE_NXDOMAIN: 19,
   NOT_AUTHORITATIVE: 20,
   NOT_SUPPORTED: 21,
   NO_REACHABLE_AUTHORITY: 22,

@@ -1,0 +1,94 @@
+import { elapsed, seconds, type Clock, type Duration } from "@stitch/clock";
+import { tickOf, type Cache } from "../cache.ts";
+import { MESSAGE_AT, SPLICED, USED, WORD } from "../cache/image.ts";
+import { AT_ENTRY, checksum, CHECKSUM_BYTES, DO_CD, ENTRY_BYTES, HEAD_BYTES, HOT, MAGIC, VERSION } from "./layout.ts";
+
+/** A stop must not wait for its cache: what is written by then is what the next start has. */
+const SAVE_LIMIT: Duration = seconds(1);
+/** Answers between two looks at the clock. */
+const SLICE = 1_024;
+/** Of one worker: some 500,000 answers, written and summed up in the second that is left of a stop. */
+export const MOST_SAVED_BYTES = 64 * 2 ** 20;
+const FIRST_BYTES = 2 ** 20;
+
+/** A route whose answers may be kept: the number in their tags, and what they depend on. */
+export interface SavedRoute {
+  readonly number: number;
+  readonly fingerprint: Uint8Array;
+}
+
+/**
+ * Writes the answers of `routes` that are in the cache, those that clients come back for first, until there are no more,
+ * the time is over or `most` bytes are full. Answers put together from several routes are left out: they depend on more
+ * than the one that they stand under.
+ */
+export function saveCache(cache: Cache, routes: readonly SavedRoute[], clock: Clock, most = MOST_SAVED_BYTES): Buffer {
+  const began = clock.now();
+  const tick = tickOf(began);
+  const writer = new Writer(routes, clock.wallMicros(), most - CHECKSUM_BYTES);
+  const indexes = new Map(routes.map(({ number }, index) => [number, index]));
+  let seen = 0;
+  for (const at of cache.images()) {
+    seen += 1;
+    if (seen % SLICE === 0 && elapsed(began, clock.now()) > SAVE_LIMIT) break;
+    const word = at >>> 2;
+    const { words } = cache.slab;
+    const tag = words[word + WORD.tag] ?? 0;
+    const route = indexes.get(tag >>> 2);
+    if (route === undefined || ((words[word + WORD.state] ?? 0) & SPLICED) !== 0 || !cache.isUsable(at, tick)) continue;
+    if (!writer.add(cache, at, route, tick)) break;
+  }
+  return writer.done();
+}
+
+class Writer {
+  #bytes: Buffer;
+  #at: number;
+  readonly #most: number;
+
+  constructor(routes: readonly SavedRoute[], wallMicros: number, most: number) {
+    this.#most = most;
+    const head = Buffer.alloc(HEAD_BYTES);
+    MAGIC.copy(head, 0);
+    head.writeUInt32BE(VERSION, 8);
+    head.writeBigUInt64BE(BigInt(Math.max(0, Math.floor(wallMicros))), 12);
+    head.writeUInt16BE(routes.length, 20);
+    const begin = Buffer.concat([head, ...routes.map(({ fingerprint }) => fingerprint)]);
+    this.#bytes = Buffer.alloc(Math.max(begin.length, FIRST_BYTES));
+    begin.copy(this.#bytes, 0);
+    this.#at = begin.length;
+  }
+
+  /** False when there is no room. */
+  add(cache: Cache, at: number, route: number, tick: number): boolean {
+    const { words, bytes } = cache.slab;
+    const word = at >>> 2;
+    const length = (words[word + WORD.lengths] ?? 0) >>> 16;
+    if (!this.#room(ENTRY_BYTES + length)) return false;
+    const out = this.#bytes;
+    const into = this.#at;
+    const used = ((words[word + WORD.state] ?? 0) & USED) !== 0 || cache.isInMain(at);
+    out.writeUInt16BE(route, into + AT_ENTRY.route);
+    out[into + AT_ENTRY.bits] = ((words[word + WORD.tag] ?? 0) & DO_CD) | (used ? HOT : 0);
+    out.writeUInt32BE(Math.max(0, tick - (words[word + WORD.stored] ?? 0)), into + AT_ENTRY.age);
+    out.writeInt32BE((words[word + WORD.expires] ?? 0) - tick, into + AT_ENTRY.left);
+    out.writeUInt16BE(length, into + AT_ENTRY.length);
+    out.set(bytes.subarray(at + MESSAGE_AT, at + MESSAGE_AT + length), into + ENTRY_BYTES);
+    this.#at += ENTRY_BYTES + length;
+    return true;
+  }
+
+  done(): Buffer {
+    const body = this.#bytes.subarray(0, this.#at);
+    return Buffer.concat([body, checksum(body)]);
+  }
+
+  #room(size: number): boolean {
+    if (this.#at + size > this.#most) return false;
+    if (this.#at + size <= this.#bytes.length) return true;
+    const grown = Buffer.alloc(Math.min(this.#most, Math.max(this.#bytes.length * 2, this.#at + size)));
+    this.#bytes.copy(grown, 0, 0, this.#at);
+    this.#bytes = grown;
+    return true;
+  }
+}

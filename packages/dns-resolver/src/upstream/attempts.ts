@@ -1,0 +1,183 @@
+import { milliseconds, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
+import { extendedError } from "../extended-error.ts";
+import type { Message } from "../wire/message.ts";
+import { EDE } from "../wire/registry.ts";
+import type { About, Asker } from "./asker.ts";
+import type { Digest } from "./digest.ts";
+import type { Asking, Exchange } from "./exchange.ts";
+import { allDown, pick, spare, type Route, type Upstream } from "./upstream.ts";
+
+/** How long each attempt waits, in order; with TCP after them still below the 5 s that clients wait. */
+const ATTEMPT_LIMITS: readonly Duration[] = [milliseconds(600), milliseconds(1_000), milliseconds(1_400)];
+/** How long an answer is still taken after that: nobody waits for it any more, but the next client will want it. */
+const LATE: Duration = seconds(2);
+
+export type Found = Exclude<Digest, { kind: "useless" }>;
+/** `ours`: for want of something in this machine, which says nothing about the question. */
+export interface NotFound {
+  readonly kind: "not-found";
+  readonly extended: Uint8Array;
+  readonly ours: boolean;
+}
+
+export interface AttemptsOptions {
+  readonly clock: Clock;
+  readonly asker: Asker;
+  readonly route: Route;
+  readonly about: About;
+  readonly read: (message: Message) => Digest;
+  readonly isClosed: () => boolean;
+  /** Whether there is room to ask two upstreams at once. */
+  readonly mayHedge: () => boolean;
+}
+
+interface Attempt {
+  readonly upstream: Upstream;
+  /** Within its limit: as long as one is, no other begins but a hedge. */
+  pending: boolean;
+  hedge: Timer | undefined;
+}
+
+/**
+ * Asks the upstreams of a route until one has an answer.
+ *
+ * Normal: the first one answers. Slow: it takes longer than nearly all of its answers did; another is asked as well, once, and
+ * whoever answers first is taken (a hedge). Hard: nobody answers within the limits, which is the end for those who wait;
+ * the last questions stay open for a while, and what comes is `late`.
+ */
+export class Attempts {
+  readonly #options: AttemptsOptions;
+  readonly #found = Promise.withResolvers<Found | NotFound>();
+  /** Made when somebody waits for it: nearly every question is answered in time. */
+  #late: PromiseWithResolvers<Found | undefined> | undefined;
+  #lateFound: Found | undefined;
+  readonly #tried: Upstream[] = [];
+  /** The last question put to each upstream that has not come to its end. */
+  readonly #open = new Map<Upstream, Asking>();
+  #pending = 0;
+  #settled = false;
+  #failure: Omit<NotFound, "kind"> = NOBODY;
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options;
+    this.#next();
+  }
+
+  get found(): Promise<Found | NotFound> {
+    return this.#found.promise;
+  }
+
+  /** After `found` came to nothing: an answer that came all the same, or undefined once none can come any more. */
+  get late(): Promise<Found | undefined> {
+    this.#late ??= Promise.withResolvers();
+    if (this.#lateFound !== undefined || this.#open.size === 0) this.#late.resolve(this.#lateFound);
+    return this.#late.promise;
+  }
+
+  #next(): void {
+    const { route, isClosed } = this.#options;
+    const limit = ATTEMPT_LIMITS[this.#tried.length];
+    const over = limit === undefined || isClosed() || (this.#tried.length > 0 && allDown(route));
+    const upstream = over ? undefined : pick(route, this.#tried);
+    if (upstream === undefined || limit === undefined) return this.#fail();
+    this.#ask(upstream, limit);
+  }
+
+  #hedge(slow: Upstream): void {
+    const { asker, route, isClosed, mayHedge } = this.#options;
+    const limit = ATTEMPT_LIMITS[this.#tried.length];
+    const other = spare(route, this.#tried);
+    if (this.#settled || other === undefined || limit === undefined || isClosed() || !mayHedge()) return;
+    if (!slow.pace.takeHedge()) return;
+    asker.counters.hedged += 1;
+    this.#ask(other, limit);
+  }
+
+  #ask(upstream: Upstream, limit: Duration): void {
+    const { asker, about } = this.#options;
+    const kind = this.#tried.includes(upstream) ? "again" : "question";
+    // Of one server a question is open once: two would be twice the chance for a forger (CVE-2025-5994 class).
+    this.#open.get(upstream)?.end();
+    this.#tried.push(upstream);
+    this.#pending += 1;
+    const attempt: Attempt = { upstream, pending: true, hedge: this.#patience(upstream, limit) };
+    const onOverdue = (): void => this.#failed(attempt, WHY.timeout, EDE.NO_REACHABLE_AUTHORITY, false);
+    const asking = asker.ask(about, upstream, { limit, late: LATE, kind, onOverdue });
+    this.#open.set(upstream, asking);
+    void asking.result.then((result) => this.#ended(attempt, asking, result));
+  }
+
+  /** Set for the first attempt, where somebody else could be asked and enough is known about this upstream. */
+  #patience(upstream: Upstream, limit: Duration): Timer | undefined {
+    const { clock, route } = this.#options;
+    upstream.pace.asked();
+    if (this.#tried.length > 1 || route.upstreams.length === 1) return undefined;
+    const { patience } = upstream.pace;
+    if (patience === undefined || patience >= limit) return undefined;
+    return clock.after("hedge", patience, () => this.#hedge(upstream));
+  }
+
+  #ended(attempt: Attempt, asking: Asking, result: Exchange): void {
+    const { upstream } = attempt;
+    if (this.#open.get(upstream) === asking) this.#open.delete(upstream);
+    attempt.hedge?.cancel();
+    const found = this.#read(result);
+    if (found.kind !== "useless") this.#take(found);
+    else {
+      const cut = result.kind === "unreachable" || result.kind === "untrusted";
+      const code = cut ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
+      this.#failed(attempt, found.why, code, result.kind === "no-socket");
+    }
+    if (this.#settled && this.#open.size === 0) this.#late?.resolve(undefined);
+  }
+
+  #read(result: Exchange): Digest {
+    if (result.kind !== "answer") return { kind: "useless", why: WHY[result.kind] };
+    const found = this.#options.read(result.message);
+    if (found.kind === "useless") this.#options.asker.counters.useless += 1;
+    return found;
+  }
+
+  #take(found: Found): void {
+    if (this.#settled) this.#lateAnswer(found);
+    this.#settled = true;
+    this.#found.resolve(found);
+  }
+
+  #lateAnswer(found: Found): void {
+    this.#lateFound ??= found;
+    this.#late?.resolve(found);
+  }
+
+  #failed(attempt: Attempt, why: string, code: number, ours: boolean): void {
+    if (!attempt.pending) return;
+    attempt.pending = false;
+    attempt.hedge?.cancel();
+    this.#pending -= 1;
+    attempt.upstream.lastFailure = { at: this.#options.clock.now(), why };
+    this.#failure = { extended: extendedError(code, `${attempt.upstream.target.address} ${why}`), ours };
+    if (this.#pending === 0 && !this.#settled) this.#next();
+  }
+
+  #fail(): void {
+    const { extended, ours } = this.#failure;
+    this.#settled = true;
+    this.#found.resolve({ kind: "not-found", extended, ours: ours || this.#options.isClosed() });
+  }
+}
+
+const NOBODY = {
+  extended: extendedError(EDE.NO_REACHABLE_AUTHORITY, "every upstream of this route is down"),
+  ours: false,
+};
+
+const WHY = {
+  truncated: "truncated its answer over TCP",
+  malformed: "sent an answer that cannot be read",
+  "case-changed": "changed the case of the name",
+  "near-misses": "sent what was no answer",
+  timeout: "did not answer in time",
+  unreachable: "cannot be reached",
+  untrusted: "has no certificate of its name, or not the pinned key",
+  "no-socket": "could not be asked: this machine has no socket left",
+} as const;

@@ -1,0 +1,150 @@
+import { createServer, type TLSSocket } from "node:tls";
+import type { AddressInfo } from "node:net";
+import { describe, expect, test, vi } from "vitest";
+import type { UpstreamAddress } from "../src/upstream-address.ts";
+import { Frames } from "../src/wire/frames.ts";
+import { respond } from "./fake-upstream.ts";
+import { dataOf, decoded, queryFor } from "./fixtures.ts";
+import { rigOf, upstream, whenDone, type Rig, type RigRoute } from "./rig.ts";
+import { selfSigned, type SelfSigned } from "./self-signed.ts";
+
+const NAME = "dns.stitch.test";
+const OWN = selfSigned(NAME);
+const OTHER = selfSigned("other.stitch.test");
+
+/** An upstream that is asked over TLS and counts. */
+interface TlsUpstream {
+  readonly port: number;
+  readonly queries: Buffer[];
+  readonly connections: TLSSocket[];
+}
+
+async function tlsUpstream(
+  identity: SelfSigned,
+  answer: (query: Buffer, socket: TLSSocket) => Buffer | undefined = (query) => respond(query),
+): Promise<TlsUpstream> {
+  const server = createServer({ cert: identity.cert, key: identity.key, ALPNProtocols: ["dot"] });
+  const queries: Buffer[] = [];
+  const connections: TLSSocket[] = [];
+  server.on("secureConnection", (socket) => {
+    connections.push(socket);
+    const frames = new Frames();
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (chunk: Buffer) => {
+      frames.push(chunk);
+      for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
+        const query = Buffer.from(frame);
+        queries.push(query);
+        const reply = answer(query, socket);
+        if (reply !== undefined) socket.write(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 255), reply]));
+      }
+    });
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.88.0.2", resolve));
+  whenDone({
+    close: async () => {
+      for (const socket of connections) socket.destroy();
+      await new Promise((resolve) => void server.close(resolve));
+    },
+  });
+  return { port: (server.address() as AddressInfo).port, queries, connections };
+}
+
+/** A resolver whose root route asks this upstream by this name. */
+function asking({ port }: TlsUpstream, name: string | undefined, tls: NonNullable<RigRoute["tls"]>): Promise<Rig> {
+  return rigOf([{ zone: ".", upstreams: [{ address: "127.88.0.2", port, tls: { name } }], tls }]);
+}
+
+function at(port: number): UpstreamAddress {
+  return { address: "127.88.0.2", port, tls: { name: NAME } };
+}
+
+const byName = { ca: OWN.cert, pins: [] };
+
+describe("DoT upstreams", () => {
+  test("are asked over one connection that is kept, all questions at once, each padded to a multiple of 128", async () => {
+    const held: (() => void)[] = [];
+    const server = await tlsUpstream(OWN, (query, socket) => {
+      const reply = respond(query);
+      held.push(() => socket.write(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 255), reply])));
+      return undefined;
+    });
+    const { ask } = await asking(server, NAME, byName);
+    const asked = Array.from({ length: 20 }, (_, i) => ask(queryFor(`n${i}.example`)));
+    await vi.waitFor(() => expect(held).toHaveLength(20), { timeout: 20_000 });
+    for (const send of held.toReversed()) send();
+    for (const reply of await Promise.all(asked)) expect(dataOf(reply)).toEqual(["192.0.2.7"]);
+    expect(server.connections).toHaveLength(1);
+    expect(new Set(server.queries.map(({ length }) => length % 128))).toEqual(new Set([0]));
+    expect(new Set(server.queries.map((query) => query.readUInt16BE(0))).size).toBe(20);
+    expect(server.connections[0]?.alpnProtocol).toBe("dot");
+  });
+
+  test.each<[string, SelfSigned, string | undefined, NonNullable<RigRoute["tls"]>]>([
+    ["another name", OTHER, NAME, { ca: OTHER.cert, pins: [] }],
+    ["an unknown signer", OWN, NAME, { ca: OTHER.cert, pins: [] }],
+    ["another key than the pinned one", OTHER, undefined, { pins: [OWN.pin] }],
+  ])("with %s are asked nothing, and nothing in the clear", async (_what, identity, name, tls) => {
+    const server = await tlsUpstream(identity);
+    const { ask, server: own } = await asking(server, name, tls);
+    const reply = await ask(queryFor("www.example", { edns: {} }));
+    expect(decoded(reply).rcode).toBe("SERVFAIL");
+    expect(reply.toString("latin1")).toContain("has no certificate of its name, or not the pinned key");
+    expect(server.queries).toEqual([]);
+    expect(own.forwarder.counters.overTcp).toBe(0);
+  });
+
+  test("are taken by a pinned key alone, whatever their name", async () => {
+    const server = await tlsUpstream(OTHER);
+    const { ask } = await asking(server, undefined, { pins: [OWN.pin, OTHER.pin] });
+    expect(dataOf(await ask(queryFor("www.example")))).toEqual(["192.0.2.7"]);
+  });
+
+  test("that close a kept connection are asked again on a new one, and the client waits no longer for it", async () => {
+    let answered = 0;
+    const server = await tlsUpstream(OWN, (query, socket) => {
+      answered += 1;
+      if (answered === 2) {
+        socket.destroy();
+        return undefined;
+      }
+      return respond(query);
+    });
+    const { ask, server: own } = await asking(server, NAME, byName);
+    expect(dataOf(await ask(queryFor("one.example")))).toEqual(["192.0.2.7"]);
+    expect(dataOf(await ask(queryFor("two.example")))).toEqual(["192.0.2.7"]);
+    expect(server.connections).toHaveLength(2);
+    expect(own.forwarder.counters.unreachable).toBe(0);
+  });
+
+  test("that say nothing any more on a kept connection get a new one after three questions", async () => {
+    const muted = new Set<TLSSocket>();
+    const server = await tlsUpstream(OWN, (query, socket) => (muted.has(socket) ? undefined : respond(query)));
+    const { ask } = await asking(server, NAME, byName);
+    expect(dataOf(await ask(queryFor("one.example")))).toEqual(["192.0.2.7"]);
+    for (const socket of server.connections) muted.add(socket);
+    const names = ["two.example", "three.example", "four.example"];
+    const replies = await Promise.all(names.map((name) => ask(queryFor(name))));
+    for (const reply of replies) expect(dataOf(reply)).toEqual(["192.0.2.7"]);
+    expect(server.connections).toHaveLength(2);
+  });
+
+  test("that are not there, or speak no TLS, are passed over for the next", async () => {
+    const plain = await upstream({ udp: (query, send) => send(respond(query)), tcp: () => Buffer.from("no TLS") });
+    const server = await tlsUpstream(OWN);
+    const { ask } = await rigOf([{ zone: ".", upstreams: [at(9), at(plain.port), at(server.port)], tls: byName }]);
+    expect(dataOf(await ask(queryFor("www.example")))).toEqual(["192.0.2.7"]);
+    expect(plain.queries).toEqual([]);
+  });
+
+  test("that send another answer first are waited for", async () => {
+    const server = await tlsUpstream(OWN, (query, socket) => {
+      const wrong = respond(query, { questions: [{ type: "A", name: "other.example" }] });
+      socket.write(Buffer.concat([Buffer.of(wrong.length >> 8, wrong.length & 255), wrong]));
+      return respond(query);
+    });
+    const { ask, server: own } = await asking(server, NAME, byName);
+    expect(dataOf(await ask(queryFor("www.example")))).toEqual(["192.0.2.7"]);
+    expect(own.forwarder.counters.ignored).toBe(1);
+  });
+});

@@ -1,0 +1,115 @@
+/** A resolver that keeps its cache: what it knew before a restart it answers after it, with nobody left to ask. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { createSocket, type Socket } from "node:dgram";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import dnsPacket from "dns-packet";
+import { afterEach, expect, test, vi } from "vitest";
+
+const MAIN = join(import.meta.dirname, "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
+const ADDRESS = "127.91.10.53";
+const UPSTREAM = "127.91.10.54";
+const POLL = { timeout: 60_000, interval: 50 };
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+interface Process {
+  readonly child: ChildProcess;
+  output: string;
+}
+
+/** Resolves when it serves. */
+async function started(file: string): Promise<Process> {
+  const child = spawn(process.execPath, [MAIN, file], { stdio: ["ignore", "pipe", "pipe"] });
+  const running: Process = { child, output: "" };
+  closers.push(() => child.exitCode === null && child.kill("SIGKILL"));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => (running.output += chunk.toString()));
+  }
+  await vi.waitFor(() => expect(running.output).toContain('"phase":"serving"'), POLL);
+  return running;
+}
+
+async function stopped({ child }: Process): Promise<void> {
+  const ended = new Promise((resolve) => void child.once("close", resolve));
+  child.kill("SIGTERM");
+  await ended;
+}
+
+async function freePort(address: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => void server.listen(0, address, resolve));
+  const bound = server.address();
+  await new Promise((resolve) => void server.close(resolve));
+  return bound !== null && typeof bound === "object" ? bound.port : 0;
+}
+
+async function answering(): Promise<{ socket: Socket; port: number }> {
+  const socket = createSocket("udp4");
+  socket.on("message", (query, { port, address }) => {
+    const { id = 0, questions = [] } = dnsPacket.decode(query);
+    const name = questions[0]?.name ?? ".";
+    const answers: dnsPacket.Answer[] = [{ type: "A", name, ttl: 3_600, data: "192.0.2.77" }];
+    socket.send(dnsPacket.encode({ type: "response", id, flags: 0x80, questions, answers }), port, address);
+  });
+  await new Promise<void>((resolve) => void socket.bind(0, UPSTREAM, resolve));
+  return { socket, port: socket.address().port };
+}
+
+async function ask(port: number, name: string): Promise<dnsPacket.DecodedPacket> {
+  const socket = createSocket("udp4");
+  const query = dnsPacket.encode({ type: "query", id: 5, flags: 0x100, questions: [{ type: "A", name }] });
+  const again = setInterval(() => socket.send(query, port, ADDRESS), 1_000);
+  try {
+    return await new Promise((resolve) => {
+      socket.on("message", (bytes) => resolve(dnsPacket.decode(bytes)));
+      socket.send(query, port, ADDRESS);
+    });
+  } finally {
+    clearInterval(again);
+    socket.close();
+  }
+}
+
+test("warm start: the cache outlives a restart, and a changed route's answers do not", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "stitch-warm-"));
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  const upstream = await answering();
+  const [port, health] = [await freePort(ADDRESS), await freePort("127.0.0.1")];
+  const file = join(folder, "site.yaml");
+  const write = (other: string): void => {
+    writeFileSync(
+      file,
+      `site: nyc
+instance: nyc-1
+dns:
+  listen: ["${ADDRESS}:${port}"]
+  health: "127.0.0.1:${health}"
+  routes:
+    - { zone: ".", upstreams: ["${UPSTREAM}:${upstream.port}"] }
+    - { zone: other.test, upstreams: [${other}] }
+  cache: { file: state/cache }
+`,
+    );
+  };
+  write(`"${UPSTREAM}:${upstream.port}"`);
+  const first = await started(file);
+  expect((await ask(port, "www.example")).answers).toMatchObject([{ data: "192.0.2.77" }]);
+  expect((await ask(port, "www.other.test")).answers).toMatchObject([{ data: "192.0.2.77" }]);
+  await stopped(first);
+  expect(readdirSync(join(folder, "state"))).toEqual(["cache.1"]);
+  upstream.socket.close();
+  write('"127.91.10.55:9"');
+  const second = await started(file);
+  expect(second.output).toMatch(/"taken":1,"dropped":1/);
+  expect(existsSync(join(folder, "state", "cache.1"))).toBe(false);
+  const { answers } = await ask(port, "www.example");
+  expect(answers).toMatchObject([{ data: "192.0.2.77" }]);
+  expect(answers?.[0] !== undefined && "ttl" in answers[0] && (answers[0].ttl ?? 0) < 3_600).toBe(true);
+  expect((await ask(port, "www.other.test")).answers).toEqual([]);
+  await stopped(second);
+});
