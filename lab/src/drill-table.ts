@@ -68,6 +68,8 @@ function rowsIn(text: string): readonly TableRow[] {
 
 if (process.argv[1] === import.meta.filename) {
   const file = join(import.meta.dirname, "../README.md");
-  for (const driver of DRIVERS)
-    writeFileSync(file, withMeasured(readFileSync(file, "utf8"), driver, readMeasured(driver)));
+  for (const driver of DRIVERS) {
+    const measured = readMeasured(driver);
+    if (measured.length > 0) writeFileSync(file, withMeasured(readFileSync(file, "utf8"), driver, measured));
+  }
 }
