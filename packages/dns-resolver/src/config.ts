@@ -39,7 +39,7 @@ function filePath() {
 
 /** How upstreams asked over TLS prove who they are. */
 const routeTlsSection = section({
-  /** Certificates in PEM, instead of the system's. */
+  /** Certificates in PEM, instead of those that Node brings (not the system's). */
   ca: filePath().optional(),
   /** Keys that are enough, whoever has signed them. */
   pins: z.array(pin()).max(16).default([]),

@@ -32,16 +32,19 @@ export class RouteBook {
 
   /**
    * In the order of the file. What is in the book and not in the file is forgotten. `localChanged`: so has local data; then,
-   * or when any route has, a route whose answers hold what stood elsewhere gets another number too.
+   * or when any route has, a route whose answers hold what stood elsewhere gets another number too; and one whose answers hold
+   * an alias does when a zone comes or goes, since the alias may lead to what was the outside's to say and is no more.
    */
   take(routes: readonly RouteSettings[], localChanged = false, cas: CaTexts = NO_CAS): NumberedRoute[] {
     const keys = routes.map((settings) => JSON.stringify([settings, caOf(settings, cas)]));
     const changed = localChanged || keys.length !== this.#known.size || keys.some((key) => !this.#known.has(key));
+    const zonesChanged = !sameZones([...this.#known.values()], routes);
     const entries = routes.map((settings, i): [string, NumberedRoute] => {
       const key = keys[i] ?? "";
       const known = this.#known.get(key);
       if (known === undefined) return [key, this.#opened(settings, caOf(settings, cas))];
-      return [key, changed && known.route.crossed === true ? this.#renumbered(known.route) : known];
+      const { crossed = false, aliased = false } = known.route;
+      return [key, (changed && crossed) || (zonesChanged && aliased) ? this.#renumbered(known.route) : known];
     });
     this.#known = new Map(entries);
     return entries.map(([, numbered]) => numbered);
@@ -49,7 +52,7 @@ export class RouteBook {
 
   /** The same upstreams, with what is known of them; what is on its way to them counts with the old one. */
   #renumbered(route: Route): NumberedRoute {
-    return this.#numbered({ ...route, inFlight: 0, waiting: 0, crossed: false });
+    return this.#numbered({ ...route, inFlight: 0, waiting: 0, crossed: false, aliased: false });
   }
 
   #numbered(route: Route): NumberedRoute {
@@ -70,4 +73,9 @@ export class RouteBook {
 
 function caOf({ tls }: RouteSettings, cas: CaTexts): string | undefined {
   return tls?.ca === undefined ? undefined : cas.get(tls.ca);
+}
+
+function sameZones(before: readonly NumberedRoute[], after: readonly RouteSettings[]): boolean {
+  const zones = new Set(before.map(({ route }) => route.zone));
+  return zones.size === after.length && after.every(({ zone }) => zones.has(zone));
 }

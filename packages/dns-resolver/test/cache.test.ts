@@ -4,7 +4,10 @@ import dnsPacket from "dns-packet";
 import { Cache } from "../src/cache.ts";
 import { packImage, type Slab } from "../src/cache/image.ts";
 import { digest } from "../src/upstream/digest.ts";
+import { relevantAnswers } from "../src/upstream/relevant.ts";
 import { decodeMessage } from "../src/wire/message.ts";
+import { isBelow, parseName } from "../src/wire/name.ts";
+import { respond } from "./fake-upstream.ts";
 import { bench, dataOf, decoded, queryFor, ttlsOf, view, type Bench, type QueryOptions } from "./fixtures.ts";
 
 const LIMITS = { maxTtl: 3_600, negativeTtl: 300 };
@@ -220,6 +223,20 @@ test("a DNAME above a name of the chain is passed on, one beside it is not", () 
     "www.old.example",
     "www.new.example",
   ]);
+});
+
+function isOfCorp(name: Uint8Array): boolean {
+  return isBelow(name, parseName("corp.example") ?? Uint8Array.of(0));
+}
+
+test("a DNAME above the names that its upstream is asked for is not passed on", () => {
+  const message = decodeMessage(
+    respond(Buffer.from(queryFor("www.corp.example")), {
+      answers: [A("www.corp.example"), { type: "DNAME", name: "example", ttl: 60, data: "evil.test" }],
+    }),
+  );
+  if (!message.ok) throw new Error("no message");
+  expect(relevantAnswers(message.value, isOfCorp).answers.map(({ type }) => type)).toEqual([1]);
 });
 
 test("any well-formed answer comes out of the cache as the oracle wrote it, seven seconds older", () => {

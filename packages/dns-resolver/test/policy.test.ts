@@ -86,6 +86,12 @@ describe("a domain list", () => {
   });
 });
 
+test("a line of a list that is longer than any name could make it is not read", () => {
+  const good = Array.from({ length: 200 }, (_, i) => `n${i}.example`).join("\n");
+  const { lists } = read({ kind: "domains", text: `${good}\n||${"a.".repeat(4_096)}example^` });
+  expect(lists[0]).toMatchObject({ names: 200, unread: { lines: 1, first: 201 } });
+});
+
 describe("response policy zones", () => {
   const text = `${RPZ}gone.example CNAME .
 *.gone.example 60 IN CNAME .
@@ -152,6 +158,14 @@ garden.example AAAA 2001:db8::1
     expect(() => read({ kind: "rpz", text: `${RPZ}${line}\n` })).toThrow(
       new RegExp(`:4: .*${message.replace(/[$*.?]/g, "\\$&")}`),
     );
+  });
+
+  test("with an entry of a million fields, on one line or on many, are refused with its line, and little of it is kept", () => {
+    for (const between of [" ", "\n"]) {
+      const entry = `x ( ${`1${between}`.repeat(1_000_000)} )`;
+      expect(() => read({ kind: "rpz", text: `${RPZ}${entry}\n` })).toThrow("an entry of more than 1024 fields");
+    }
+    expect(() => read({ kind: "rpz", text: `${RPZ}x 1 1 1 CNAME .\n` })).toThrow("1 is no order of this subset");
   });
 
   test("without a SOA record, or of another kind, is refused", () => {

@@ -283,6 +283,44 @@ describe("reload without loss: what a reload puts in place", () => {
     expect(aliased.queries.length).toBe(2);
   });
 
+  test("empties the cache of a route whose answers hold an alias when a zone comes that it may lead to", async () => {
+    const whole = await upstream({
+      udp: (query, send) => {
+        const name = decoded(query).questions?.[0]?.name ?? ".";
+        const alias = { type: "CNAME", name, ttl: 60, data: "www.corp.example" } as const;
+        send(respond(query, { answers: [alias, { type: "A", name: alias.data, ttl: 60, data: "203.0.113.9" }] }));
+      },
+    });
+    const inside = await answering("192.0.2.2");
+    const outside = `  routes: [{ zone: ".", upstreams: ["127.88.0.2:${whole.port}"] }]\n`;
+    const { adopt, ask } = await serving(write(outside));
+    expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "203.0.113.9"]);
+    write(routes(whole, inside));
+    await adopt();
+    expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.2"]);
+  });
+
+  test("keeps nothing of an answer whose alias was being followed into the changed route", async () => {
+    const aliased = await upstream({
+      udp: (query, send) => {
+        const name = decoded(query).questions?.[0]?.name ?? ".";
+        send(respond(query, { answers: [{ type: "CNAME", name, ttl: 60, data: "www.corp.example" }] }));
+      },
+    });
+    const held: (() => void)[] = [];
+    const slow = await upstream({
+      udp: (query, send) => held.push(() => send(respond(query, { answers: [addressOf(query, "192.0.2.9")] }))),
+    });
+    const { adopt, ask } = await serving(write(routes(aliased, slow)));
+    const waiting = ask("www.example");
+    await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 20_000 });
+    write(routes(aliased, await answering("192.0.2.3")));
+    await adopt();
+    for (const send of held.splice(0)) send();
+    expect(dataOf(await waiting)).toEqual(["www.corp.example", "192.0.2.9"]);
+    expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.3"]);
+  });
+
   test("answers who waited for an upstream that is gone, and keeps nothing of what it said", async () => {
     const held: (() => void)[] = [];
     const slow = await upstream({

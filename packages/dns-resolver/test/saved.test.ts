@@ -9,6 +9,7 @@ import { restoreCache, type Restored, type SavedFault } from "../src/saved/resto
 import { saveCache, type SavedRoute } from "../src/saved/save.ts";
 import { digest } from "../src/upstream/digest.ts";
 import { decodeMessage } from "../src/wire/message.ts";
+import type { Query } from "../src/wire/query.ts";
 import { respond } from "./fake-upstream.ts";
 import { queryFor, view, type QueryOptions } from "./fixtures.ts";
 
@@ -32,11 +33,15 @@ interface Kept extends QueryOptions {
   readonly ttl?: number;
   readonly missing?: boolean;
   readonly spliced?: boolean;
+  /** An alias to this name stands before the address. */
+  readonly alias?: string;
 }
 
 function keep(cache: Cache, clock: FakeClock, name: string, { tag = 0, ttl = 3_600, ...rest }: Kept = {}): void {
   const query = queryFor(name, rest);
-  const yes = { answers: [{ type: "A", name, ttl, data: "192.0.2.7" }] } as const;
+  const { alias } = rest;
+  const led = alias === undefined ? [] : [{ type: "CNAME", name, ttl, data: alias } as const];
+  const yes = { answers: [...led, { type: "A", name: alias ?? name, ttl, data: "192.0.2.7" }] } as const;
   const fields =
     rest.missing === true ? { flags: 0x83, answers: [], authorities: [SOA] } : { answers: [...yes.answers] };
   const message = decodeMessage(Uint8Array.from(respond(Buffer.from(query), fields)));
@@ -64,12 +69,16 @@ async function restarted(
   bytes: Buffer,
   before: FakeClock,
   away: Duration,
-  { routes = [ROOT, CORP], routeOf = () => 0 }: { routes?: SavedRoute[]; routeOf?: () => number } = {},
+  { routes = [ROOT, CORP], routeOf = () => 0 }: { routes?: SavedRoute[]; routeOf?: (query: Query) => number } = {},
 ): Promise<Restart> {
   const clock = new FakeClock(before.wallMicros() + away * 1_000);
   const cache = cacheOf();
   const result = await restoreCache(bytes, { cache, clock, routes, routeOf, maxTtl: 86_400 });
   return { cache, clock, result };
+}
+
+function corpOrRoot(query: Query): number {
+  return Buffer.from(query.key).includes("\u0004corp") ? CORP.number : ROOT.number;
 }
 
 describe("warm start: a saved cache", () => {
@@ -116,6 +125,16 @@ describe("warm start: a saved cache", () => {
       routes: [{ ...CORP, number: 0 }],
     });
     expect(left(renumbered.cache, renumbered.clock, "www.corp.example", 0)).toBeGreaterThan(3_500);
+  });
+
+  test("loses an alias that leads to what another route answers for now", async () => {
+    const clock = new FakeClock();
+    const cache = cacheOf();
+    keep(cache, clock, "www.example", { alias: "app.corp.example" });
+    keep(cache, clock, "web.example", { alias: "app.example" });
+    const again = await restarted(saveCache(cache, [ROOT], clock), clock, seconds(1), { routeOf: corpOrRoot });
+    expect(again.result).toMatchObject({ taken: 1, dropped: 1 });
+    expect(left(again.cache, again.clock, "web.example")).toBeGreaterThan(3_500);
   });
 
   test("keeps DO and CD apart, leaves out what several routes made, and what is not of its routes", async () => {

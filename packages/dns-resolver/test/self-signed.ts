@@ -1,4 +1,5 @@
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { isIPv4 } from "node:net";
 
 /** ECDSA with SHA-256 (RFC 5758), the common name, and the two extensions that a server's certificate has here. */
 const ALGORITHM = Buffer.from("300a06082a8648ce3d040302", "hex");
@@ -13,13 +14,20 @@ export interface SelfSigned {
   readonly pin: string;
 }
 
-/** A certificate for `name`, signed by itself, with a key that was made a moment ago: none lies in the repository. */
+/** A certificate for `name`, which may be an IPv4 address, signed by itself, with a key that was made a moment ago: none lies in the repository. */
 export function selfSigned(name: string): SelfSigned {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const spki = publicKey.export({ type: "spki", format: "der" });
   const subject = der(0x30, der(0x31, der(0x30, COMMON_NAME, der(0x0c, Buffer.from(name)))));
   const validity = der(0x30, der(0x17, Buffer.from("200101000000Z")), der(0x18, Buffer.from("21200101000000Z")));
-  const altName = der(0x30, ALT_NAME, der(0x04, der(0x30, der(0x82, Buffer.from(name)))));
+  const altName = der(
+    0x30,
+    ALT_NAME,
+    der(
+      0x04,
+      der(0x30, isIPv4(name) ? der(0x87, Buffer.from(name.split(".").map(Number))) : der(0x82, Buffer.from(name))),
+    ),
+  );
   const extensions = der(0xa3, der(0x30, BASIC_CONSTRAINTS, altName));
   const version = der(0xa0, der(0x02, Buffer.of(2)));
   const serial = der(0x02, Buffer.of(1));

@@ -1,5 +1,6 @@
 import { createServer, type TLSSocket } from "node:tls";
 import type { AddressInfo } from "node:net";
+import dnsPacket from "dns-packet";
 import { describe, expect, test, vi } from "vitest";
 import type { UpstreamAddress } from "../src/upstream-address.ts";
 import { Frames } from "../src/wire/frames.ts";
@@ -91,6 +92,28 @@ describe("DoT upstreams", () => {
     expect(decoded(reply).rcode).toBe("SERVFAIL");
     expect(reply.toString("latin1")).toContain("has no certificate of its name, or not the pinned key");
     expect(server.queries).toEqual([]);
+    expect(own.forwarder.counters.overTcp).toBe(0);
+  });
+
+  test.each([
+    ["127.88.0.2", "is answered by", ["192.0.2.7"]],
+    ["127.88.0.3", "asks nothing of", []],
+  ])("an address as the name (%s) %s one whose certificate bears 127.88.0.2", async (name, _what, expected) => {
+    const identity = selfSigned("127.88.0.2");
+    const server = await tlsUpstream(identity);
+    const { ask } = await asking(server, name, { ca: identity.cert, pins: [] });
+    const reply = await ask(queryFor("www.example", { edns: {} }));
+    expect(dataOf(reply)).toEqual(expected);
+    expect(server.queries.length).toBe(expected.length);
+  });
+
+  test("that cut their answer are asked nothing in the clear", async () => {
+    const server = await tlsUpstream(OWN, (query) =>
+      respond(query, { flags: dnsPacket.TRUNCATED_RESPONSE, answers: [] }),
+    );
+    const { ask, server: own } = await asking(server, NAME, byName);
+    expect(decoded(await ask(queryFor("www.example"))).rcode).toBe("SERVFAIL");
+    expect(server.queries.length).toBeGreaterThan(0);
     expect(own.forwarder.counters.overTcp).toBe(0);
   });
 

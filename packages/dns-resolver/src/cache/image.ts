@@ -58,6 +58,8 @@ export interface ImageParts {
   readonly negative: boolean;
   readonly spliced?: boolean;
   readonly leadsOn?: boolean;
+  /** An alias stands in it. */
+  readonly aliased?: boolean;
 }
 
 /** With the question this is the key of an image. */

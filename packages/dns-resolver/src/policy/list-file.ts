@@ -4,6 +4,9 @@ import type { Steps } from "../sliced.ts";
 import type { PolicyBuilder } from "./policy-builder.ts";
 import { POLICY_ACTION, SCOPE } from "./policy-table.ts";
 
+/** No line of a list is near it; one line of megabytes would be read in one go, and the lease would be lost meanwhile. */
+const LONGEST_LINE = 4_096;
+
 /** Lines of a list that could not be read, and the first of them. */
 export interface Unread {
   readonly lines: number;
@@ -44,7 +47,7 @@ function* readLines(text: string, read: (line: string) => boolean): Steps<Unread
     yield;
     const hash = whole.indexOf("#");
     const line = (hash < 0 ? whole : whole.slice(0, hash)).trim();
-    if (line === "" || line.startsWith("!") || read(line)) continue;
+    if (line === "" || line.startsWith("!") || (line.length <= LONGEST_LINE && read(line))) continue;
     lines += 1;
     if (first === 0) first = number;
   }

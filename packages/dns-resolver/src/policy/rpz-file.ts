@@ -85,10 +85,8 @@ function readRecord(
   if (!indented) state.owner = relative(rest.shift()?.text ?? "", state.origin);
   if (state.owner === undefined) return `${JSON.stringify(fields[0]?.text ?? "")} is not a name`;
   let ttl = state.ttl;
-  for (let text = rest[0]?.text ?? ""; /^(\d.*|IN)$/i.test(text); text = rest[0]?.text ?? "") {
-    ttl = parseTtl(text) ?? ttl;
-    rest.shift();
-  }
+  for (let i = 0; i < 2 && /^(\d.*|IN)$/i.test(rest[0]?.text ?? ""); i += 1)
+    ttl = parseTtl(rest.shift()?.text ?? "") ?? ttl;
   const type = rest.shift()?.text.toUpperCase() ?? "";
   const owner = lowerName(state.owner);
   if (type === "SOA") {

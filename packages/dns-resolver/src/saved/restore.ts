@@ -6,7 +6,8 @@ import { decodeMessage, type Message } from "../wire/message.ts";
 import { lowerName } from "../wire/name.ts";
 import { sameBytes, u16 } from "../wire/octets.ts";
 import { adoptName, Query } from "../wire/query.ts";
-import { CLASS, RCODE } from "../wire/registry.ts";
+import { relevantAnswers } from "../upstream/relevant.ts";
+import { CLASS, RCODE, TYPE } from "../wire/registry.ts";
 import {
   AT_ENTRY,
   checksum,
@@ -78,6 +79,7 @@ class Restorer implements Restored {
   readonly #end: number;
   readonly #numbers: readonly (number | undefined)[];
   readonly #query = new Query();
+  readonly #target = new Query();
 
   /** `away`: ticks since the file was written. */
   constructor(bytes: Buffer, options: RestoreOptions, away: number) {
@@ -117,7 +119,8 @@ class Restorer implements Restored {
     if (number === undefined || age + left < 0 || age + left > maxTtl * TICKS_PER_SECOND) return false;
     const message = decodeMessage(Uint8Array.from(this.#bytes.subarray(at + ENTRY_BYTES, end)));
     const parts = message.ok ? this.#partsOf(message.value) : undefined;
-    if (parts === undefined || routeOf(this.#query) !== number) return false;
+    if (parts === undefined || !message.ok || routeOf(this.#query) !== number) return false;
+    if (this.#leadsElsewhere(message.value, number)) return false;
     const tag = (number << 2) | (bits & DO_CD);
     const tick = tickOf(clock.now());
     return cache.restore(packImage(parts, tag), this.#query, {
@@ -127,6 +130,15 @@ class Restorer implements Restored {
       expires: tick + left - this.#away,
       hot: (bits & HOT) !== 0,
     });
+  }
+
+  /** An alias that leads to what another route or local data says now: only asking tells what that is. */
+  #leadsElsewhere(message: Message, number: number): boolean {
+    const isOwn = (name: Uint8Array): boolean => {
+      adoptName(this.#target, name, TYPE.A, CLASS.IN);
+      return this.#options.routeOf(this.#target) === number;
+    };
+    return relevantAnswers(message, isOwn).leadsTo !== undefined;
   }
 
   /** What an image may be made of; the query is then the question of it. */

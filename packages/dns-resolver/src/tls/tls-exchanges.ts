@@ -77,6 +77,15 @@ export class TlsExchanges {
   }
 
   #send(carried: Carried, trust: TlsTrust): void {
+    try {
+      this.#put(carried, trust);
+    } catch (failure) {
+      // What node:tls does not take it says by throwing: one route's trouble, and not the worker's end.
+      carried.settle({ kind: "unreachable", code: (failure as NodeJS.ErrnoException).code ?? "tls" });
+    }
+  }
+
+  #put(carried: Carried, trust: TlsTrust): void {
     const { request } = carried;
     const pool = this.#poolOf(request.upstream);
     const connection = this.#free(pool) ?? this.#opened(request, trust, pool);

@@ -57,7 +57,8 @@ export function digest(message: Message, dnssecOk: boolean, limits: TtlLimits, i
   for (const [i, { ttl: sent }] of kept.entries()) put32(bytes, ttlsAt[i] ?? 0, Math.min(sent, cap));
   writeHeader(bytes, rcode, answers.length, authorities.length);
   const nameLength = message.questionEnd - 4 - HEADER_BYTES;
-  return { kind: "answer", parts: { message: bytes, nameLength, ttlsAt, negative: !positive }, ttl };
+  const aliased = answers.some(({ type }) => type === TYPE.CNAME);
+  return { kind: "answer", parts: { message: bytes, nameLength, ttlsAt, negative: !positive, aliased }, ttl };
 }
 
 /** With a SOA the authorities speak of the name that the alias leads to, and that is not this upstream's. */

@@ -313,9 +313,10 @@ export class Forwarder {
     }
   }
 
-  #stored({ question, nameLength, type, tag }: Flight, parts: ImageParts, ttl: number): Outcome {
+  #stored({ question, nameLength, type, tag, route }: Flight, parts: ImageParts, ttl: number): Outcome {
     const { cache, clock } = this.#options;
     const image = packImage(parts, tag);
+    if (parts.aliased === true) route.aliased = true;
     if (ttl > 0) {
       adoptName(this.#scratch, question.subarray(0, nameLength), type, CLASS.IN);
       cache.store(image, this.#scratch, tag, tickOf(clock.now()), ttl);
@@ -325,9 +326,9 @@ export class Forwarder {
 
   async #followed(flight: Flight, alias: Alias): Promise<Outcome> {
     this.counters.crossed += 1;
+    flight.route.crossed = true; // before the wait: a reload meanwhile must know
     const whole = await this.#crossing.complete(flight, alias);
     if (whole.kind === "failed") return whole;
-    flight.route.crossed = true;
     const outcome = this.#stored(flight, whole.parts, whole.ttl);
     return { ...outcome, stale: whole.stale } as Outcome;
   }

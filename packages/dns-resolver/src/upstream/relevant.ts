@@ -35,7 +35,7 @@ export function relevantAnswers({ bytes, questionEnd, records }: Message, isOwn:
   const direct = answers.every(({ ownerAt, type }) => type === asked && isQuestionsName(bytes, ownerAt));
   if (direct && answers.length > 0) return { answers, hasTarget: true, loops: false };
   const byOwner = Map.groupBy(answers, ({ ownerAt }) => keyAt(bytes, ownerAt));
-  const dnames = dnamesOf(byOwner);
+  const dnames = dnamesOf(byOwner, isOwn);
   const kept = new Set<RecordAt>();
   const passed = new Set<string>();
   let owner = keyAt(bytes, HEADER_BYTES);
@@ -63,9 +63,12 @@ function belongs(type: number, asked: number): boolean {
 }
 
 /** RFC 6672: what a CNAME of the chain was made from stands above its owner. With signatures, and no more than CNAMEs. */
-function dnamesOf(byOwner: ReadonlyMap<string, readonly RecordAt[]>): (readonly [string, readonly RecordAt[]])[] {
+function dnamesOf(
+  byOwner: ReadonlyMap<string, readonly RecordAt[]>,
+  isOwn: IsOwn,
+): (readonly [string, readonly RecordAt[]])[] {
   return [...byOwner]
-    .filter(([, records]) => records.some(({ type }) => type === TYPE.DNAME))
+    .filter(([key, records]) => records.some(({ type }) => type === TYPE.DNAME) && isOwn(Buffer.from(key, "latin1")))
     .slice(0, MOST_CNAMES)
     .map(([key, records]) => [key, records.filter(({ type }) => type === TYPE.DNAME || type === TYPE.RRSIG)]);
 }

@@ -87,6 +87,8 @@ export interface Route {
   waiting: number;
   /** An answer of another route, or of local data, stands in an answer of this one: an alias led there. */
   crossed?: boolean;
+  /** An answer of this one holds an alias: what it leads to may become the name of another. */
+  aliased?: boolean;
 }
 
 /** Who is asked next: in the order of the file, those that are up and untried first, then up, then one that is down. */
