@@ -45,6 +45,7 @@ describe("with both cores full of DNS traffic", () => {
     expect(seen.load.idle).toBeLessThan(MOST_IDLE);
     const nothing = { router: 0, host: 0 };
     expect(seen.steady).toEqual({ bgp: nothing, bfd: nothing });
+    expect(seen.withdrawn).toEqual([]); // overloaded: the route stays
     // The metric and the warning say the same.
     expect(seen.warnings > 0).toBe(seen.lag.bgp > WARNING_MS);
     expect(seen.lag.bgp).toBeGreaterThan(0);
