@@ -47,10 +47,15 @@ function ttlDifferenceOf(ours: DecodedPacket, theirs: DecodedPacket, secondsLate
     const [mine = [], other = []] = [ours, theirs].map((packet) =>
       (packet[section] ?? []).flatMap(ttlOf).toSorted((a, b) => a - b),
     );
-    const apart = mine.findIndex((ttl, i) => Math.abs(ttl - secondsLater - (other[i] ?? 0)) > TTL_TOLERANCE);
+    const apart = mine.findIndex((ttl, i) => isApart(section, ttl - secondsLater - (other[i] ?? 0)));
     if (apart >= 0) return `TTL in ${section} ${mine[apart]} and ${other[apart]}, ${secondsLater.toFixed(1)} s later`;
   }
   return undefined;
+}
+
+/** unbound keeps one SOA record for all names of a zone that do not exist: its TTL is as old as the first of these. */
+function isApart(section: "answers" | "authorities" | "additionals", seconds: number): boolean {
+  return section === "authorities" ? seconds < -TTL_TOLERANCE : Math.abs(seconds) > TTL_TOLERANCE;
 }
 
 /** A question or a record without its TTL. */

@@ -73,14 +73,19 @@ class CaseRun {
     this.#servers = kind.names > 0 && echo !== undefined ? [...resolvers, echo] : resolvers;
   }
 
-  /** Every name is put into every cache; with the largest number of them that is when memory is looked at. */
+  /** What is measured is a server that has been at it for a while: every name is in every cache, and nothing is done for the first time. */
   async prepare(): Promise<void> {
     const { key, names, write } = this.#case;
-    const { resolvers, emptyBytes, workers } = this.#field;
-    if (names === 0) return;
-    this.#hits = write(this.#folder, "", names);
-    await fill(this.#field, this.#hits);
-    if (key !== "hit1M") return;
+    if (names > 0) {
+      this.#hits = write(this.#folder, "", names);
+      await fill(this.#field, this.#hits);
+    }
+    if (key === "hit1M") this.#weigh();
+    else for (const server of this.#servers) await this.#saturated(server, "warm");
+  }
+
+  #weigh(): void {
+    const { emptyBytes, resolvers, workers } = this.#field;
     for (const server of resolvers) {
       const { name } = server;
       this.#into.memory.push({
@@ -114,7 +119,7 @@ class CaseRun {
     }
   }
 
-  async #saturated(server: Running, round: number): Promise<{ load: Loaded; fromUpstream: number }> {
+  async #saturated(server: Running, round: number | "warm"): Promise<{ load: Loaded; fromUpstream: number }> {
     const { names, rcode, window } = this.#case;
     const queries = this.#queries(`${server.name}-${this.#field.workers}-${round}`, NEW_NAMES);
     const before = await this.#field.questions();
