@@ -80,6 +80,7 @@ export class Running {
     started.delete(this.#child);
   }
 
+  get pid(): number { return this.#pid; }
   get #pid(): number {
     return this.#child.pid ?? Number.NaN;
   }

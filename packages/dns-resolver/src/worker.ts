@@ -1,3 +1,4 @@
+import { preferHugePages } from "@stitch/linux-io";
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
 import { Cache } from "./cache.ts";
 import { Explainer } from "./explain.ts";
@@ -24,6 +25,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const serving = atOnce(builder.building(settings.served));
   const size = Math.floor(settings.served.dns.cache.size / workers);
   const cache = new Cache({ size, staleSeconds: serving.staleSeconds, seed });
+  for (const table of cache.tables) preferHugePages(table);
   const wallSeconds = (): number => Math.floor(clock.wallMicros() / 1e6);
   const resolver = new Resolver({ ...serving, wallSeconds, cache, seed, identity });
   const saved = new SavedCache(settings.cacheFile, context.index, cache, clock, log);
