@@ -63,14 +63,14 @@ export class Running {
 
   /** CPU time of every thread of its processes so far, nanoseconds: user and system, as the scheduler accounts it. */
   cpuNanoseconds(): number {
-    return sumOf(this.#threads(), (thread) => Number(readFileSync(`${thread}/schedstat`, "utf8").split(" ")[0]));
+    return sumOf(this.#threads(), (thread) => Number(textOf(`${thread}/schedstat`).split(" ")[0]));
   }
 
   /** Memory that its processes have touched, bytes; what two of them share counts for each of them in part. */
   residentBytes(): number {
     return sumOf(processesFrom(this.#pid), (pid) => {
-      const kilobytes = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1];
-      return Number(kilobytes) * 1_024;
+      const kilobytes = /^Pss:\s+(\d+) kB/m.exec(textOf(`/proc/${pid}/smaps_rollup`))?.[1];
+      return Number(kilobytes ?? 0) * 1_024;
     });
   }
 
@@ -80,7 +80,6 @@ export class Running {
     started.delete(this.#child);
   }
 
-  get pid(): number { return this.#pid; }
   get #pid(): number {
     return this.#child.pid ?? Number.NaN;
   }
@@ -107,6 +106,15 @@ function killGroup({ pid, exitCode, signalCode }: ChildProcess): boolean {
   return true;
 }
 
+/** Empty when it has ended since it was listed. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
 function threadsOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`);
 }
@@ -114,7 +122,7 @@ function threadsOf(pid: number): string[] {
 /** A process and all that it has started. */
 function processesFrom(pid: number): number[] {
   const children = threadsOf(pid).flatMap((thread) =>
-    readFileSync(`${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+    textOf(`${thread}/children`).split(" ").filter(Boolean).map(Number),
   );
   return [pid, ...children.flatMap(processesFrom)];
 }

@@ -6,10 +6,10 @@ import type { Field } from "./field.ts";
 import { fill } from "./fill.ts";
 import { paced, type Paced } from "./paced.ts";
 
-export const LOAD_SECONDS = 1.2;
-export const PACED_MS = 1_200;
+export const LOAD_SECONDS = 1;
+export const PACED_MS = 1_000;
 /** Names that nobody has asked before: as many as a server is asked for in about that time. */
-export const NEW_NAMES = 40_000;
+export const NEW_NAMES = 25_000;
 
 /** What one server did in one round. */
 export interface Round {
