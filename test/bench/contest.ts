@@ -24,6 +24,11 @@ export interface Contestant {
   readonly serves?: { readonly port: number; readonly ready: (port: number) => Promise<boolean> };
 }
 
+/** On these cores, and before whatever else the machine does, where that is allowed: only root may. */
+function placed(cores: string, command: readonly [string, ...string[]]): [string, ...string[]] {
+  return ["nice", "-n", "-10", "taskset", "-c", cores, ...command];
+}
+
 /** What was started and has not been stopped: it ends with this process, however that ends. */
 const started = new Set<ChildProcess>();
 process.on("exit", () => {
@@ -38,7 +43,8 @@ export class Running {
   readonly #child: ChildProcess;
 
   static async start({ name, command, env = {}, serves }: Contestant, cores: string = SERVER_CORE): Promise<Running> {
-    const child = spawn("taskset", ["-c", cores, ...command], {
+    const [first, ...rest] = placed(cores, command);
+    const child = spawn(first, rest, {
       stdio: ["ignore", serves === undefined ? "pipe" : "ignore", "pipe"],
       env: { ...process.env, ...env },
       detached: true, // a group of its own: what it starts ends with it
@@ -156,7 +162,8 @@ export async function onLoadCore(
   env: Readonly<Record<string, string>> = {},
   cores: string = LOAD_CORE,
 ): Promise<string> {
-  const { stdout } = await execa("taskset", ["-c", cores, ...command], { env, timeout: LOAD_LIMIT_MS });
+  const [first, ...rest] = placed(cores, command);
+  const { stdout } = await execa(first, rest, { env, timeout: LOAD_LIMIT_MS });
   return stdout;
 }
 

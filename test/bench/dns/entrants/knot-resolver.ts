@@ -9,7 +9,10 @@ const PORT = 5_406;
 const CACHE = "/var/cache/knot-resolver";
 const CACHE_BYTES = 2 ** 31;
 
-/** kresd, a process for each worker, one cache for all. It finds its modules by a compiled-in path, so it needs root. */
+/**
+ * kresd, a process for each worker, one cache for all. It finds its modules by a compiled-in path, so it needs root.
+ * `policy.STUB` would not do: what that hears is kept for 5 s.
+ */
 export async function knotResolver({ folder, workers }: Setup): Promise<Entrant | Absent> {
   const name = "knot-resolver";
   if (process.getuid?.() !== 0)
@@ -25,7 +28,7 @@ trust_anchors.remove(".")
 for _, name in ipairs({ "ta_update", "ta_signal_query", "ta_sentinel", "priming", "detect_time_skew", "detect_time_jump" }) do
   modules.unload(name)
 end
-policy.add(policy.all(policy.STUB("${ADDRESS}@${UPSTREAM_PORT}")))
+policy.add(policy.all(policy.FORWARD("${ADDRESS}@${UPSTREAM_PORT}")))
 `,
   );
   const one = (n: number): string => {
@@ -41,7 +44,7 @@ policy.add(policy.all(policy.STUB("${ADDRESS}@${UPSTREAM_PORT}")))
   return {
     name,
     version: found.version,
-    settings: `policy.STUB, no trust anchor, cache of ${CACHE_BYTES / 2 ** 20} MiB in memory, a process for each worker`,
+    settings: `policy.FORWARD, no trust anchor, cache of ${CACHE_BYTES / 2 ** 20} MiB in memory, a process for each worker`,
     command: [first, ...rest],
     env: found.env,
     serves: { port: PORT, ready: answers },
