@@ -10,6 +10,7 @@ import { ADDRESS } from "../dns/client.ts";
 import { differenceOf } from "../dns/compared.ts";
 import { judged } from "../dns/goals.ts";
 import { writeFlood, writeHits, writeMisses } from "../dns/names.ts";
+import type { Spread } from "../spread.ts";
 import { pacedOnce } from "../dns/paced.ts";
 
 let folder = "";
@@ -31,6 +32,18 @@ function answer(fields: Partial<DecodedPacket> = {}): DecodedPacket {
     additionals: [],
     ...fields,
   } as DecodedPacket;
+}
+
+function soa(ttl: number): DecodedPacket {
+  return answer({ authorities: [{ ...A, ttl }] });
+}
+
+function spread(median: number): Spread {
+  return { median, min: median, max: median };
+}
+
+function lines(file: string): string[] {
+  return readFileSync(file, "utf8").trimEnd().split("\n");
 }
 
 describe("two answers to one question", () => {
@@ -62,35 +75,31 @@ describe("two answers to one question", () => {
   });
 
   test("the other may have a zone's SOA from before, ours may not", () => {
-    const soa = (ttl: number) => answer({ authorities: [{ ...A, ttl }] });
     expect(differenceOf(soa(300), soa(200), 0)).toBeUndefined();
     expect(differenceOf(soa(200), soa(300), 0)).toMatch(/TTL in authorities/);
   });
 });
 
 test("every goal that was measured is met or missed", () => {
-  const spread = (median: number) => ({ median, min: median, max: median });
   const { met, missed } = judged({ "hit/unbound": spread(0.9), "hit/echo": spread(1.4), "hit/dnsmasq": spread(3) });
   expect(met).toEqual(["hit/unbound is 0.90 at the median, the goal is 1"]);
   expect(missed).toEqual(["hit/echo is 1.40 at the median, the goal is 1.3"]);
 });
 
 test("questions for hits come once each, others are never asked twice", () => {
-  const lines = (file: string): string[] => readFileSync(file, "utf8").trimEnd().split("\n");
   expect(new Set(lines(writeHits(folder, 10_000))).size).toBe(10_000);
   const [first, second] = ["a", "b"].map((run) => lines(writeMisses(folder, run, 500)));
   expect(new Set([...(first ?? []), ...(second ?? []), ...lines(writeFlood(folder, "a", 500))]).size).toBe(1_500);
 });
 
 test.each([
-  [{}, undefined],
-  [{ only: ["hit", "miss"], workers: 2 }, undefined],
-  [{ only: ["hits"] }, /--only hits: one or more of hit1,hit,hit1M,miss,nxdomain/],
-  [{ workers: 3 }, /--workers: 1 or 2/],
+  [{}, ""],
+  [{ only: ["hit", "miss"], workers: 2 }, ""],
+  [{ only: ["hits"] }, "--only hits: one or more of hit1,hit,hit1M,miss,nxdomain"],
+  [{ workers: 3 }, "--workers: 1 or 2"],
 ])("the choice %j", (fields, problem) => {
   const choice: DnsChoice = { rounds: undefined, quick: false, only: undefined, workers: undefined, ...fields };
-  if (problem === undefined) expect(problemOf(choice)).toBeUndefined();
-  else expect(problemOf(choice)).toMatch(problem);
+  expect(problemOf(choice) ?? "").toBe(problem);
 });
 
 const elsewhere = process.platform !== "linux" && process.env["CI"] === undefined;
