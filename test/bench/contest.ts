@@ -13,7 +13,7 @@ export const LOAD_CORE = "1";
 export const BOTH_CORES = "0,1";
 const MOST_LAST_WORDS = 5;
 const START_LIMIT_MS = 20_000;
-const LOAD_LIMIT_MS = 120_000;
+const LOAD_LIMIT_MS = 240_000;
 
 /** One that is measured: how its process is started, and what proves that it is ready. */
 export interface Contestant {
