@@ -19,6 +19,7 @@ const FIGURES = [
   "ignored",
   "nearMisses",
   "caseChanged",
+  "withoutEdns",
   "coalesced",
   "crossed",
   "hedged",

@@ -174,6 +174,7 @@ const NOBODY = {
 const WHY = {
   truncated: "truncated its answer over TCP",
   malformed: "sent an answer that cannot be read",
+  "no-edns": "answered FORMERR",
   "case-changed": "changed the case of the name",
   "near-misses": "sent what was no answer",
   timeout: "did not answer in time",

@@ -4,7 +4,6 @@ import { packImage, type ImageParts, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
 import { REASON } from "../reasons.ts";
 import { CD } from "../wire/header.ts";
-import { TlsExchanges } from "../tls/tls-exchanges.ts";
 import type { Message } from "../wire/message.ts";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
@@ -81,7 +80,6 @@ export class Forwarder {
     this.#asker = new Asker({
       clock,
       transport,
-      tls: new TlsExchanges(clock),
       routes: () => this.#options.routes.values(),
       onChange,
     });

@@ -1,13 +1,14 @@
 import type { Clock } from "@stitch/clock";
 import type { Asking, Request } from "./exchange.ts";
-import { exchangeTcp, type TcpResult } from "./tcp-exchange.ts";
+import type { StreamResult, Way } from "./stream.ts";
+import { Streams } from "./streams.ts";
 import { UdpExchanges } from "./udp-exchange.ts";
 
 /** The way to the upstreams and back. */
 export interface Transport {
   udp(request: Request): Asking;
-  /** `question` is that of the request as it is to be written. */
-  tcp(request: Request, question: Uint8Array): Promise<TcpResult>;
+  /** Over TCP or TLS; `question` is that of the request as it is to be written. */
+  stream(request: Request, question: Uint8Array, way: Way): Asking<StreamResult>;
   /** To be called now and then. */
   tidy(): void;
   close(): Promise<void>;
@@ -16,10 +17,17 @@ export interface Transport {
 /** Sockets of this machine, at most `most` for UDP. */
 export function socketTransport(clock: Clock, most: number): Transport {
   const exchanges = new UdpExchanges(clock, most);
+  const streams = new Streams(clock);
   return {
     udp: (request) => exchanges.exchange(request),
-    tcp: exchangeTcp,
-    tidy: () => exchanges.tidy(),
-    close: () => exchanges.close(),
+    stream: (request, question, way) => streams.exchange(request, question, way),
+    tidy: () => {
+      exchanges.tidy();
+      streams.tidy();
+    },
+    close: () => {
+      streams.close();
+      return exchanges.close();
+    },
   };
 }

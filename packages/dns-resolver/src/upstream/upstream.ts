@@ -1,7 +1,11 @@
 import { elapsed, milliseconds, scaled, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
+import { TlsWay } from "../tls/tls-way.ts";
 import type { TlsTrust } from "../tls/trust.ts";
+import { EdnsMemory } from "./edns-memory.ts";
 import { Pace } from "./pace.ts";
+import type { Way } from "./stream.ts";
+import { TCP_WAY } from "./tcp-way.ts";
 
 /**
  * Questions in a row without an answer after which an upstream is suspected. Answers of any kind, SERVFAIL too, are life,
@@ -22,10 +26,13 @@ export class Upstream {
   readonly source: string | undefined;
   /** It is asked over TLS, and must prove that it is this. */
   readonly trust: TlsTrust | undefined;
+  /** How it is asked over a stream. */
+  readonly way: Way;
   /** A query is on its way to this upstream while it is down: the only one that may be. */
   probing = false;
   /** It repeats the case of names; false once it was seen, over TCP too, to answer and not to do so. */
   mixedCase = true;
+  readonly edns = new EdnsMemory();
   readonly pace = new Pace();
   /** The last question that came to nothing here, and how; for whoever asks why. */
   lastFailure: { readonly at: Instant; readonly why: string } | undefined;
@@ -40,6 +47,7 @@ export class Upstream {
     this.target = target;
     this.source = source;
     this.trust = trust;
+    this.way = trust === undefined ? TCP_WAY : new TlsWay(trust);
     this.#clock = clock;
     this.#failedAt = clock.now();
     this.#succeededAt = clock.now();
