@@ -59,10 +59,11 @@ export class Explainer {
     ];
   }
 
-  #upstream({ target, source, down, lastFailure }: Upstream): string {
+  #upstream({ target, source, down, edns, lastFailure }: Upstream): string {
+    const plain = edns.isSpoken(this.#options.clock.now()) ? "" : ", asked without EDNS";
     const from = source === undefined ? "" : ` from ${source}`;
     const failed = lastFailure === undefined ? "" : `, ${this.#since(lastFailure.at)} ago it ${lastFailure.why}`;
-    return `upstream ${formatEndpoint(target)}${from} is ${down ? "down" : "up"}${failed}`;
+    return `upstream ${formatEndpoint(target)}${from} is ${down ? "down" : "up"}${plain}${failed}`;
   }
 
   #cached(name: Uint8Array, type: (typeof TYPES)[number], route: number): string {
