@@ -1,9 +1,9 @@
 import type { Health } from "@stitch/health";
-import { allDown, type Route } from "./upstream/upstream.ts";
+import { allDown, allLooping, type Route } from "./upstream/upstream.ts";
 
-/** Zones of the routes that have no upstream that answers. */
+/** Zones of the routes that have no upstream that answers, and which of them run in a circle. */
 export function deadZones(routes: Iterable<Route>): string[] {
-  return [...routes].filter(allDown).map(({ zone }) => zone);
+  return [...routes].filter(allDown).map((route) => route.zone + (allLooping(route) ? " (a forwarding loop)" : ""));
 }
 
 /**

@@ -3,7 +3,7 @@ import type { DatagramSocket, Endpoint } from "@stitch/linux-io";
 import { REASONS, type Reason } from "./reasons.ts";
 import type { Served } from "./served.ts";
 
-/** Numbers of one worker that the main thread reads at scrape; all are sums over the workers but `load`. */
+/** Numbers of one worker that the main thread reads at scrape; all are sums over the workers but `looping` and `load`. */
 const FIGURES = [
   "cacheEntries",
   "cacheBytes",
@@ -31,6 +31,7 @@ const FIGURES = [
   "fullBatches",
   "kernelDrops",
   "queryLogMissed",
+  "looping",
   "load",
 ] as const;
 export type Figure = (typeof FIGURES)[number];
@@ -49,6 +50,8 @@ export interface WorkerSettings {
   readonly sockets: number;
   /** Absolute path, to which each worker adds its number. */
   readonly cacheFile: string | undefined;
+  /** Of the names by which loops are found; see LoopTokens. */
+  readonly loopKey: Uint8Array;
 }
 
 export type SocketFacts = Pick<DatagramSocket, "local" | "implementation" | "lacking" | "grantedReceiveBuffer">;
@@ -57,11 +60,16 @@ export type SocketFacts = Pick<DatagramSocket, "local" | "implementation" | "lac
 export interface DnsWorkers extends WorkerContract {
   readonly settings: WorkerSettings;
   readonly ready: { readonly sockets: readonly SocketFacts[]; readonly perRoute: number };
-  /** What to serve from now on. */
-  readonly toWorker: Served;
+  readonly toWorker:
+    /** What to serve from now on. */
+    | { readonly kind: "serve"; readonly served: Served }
+    /** A question that looks for a loop has come back to one of the workers. */
+    | { readonly kind: "came-back"; readonly token: string };
   readonly toMain:
     /** Zones of the routes whose upstreams are all down, whenever that changes. */
     | { readonly kind: "dead-zones"; readonly zones: readonly string[] }
+    /** A question came back that looks for a loop, and is of another worker. */
+    | { readonly kind: "came-back"; readonly token: string }
     /** What the main thread told is served now. */
     | { readonly kind: "adopted" };
   readonly reason: Reason;

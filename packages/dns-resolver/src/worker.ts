@@ -1,4 +1,5 @@
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
+import { formatEndpoint } from "@stitch/linux-io";
 import { Cache } from "./cache.ts";
 import { Explainer } from "./explain.ts";
 import { deadZones } from "./health.ts";
@@ -9,6 +10,8 @@ import { DnsServer } from "./server.ts";
 import { QueryLogs } from "./query-logs.ts";
 import { ServingBuilder } from "./serving.ts";
 import { atOnce, sliced } from "./sliced.ts";
+import type { LoopOptions } from "./upstream/loop-watch.ts";
+import type { Route, Upstream } from "./upstream/upstream.ts";
 import { warmUp } from "./warm-up.ts";
 import type { DnsWorkers, Figure } from "./worker-contract.ts";
 
@@ -30,6 +33,11 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   row.set("cacheRestored", await saved.restore(serving, resolver.claims));
   let now = serving;
   const tellDead = (): void => tell({ kind: "dead-zones", zones: deadZones(now.routes.values()) });
+  const loops: LoopOptions = {
+    key: settings.loopKey,
+    onFound: (upstream, route) => log.warn(loopText(upstream, route)),
+    onOther: (token) => tell({ kind: "came-back", token }),
+  };
   const server = await DnsServer.open({
     listen: settings.listen,
     tls: serving.identity === undefined ? undefined : { listen: settings.listenTls, identity: serving.identity },
@@ -37,7 +45,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
     clock,
     resolver,
     outcomes: new Outcomes(row.outcomes),
-    forwarding: { routes: now.routes, sockets: settings.sockets, ...serving.limits, onChange: tellDead },
+    forwarding: { routes: now.routes, sockets: settings.sockets, ...serving.limits, onChange: tellDead, loops },
     onFailure: (failure) => log.error({ err: failure }, "the socket or a batch failed"),
   });
   const self = `${identity}, worker ${context.index + 1} of ${workers}`;
@@ -62,7 +70,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
       publish(row, cache, server, context.index);
       row.set("queryLogMissed", queryLogs.missed);
     },
-    hear: (served) => void adopt(served),
+    hear: (told) => (told.kind === "serve" ? void adopt(told.served) : server.forwarder.cameBack(told.token)),
     close: async () => {
       await server.close();
       queryLogs.close();
@@ -101,7 +109,13 @@ function publish(row: WorkerRow<Figure>, cache: Cache, server: DnsServer, index:
     sumOf(sockets, ({ counters }) => counters.fullBatches),
   );
   row.set("kernelDrops", server.kernelDropsOf(index));
+  row.set("looping", forwarder.looping);
   row.set("load", forwarder.load);
+}
+
+/** What, where, and what to do. */
+function loopText({ target }: Upstream, { zone }: Route): string {
+  return `upstream ${formatEndpoint(target)} of route ${zone} forwards to us what we ask it: it is left out until it no longer does; take this site out of its upstreams, or it out of dns.routes`;
 }
 
 function sumOf<T>(all: readonly T[], read: (each: T) => number): number {

@@ -28,6 +28,10 @@ function bare(query: Buffer, rcode: number): Buffer {
   return Buffer.of(query[0] ?? 0, query[1] ?? 0, 0x80, rcode, 0, 0, 0, 0, 0, 0, 0, 0);
 }
 
+function cut(query: Buffer): Buffer {
+  return respond(query, { flags: dnsPacket.TRUNCATED_RESPONSE, answers: [] });
+}
+
 /** Refuses EDNS so, over UDP and TCP, and answers without it. */
 function oldServer(refuse: (query: Buffer) => Buffer): Script {
   const answer = (query: Buffer): Buffer => (hasEdns(query) ? refuse(query) : respond(query));
@@ -50,11 +54,9 @@ describe("an upstream that does not know EDNS", () => {
   });
 
   test("over TCP alone gets the same there", async () => {
-    const cut: Script["udp"] = (query, send) =>
-      send(respond(query, { flags: dnsPacket.TRUNCATED_RESPONSE, answers: [] }));
     const asked: boolean[] = [];
     const fake = await upstream({
-      udp: cut,
+      udp: (query, send) => send(cut(query)),
       tcp: (query) => {
         asked.push(hasEdns(query));
         return hasEdns(query) ? refusal(query, FORMERR) : respond(query);
@@ -79,12 +81,7 @@ describe("an upstream that does not know EDNS", () => {
   test("cuts its answer at 512 bytes: what is longer comes over TCP, without EDNS too", async () => {
     const asked: boolean[] = [];
     const fake = await upstream({
-      udp: (query, send) =>
-        send(
-          hasEdns(query)
-            ? refusal(query, FORMERR)
-            : respond(query, { flags: dnsPacket.TRUNCATED_RESPONSE, answers: [] }),
-        ),
+      udp: (query, send) => send(hasEdns(query) ? refusal(query, FORMERR) : cut(query)),
       tcp: (query) => {
         asked.push(hasEdns(query));
         return respond(query);

@@ -25,7 +25,7 @@ interface Terms {
   readonly late?: boolean;
   readonly type?: number;
   readonly source?: string;
-  readonly upstream?: HostPort;
+  readonly target?: HostPort;
 }
 
 interface Side {
@@ -38,6 +38,8 @@ interface Side {
 
 const silent: StreamScript = () => undefined;
 const answering: StreamScript = (query) => respond(query);
+const inLowerCase: StreamScript = (query) =>
+  Buffer.from(respond(query).map((byte, i) => (i > 12 && byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte)));
 
 async function side(way: Way, identity: SelfSigned | undefined, script: StreamScript): Promise<Side> {
   const server = await FakeStream.open(script, identity);
@@ -50,10 +52,10 @@ async function side(way: Way, identity: SelfSigned | undefined, script: StreamSc
     },
   });
   const own = { address: "127.88.0.2", port: server.port };
-  const ask = (name: string, { late = true, type = 1, source, upstream = own }: Terms = {}): Asking<StreamResult> => {
+  const ask = (name: string, { late = true, type = 1, source, target = own }: Terms = {}): Asking<StreamResult> => {
     const question = Uint8Array.from([...(parseName(name) ?? []), 0, type, 0, 1]);
     const request: Request = {
-      upstream,
+      upstream: target,
       source,
       id: 0,
       question: question.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte)),
@@ -273,7 +275,7 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
 
   test("to a port that is none come to nothing", async () => {
     const { ask } = await open(answering);
-    expect(await kindOf(ask("one.example", { upstream: { address: "127.88.0.2", port: 70_000 } }))).toBe("unreachable");
+    expect(await kindOf(ask("one.example", { target: { address: "127.88.0.2", port: 70_000 } }))).toBe("unreachable");
   });
 });
 
@@ -289,14 +291,10 @@ test("truncated answers are asked for over one connection, and the id and letter
 });
 
 test("an answer in another case than the question's is taken over TCP, where it shows, and is none over TLS", async () => {
-  const lower: StreamScript = (query) => {
-    const answer = respond(query);
-    return Buffer.from(answer.map((byte, i) => (i > 12 && byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte)));
-  };
-  const overTcp = await side(TCP_WAY, undefined, lower);
+  const overTcp = await side(TCP_WAY, undefined, inLowerCase);
   const { exchange, caseChanged } = await overTcp.ask("MiXeD.example").result;
   expect([exchange.kind, caseChanged]).toEqual(["answer", true]);
-  const overTls = await side(new TlsWay({ name: undefined, pins: [OWN.pin], ca: undefined }), OWN, lower);
+  const overTls = await side(new TlsWay({ name: undefined, pins: [OWN.pin], ca: undefined }), OWN, inLowerCase);
   const asking = overTls.ask("MiXeD.example", { late: false });
   await until(() => overTls.ignored === 1);
   overTls.clock.advance(LIMIT);

@@ -20,8 +20,8 @@ export interface About {
   readonly checkingDisabled: boolean;
 }
 
-/** A client's question, the same asked of the same upstream again, or a probe. */
-export type Kind = "question" | "again" | "probe";
+/** A client's question, the same asked of the same upstream again, a probe for the zone, or one that looks for a loop. */
+export type Kind = "question" | "again" | "probe" | "loop";
 
 /** How long to wait, what for, and whom to tell that the limit has passed while the wait goes on. */
 export interface Terms extends Pick<Request, "limit" | "late" | "onOverdue"> {
@@ -79,6 +79,11 @@ export class Asker {
     if (put.probing) upstream.probing = true;
     const result = this.#put(put, this.#request(about, put));
     return { result, end: () => put.end() };
+  }
+
+  /** Asks for a name that nobody has; that no answer comes says nothing about the upstream. */
+  askForLoop(question: Uint8Array, upstream: Upstream): Promise<Exchange> {
+    return this.ask({ question, dnssecOk: false, checkingDisabled: false }, upstream, LOOP).result;
   }
 
   #request({ question, dnssecOk, checkingDisabled }: About, put: Put): Request {
@@ -167,6 +172,7 @@ export class Asker {
   #judge({ upstream, terms, sent, probing }: Put, result: Exchange): void {
     if (probing) upstream.probing = false;
     if (result.kind === "no-socket") return;
+    if (terms.kind === "loop" && result.kind === "timeout") return; // a name that nobody has, and some do not answer that
     const wasDown = upstream.down;
     if (result.kind === "timeout") this.counters.timeouts += 1;
     const refused = result.kind === "unreachable" || result.kind === "untrusted";
@@ -174,7 +180,8 @@ export class Asker {
     if (result.kind !== "timeout" && !refused) {
       upstream.succeeded();
       // What a forger may have sent says nothing of its pace.
-      if (result.kind === "answer") upstream.pace.answered(elapsed(sent, this.#options.clock.now()));
+      if (result.kind === "answer" && terms.kind !== "loop")
+        upstream.pace.answered(elapsed(sent, this.#options.clock.now()));
     } else if (terms.kind !== "again") upstream.failed(sent, terms.kind === "probe" || refused);
     if (upstream.down !== wasDown) this.#options.onChange(wasDown);
   }
@@ -206,6 +213,7 @@ interface Put {
 }
 
 const PROBE: Terms = { limit: PROBE_LIMIT, late: NOT_LATE, kind: "probe", onOverdue: () => {} };
+const LOOP: Terms = { ...PROBE, kind: "loop" };
 const TIMEOUT: Exchange = { kind: "timeout" };
 
 /** What makes a question be put again over TCP, where nobody can answer in the upstream's place. */

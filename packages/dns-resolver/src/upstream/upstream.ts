@@ -28,6 +28,8 @@ export class Upstream {
   readonly trust: TlsTrust | undefined;
   /** How it is asked over a stream. */
   readonly way: Way;
+  /** It forwards to us what we forward to it, and is not asked but to see whether it still does. See LoopWatch. */
+  looping = false;
   /** A query is on its way to this upstream while it is down: the only one that may be. */
   probing = false;
   /** It repeats the case of names; false once it was seen, over TCP too, to answer and not to do so. */
@@ -54,11 +56,11 @@ export class Upstream {
   }
 
   get down(): boolean {
-    return this.#confirmed && this.#failures >= FAILURES;
+    return this.looping || (this.#confirmed && this.#failures >= FAILURES);
   }
 
   get probeDue(): boolean {
-    if (this.probing || this.#failures < FAILURES) return false;
+    if (this.probing || this.looping || this.#failures < FAILURES) return false;
     return !this.#confirmed || elapsed(this.#failedAt, this.#clock.now()) >= this.#backoff;
   }
 
@@ -107,7 +109,7 @@ export function pick({ upstreams }: Route, tried: readonly Upstream[]): Upstream
   // Again, the one that was asked longest ago.
   const again = up.toSorted((a, b) => tried.lastIndexOf(a) - tried.lastIndexOf(b))[0];
   if (again !== undefined) return again;
-  return upstreams.find((upstream) => !upstream.probing && !tried.includes(upstream));
+  return upstreams.find((upstream) => !upstream.probing && !upstream.looping && !tried.includes(upstream));
 }
 
 /** Who may be asked besides: one that is up and untried. */
@@ -117,4 +119,8 @@ export function spare({ upstreams }: Route, tried: readonly Upstream[]): Upstrea
 
 export function allDown({ upstreams }: Route): boolean {
   return upstreams.every(({ down }) => down);
+}
+
+export function allLooping({ upstreams }: Route): boolean {
+  return upstreams.length > 0 && upstreams.every(({ looping }) => looping);
 }
