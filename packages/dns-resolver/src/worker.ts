@@ -11,7 +11,7 @@ import { QueryLogs } from "./query-logs.ts";
 import { ServingBuilder } from "./serving.ts";
 import { atOnce, sliced } from "./sliced.ts";
 import type { LoopOptions } from "./upstream/loop-watch.ts";
-import type { Route, Upstream } from "./upstream/upstream.ts";
+import { loopingOf, type Route, type Upstream } from "./upstream/upstream.ts";
 import { warmUp } from "./warm-up.ts";
 import type { DnsWorkers, Figure } from "./worker-contract.ts";
 
@@ -69,8 +69,9 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
     publish: () => {
       publish(row, cache, server, context.index);
       row.set("queryLogMissed", queryLogs.missed);
+      row.set("looping", loopingOf(now.routes.values()));
     },
-    hear: (told) => (told.kind === "serve" ? void adopt(told.served) : server.forwarder.cameBack(told.token)),
+    hear: (told) => (told.kind === "serve" ? void adopt(told.served) : server.forwarder.loops?.cameBack(told.token)),
     close: async () => {
       await server.close();
       queryLogs.close();
@@ -109,7 +110,6 @@ function publish(row: WorkerRow<Figure>, cache: Cache, server: DnsServer, index:
     sumOf(sockets, ({ counters }) => counters.fullBatches),
   );
   row.set("kernelDrops", server.kernelDropsOf(index));
-  row.set("looping", forwarder.looping);
   row.set("load", forwarder.load);
 }
 

@@ -122,7 +122,7 @@ export class Asker {
   }
 
   #stream(put: Put, request: Request, question: Uint8Array): Promise<StreamResult> {
-    const { result, end } = this.#options.transport.stream(request, question, put.upstream.way);
+    const { result, end } = this.#options.transport.stream(request, question, put.upstream.trust);
     put.end = end;
     return result;
   }

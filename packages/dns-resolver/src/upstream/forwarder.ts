@@ -54,6 +54,8 @@ export interface ForwarderOptions extends TtlLimits {
  * had, and the two answers become one.
  */
 export class Forwarder {
+  /** Looks for upstreams that forward to us, where that is wanted. */
+  readonly loops: LoopWatch | undefined;
   readonly counters: Asker["counters"] & { coalesced: number; crossed: number; refreshed: number };
   /** Questions of one route that may be on their way. */
   perRoute: number;
@@ -64,7 +66,6 @@ export class Forwarder {
   readonly #asker: Asker;
   readonly #failures: FailureCache;
   readonly #crossing: Crossing;
-  readonly #loops: LoopWatch | undefined;
   #refreshing = 0;
   /** Clients whose local answer leads on. */
   #leading = 0;
@@ -92,20 +93,12 @@ export class Forwarder {
       this.#asker.askForLoop(question, upstream);
     const routes = (): Iterable<Route> => this.#options.routes.values();
     const { loops } = options;
-    this.#loops = loops === undefined ? undefined : new LoopWatch({ ...loops, clock, routes, ask, onChange });
+    this.loops = loops === undefined ? undefined : new LoopWatch({ ...loops, clock, routes, ask, onChange });
     this.counters = Object.assign(this.#asker.counters, { coalesced: 0, crossed: 0, refreshed: 0 });
   }
 
   get inFlight(): number {
     return this.#flights.size;
-  }
-
-  /** Upstreams that are out because they forward to us. */
-  get looping(): number {
-    let looping = 0;
-    for (const { upstreams } of this.#options.routes.values())
-      looping += upstreams.filter((each) => each.looping).length;
-    return looping;
   }
 
   /** Share of the busiest route's budget that is in use. */
@@ -122,13 +115,8 @@ export class Forwarder {
   adopt(routes: ReadonlyMap<number, Route>, limits: TtlLimits): void {
     this.#options = { ...this.#options, routes, ...limits };
     this.#failures.clear();
-    this.#loops?.restart();
+    this.loops?.restart();
     this.perRoute = sharePerRoute(this.#options);
-  }
-
-  /** A question that looks for a loop came back to another worker. */
-  cameBack(token: string): void {
-    this.#loops?.cameBack(token);
   }
 
   routeAt(number: number): Route | undefined {
@@ -144,7 +132,7 @@ export class Forwarder {
   ask(query: Query, place: number, tag: number, waiter: Waiter): void {
     const { deliver, routes } = this.#options;
     const settle = (outcome: Outcome): void => deliver(waiter, outcome);
-    if (this.#loops?.catches(query) === true) return settle(LOOPED);
+    if (this.loops?.catches(query) === true) return settle(LOOPED);
     const route = routes.get(place);
     if (route === undefined) void this.#leadOn(query, place, settle);
     else this.#want(query, place, route, tag, settle);
@@ -186,7 +174,7 @@ export class Forwarder {
   /** Resolves when the sockets are closed; what is on its way comes to nothing. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#loops?.close();
+    this.loops?.close();
     await this.#asker.close();
   }
 

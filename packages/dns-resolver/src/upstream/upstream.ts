@@ -1,11 +1,8 @@
 import { elapsed, milliseconds, scaled, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
-import { TlsWay } from "../tls/tls-way.ts";
 import type { TlsTrust } from "../tls/trust.ts";
 import { EdnsMemory } from "./edns-memory.ts";
 import { Pace } from "./pace.ts";
-import type { Way } from "./stream.ts";
-import { TCP_WAY } from "./tcp-way.ts";
 
 /**
  * Questions in a row without an answer after which an upstream is suspected. Answers of any kind, SERVFAIL too, are life,
@@ -26,8 +23,6 @@ export class Upstream {
   readonly source: string | undefined;
   /** It is asked over TLS, and must prove that it is this. */
   readonly trust: TlsTrust | undefined;
-  /** How it is asked over a stream. */
-  readonly way: Way;
   /** It forwards to us what we forward to it, and is not asked but to see whether it still does. See LoopWatch. */
   looping = false;
   /** A query is on its way to this upstream while it is down: the only one that may be. */
@@ -49,7 +44,6 @@ export class Upstream {
     this.target = target;
     this.source = source;
     this.trust = trust;
-    this.way = trust === undefined ? TCP_WAY : new TlsWay(trust);
     this.#clock = clock;
     this.#failedAt = clock.now();
     this.#succeededAt = clock.now();
@@ -123,4 +117,9 @@ export function allDown({ upstreams }: Route): boolean {
 
 export function allLooping({ upstreams }: Route): boolean {
   return upstreams.length > 0 && upstreams.every(({ looping }) => looping);
+}
+
+/** Upstreams that are left out because they forward to us. */
+export function loopingOf(routes: Iterable<Route>): number {
+  return [...routes].flatMap(({ upstreams }) => upstreams.filter(({ looping }) => looping)).length;
 }
