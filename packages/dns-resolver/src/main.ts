@@ -84,8 +84,8 @@ async function start(
     context,
     onMessage: (message, worker) => {
       if (message.kind === "adopted") adopted.one();
-      else if (message.kind === "came-back") running?.tell(message);
-      else upstreams.report(message.zones, worker);
+      else if (message.kind === "dead-zones") upstreams.report(message.zones, worker);
+      else running?.tell(message);
     },
   });
   running = group;

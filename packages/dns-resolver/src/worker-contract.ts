@@ -56,20 +56,24 @@ export interface WorkerSettings {
 
 export type SocketFacts = Pick<DatagramSocket, "local" | "implementation" | "lacking" | "grantedReceiveBuffer">;
 
+/** What one worker tells all others. */
+export type LoopNews =
+  /** A question that looks for a loop has come back. */
+  | { readonly kind: "came-back"; readonly token: string }
+  /** Upstreams that are left out; see LoopWatch. */
+  | { readonly kind: "looping"; readonly upstreams: readonly string[] };
+
 /** What the main thread and the workers of the resolver say to each other. */
 export interface DnsWorkers extends WorkerContract {
   readonly settings: WorkerSettings;
   readonly ready: { readonly sockets: readonly SocketFacts[]; readonly perRoute: number };
   readonly toWorker:
     /** What to serve from now on. */
-    | { readonly kind: "serve"; readonly served: Served }
-    /** A question that looks for a loop has come back to one of the workers. */
-    | { readonly kind: "came-back"; readonly token: string };
+    { readonly kind: "serve"; readonly served: Served } | LoopNews;
   readonly toMain:
     /** Zones of the routes whose upstreams are all down, whenever that changes. */
     | { readonly kind: "dead-zones"; readonly zones: readonly string[] }
-    /** A question came back that looks for a loop, and is of another worker. */
-    | { readonly kind: "came-back"; readonly token: string }
+    | LoopNews
     /** What the main thread told is served now. */
     | { readonly kind: "adopted" };
   readonly reason: Reason;

@@ -13,7 +13,7 @@ import { atOnce, sliced } from "./sliced.ts";
 import type { LoopOptions } from "./upstream/loop-watch.ts";
 import { loopingOf, type Route, type Upstream } from "./upstream/upstream.ts";
 import { warmUp } from "./warm-up.ts";
-import type { DnsWorkers, Figure } from "./worker-contract.ts";
+import type { DnsWorkers, Figure, LoopNews } from "./worker-contract.ts";
 
 /**
  * A resolver of its own in a thread of its own: sockets, cache, upstreams, sharing nothing on the path of a query but the
@@ -33,11 +33,6 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   row.set("cacheRestored", await saved.restore(serving, resolver.claims));
   let now = serving;
   const tellDead = (): void => tell({ kind: "dead-zones", zones: deadZones(now.routes.values()) });
-  const loops: LoopOptions = {
-    key: settings.loopKey,
-    onFound: (upstream, route) => log.warn(loopText(upstream, route)),
-    onOther: (token) => tell({ kind: "came-back", token }),
-  };
   const server = await DnsServer.open({
     listen: settings.listen,
     tls: serving.identity === undefined ? undefined : { listen: settings.listenTls, identity: serving.identity },
@@ -45,7 +40,13 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
     clock,
     resolver,
     outcomes: new Outcomes(row.outcomes),
-    forwarding: { routes: now.routes, sockets: settings.sockets, ...serving.limits, onChange: tellDead, loops },
+    forwarding: {
+      routes: now.routes,
+      sockets: settings.sockets,
+      ...serving.limits,
+      onChange: tellDead,
+      loops: loopsOf(context),
+    },
     onFailure: (failure) => log.error({ err: failure }, "the socket or a batch failed"),
   });
   const self = `${identity}, worker ${context.index + 1} of ${workers}`;
@@ -67,11 +68,10 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   return {
     ready: { sockets, perRoute: server.forwarder.perRoute },
     publish: () => {
-      publish(row, cache, server, context.index);
+      publish(row, cache, server, context.index, now.routes.values());
       row.set("queryLogMissed", queryLogs.missed);
-      row.set("looping", loopingOf(now.routes.values()));
     },
-    hear: (told) => (told.kind === "serve" ? void adopt(told.served) : server.forwarder.loops?.cameBack(told.token)),
+    hear: (told) => (told.kind === "serve" ? void adopt(told.served) : heard(server, told)),
     close: async () => {
       await server.close();
       queryLogs.close();
@@ -80,7 +80,13 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   };
 }
 
-function publish(row: WorkerRow<Figure>, cache: Cache, server: DnsServer, index: number): void {
+function publish(
+  row: WorkerRow<Figure>,
+  cache: Cache,
+  server: DnsServer,
+  index: number,
+  routes: Iterable<Route>,
+): void {
   const { forwarder, listeners, sockets } = server;
   row.set("cacheEntries", cache.entries);
   row.set("cacheBytes", cache.usedBytes);
@@ -110,7 +116,23 @@ function publish(row: WorkerRow<Figure>, cache: Cache, server: DnsServer, index:
     sumOf(sockets, ({ counters }) => counters.fullBatches),
   );
   row.set("kernelDrops", server.kernelDropsOf(index));
+  row.set("looping", loopingOf(routes));
   row.set("load", forwarder.load);
+}
+
+function loopsOf({ index, log, settings, tell }: WorkerContext<DnsWorkers>): LoopOptions {
+  return {
+    key: settings.loopKey,
+    asks: index === 0,
+    onFound: (upstream, route) => log.warn(loopText(upstream, route)),
+    onOther: (token) => tell({ kind: "came-back", token }),
+    onVerdict: (upstreams) => tell({ kind: "looping", upstreams }),
+  };
+}
+
+function heard({ forwarder: { loops } }: DnsServer, news: LoopNews): void {
+  if (news.kind === "came-back") loops?.cameBack(news.token);
+  else loops?.leaveOut(news.upstreams);
 }
 
 /** What, where, and what to do. */

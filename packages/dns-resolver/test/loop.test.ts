@@ -51,17 +51,21 @@ interface Loop {
   readonly rig: Rig;
   readonly found: string[];
   readonly others: string[];
+  readonly verdicts: (readonly string[])[];
 }
 
-async function looking(routes: readonly RigRoute[]): Promise<Loop> {
+async function looking(routes: readonly RigRoute[], asks = true): Promise<Loop> {
   const clock = new FakeClock();
   const [found, others]: [string[], string[]] = [[], []];
+  const verdicts: (readonly string[])[] = [];
   const loops = {
     key: KEY,
+    asks,
     onFound: (_: unknown, { zone }: { readonly zone: string }) => void found.push(zone),
     onOther: (token: string) => void others.push(token),
+    onVerdict: (out: readonly string[]) => void verdicts.push(out),
   };
-  return { clock, rig: await rigOf(routes, clock, [], undefined, loops), found, others };
+  return { clock, rig: await rigOf(routes, clock, [], undefined, loops), found, others, verdicts };
 }
 
 /** A resolver whose root route has an upstream that forwards to it, and these besides. */
@@ -97,7 +101,7 @@ describe("loop detection", () => {
   });
 
   test("tries it again, and has it back when it has an answer of its own", async () => {
-    const { clock, rig, relay, found } = await looped();
+    const { clock, rig, relay, found, verdicts } = await looped();
     await clock.run(seconds(60));
     expect(looping(rig)).toBe(1);
     expect(rig.count("looped")).toBeGreaterThan(1);
@@ -106,6 +110,7 @@ describe("loop detection", () => {
     expect(looping(rig)).toBe(0);
     expect(rig.health.verdict).toBe("pass");
     expect(dataOf(await inTime(clock, rig.ask(queryFor("www.example"))))).toEqual(["192.0.2.7"]);
+    expect(verdicts.map(({ length }) => length)).toEqual([1, 0]);
     expect(found).toEqual(["."]); // once in ten minutes, however often it is seen
   });
 
@@ -132,6 +137,17 @@ describe("loop detection", () => {
     relay.target = rig.port;
     await clock.run(milliseconds(WATCH * 1.25));
     expect(looping(rig)).toBe(1);
+  });
+
+  test("asks one that has no answer again soon, and then less and less often", async () => {
+    const relay = new Relay();
+    Object.assign(relay.script, { udp: (query: Buffer) => void relay.seen.push(query) });
+    const { clock } = await looking([{ zone: ".", upstreams: [await upstream(relay.script)] }]);
+    await clock.run(seconds(100));
+    expect(relay.tokens.length).toBeGreaterThanOrEqual(4); // after 5, 15, 35 and 75 s, a quarter more or less
+    expect(relay.tokens.length).toBeLessThanOrEqual(6);
+    await clock.run(seconds(300));
+    expect(relay.tokens.length).toBeLessThanOrEqual(13);
   });
 
   test("asks below the zone of the route, and not one that is down", async () => {
@@ -169,10 +185,12 @@ describe("loop detection", () => {
     expect([looping(rig), rig.count("looped")]).toEqual([0, 1]);
   });
 
-  test("a question that comes back to another worker is told to all, a hundred times a second at most", async () => {
+  test("one worker asks for all; what comes back to another is told, a hundred times a second at most", async () => {
     const relay = new Relay();
-    const one = await looking([{ zone: ".", upstreams: [await upstream(relay.script)] }]);
-    const other = await looking([{ zone: ".", upstreams: [{ address: "127.88.0.2", port: 9 }] }]);
+    const routes = [{ zone: ".", upstreams: [await upstream(relay.script)] }];
+    const [one, other] = [await looking(routes), await looking(routes, false)];
+    await other.clock.run(seconds(5));
+    expect(relay.tokens).toEqual([]);
     await passing(one.clock, () => relay.tokens.length === 1);
     const [token = ""] = relay.tokens;
     for (let i = 0; i < 20; i += 1) await other.rig.ask(queryFor(token, { type: "TXT" }));
@@ -180,6 +198,11 @@ describe("loop detection", () => {
     one.rig.server.forwarder.loops?.cameBack(other.others[0] ?? "");
     expect(looping(one.rig)).toBe(1);
     expect(one.found).toEqual(["."]);
+    const [verdict = []] = one.verdicts;
+    other.rig.server.forwarder.loops?.leaveOut(verdict);
+    expect([looping(other.rig), other.rig.health.verdict]).toEqual([1, "degraded"]);
+    other.rig.server.forwarder.loops?.leaveOut([]);
+    expect([looping(other.rig), other.rig.health.verdict]).toEqual([0, "pass"]);
   });
 
   test("in other letters and for another type the token is the same", async () => {

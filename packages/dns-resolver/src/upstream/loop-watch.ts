@@ -1,5 +1,6 @@
 import { elapsed, later, milliseconds, minutes, scaled, seconds } from "@stitch/clock";
 import type { Clock, Duration, Instant, Timer } from "@stitch/clock";
+import { formatEndpoint } from "@stitch/linux-io";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS, RCODE, TYPE } from "../wire/registry.ts";
 import type { Exchange } from "./exchange.ts";
@@ -9,14 +10,15 @@ import type { Route, Upstream } from "./upstream.ts";
 
 /** How long a question of ours may be on its way round; after that who sends its name again proves nothing. */
 export const TOKEN_LIFE: Duration = seconds(5);
-/** How often every upstream is asked ... */
+/** How often every upstream is asked; sooner, doubling, as long as it has no answer: who starts later may close the loop ... */
 export const WATCH: Duration = seconds(60);
+export const FIRST: Duration = seconds(5);
 /** ... and one that is out because of a loop. */
 export const RETRY: Duration = seconds(30);
 const TICK: Duration = milliseconds(500);
 /** Questions at one tick: a site with a thousand upstreams does not ask all of them at once. */
 const MOST_AT_ONCE = 16;
-/** An upstream says its own tokens as often as it likes; the other workers hear of so many a second. */
+/** An upstream says its own tokens as often as it likes; the worker that asks hears of so many. */
 const TELL_EVERY: Duration = milliseconds(10);
 /** A loop that comes and goes is logged so often. */
 const LOG_EVERY: Duration = minutes(10);
@@ -24,10 +26,17 @@ const LOG_EVERY: Duration = minutes(10);
 export interface LoopOptions {
   /** See LoopTokens. */
   readonly key: Uint8Array;
-  /** An upstream sends our questions back to us, for the log. */
+  /**
+   * One worker asks, for all: were each to find out for itself, one that has would hide the loop from the others, whose
+   * questions no longer come round.
+   */
+  readonly asks: boolean;
+  /** An upstream forwards to us, for the log. */
   readonly onFound: (upstream: Upstream, route: Route) => void;
-  /** A token came back that this worker has not sent, but another of this process. */
+  /** A token came back to a worker that has not sent it. */
   readonly onOther: (token: string) => void;
+  /** Who is left out now, for the other workers. */
+  readonly onVerdict: (looping: readonly string[]) => void;
 }
 
 export interface LoopWatchOptions extends LoopOptions {
@@ -51,13 +60,15 @@ interface Sent {
 /** What is known of an upstream. */
 interface Watched {
   due: Instant;
+  /** Until the next time, if there is no answer. */
+  wait: Duration;
   loggedAt: Instant | undefined;
 }
 
 /**
  * Finds upstreams that forward to us what we forward to them, and takes out those alone. Each is asked now and then for a
  * name that nobody else can know. Normal: it has no such name. Hard: the question comes back, to this worker or to another
- * one, over one server or several; from then on that upstream is not asked. Again and again it is tried with such a name:
+ * one, over one server or several; from then on no worker asks that upstream. Again and again it is tried with such a name:
  * it is back when its answer is not SERVFAIL, and the question has not come round.
  */
 export class LoopWatch {
@@ -68,23 +79,32 @@ export class LoopWatch {
   /** By token; bounded by what one tick sends and TOKEN_LIFE. */
   readonly #sent = new Map<string, Sent>();
   readonly #watched = new WeakMap<Upstream, Watched>();
-  readonly #timer: Timer;
+  readonly #timer: Timer | undefined;
   #toldAt: Instant | undefined;
 
   constructor(options: LoopWatchOptions) {
     this.#options = options;
     this.#tokens = new LoopTokens(options.key);
-    this.#timer = options.clock.every("loop-watch", TICK, () => this.#tick());
+    if (options.asks) this.#timer = options.clock.every("loop-watch", TICK, () => this.#tick());
   }
 
   close(): void {
-    this.#timer.cancel();
+    this.#timer?.cancel();
   }
 
   /** Every upstream is asked anew soon: what a reload has changed may close a loop, or end one. */
   restart(): void {
     const { clock, routes } = this.#options;
     for (const route of routes()) for (const upstream of route.upstreams) this.#of(upstream).due = clock.now();
+  }
+
+  /** Leaves out these alone, as the worker that asks says. */
+  leaveOut(looping: readonly string[]): void {
+    if (this.#options.asks) return; // it has said so, and may know more by now
+    const out = new Set(looping);
+    for (const route of this.#options.routes()) {
+      for (const upstream of route.upstreams) this.#set(upstream, out.has(keyOf(route, upstream)));
+    }
   }
 
   /** Whether `query` is a question of ours, of any worker, that has come back. */
@@ -107,11 +127,20 @@ export class LoopWatch {
   #takeOut({ upstream, route }: Sent): void {
     const watched = this.#of(upstream);
     const now = this.#options.clock.now();
-    if (!upstream.looping) watched.due = this.#next(RETRY);
-    this.#set(upstream, true);
+    if (!upstream.looping) {
+      watched.due = this.#next(RETRY);
+      this.#judge(upstream, true);
+    }
     if (watched.loggedAt !== undefined && elapsed(watched.loggedAt, now) < LOG_EVERY) return;
     watched.loggedAt = now;
     this.#options.onFound(upstream, route);
+  }
+
+  #judge(upstream: Upstream, looping: boolean): void {
+    this.#set(upstream, looping);
+    const routes = [...this.#options.routes()];
+    const all = routes.flatMap((route) => route.upstreams.map((each) => ({ key: keyOf(route, each), each })));
+    this.#options.onVerdict(all.filter(({ each }) => each.looping).map(({ key }) => key));
   }
 
   #set(upstream: Upstream, looping: boolean): void {
@@ -131,7 +160,7 @@ export class LoopWatch {
     for (const [token, sent] of this.#sent) {
       if (!this.#isOld(sent)) continue;
       this.#sent.delete(token);
-      if (sent.upstream.looping && sent.answered && !sent.cameBack) this.#set(sent.upstream, false);
+      if (sent.upstream.looping && sent.answered && !sent.cameBack) this.#judge(sent.upstream, false);
     }
     let room = MOST_AT_ONCE;
     for (const route of this.#options.routes()) {
@@ -155,7 +184,9 @@ export class LoopWatch {
   #ask(upstream: Upstream, route: Route): number {
     const { ask, clock } = this.#options;
     const at = clock.now();
-    this.#of(upstream).due = this.#next(upstream.looping ? RETRY : WATCH);
+    const watched = this.#of(upstream);
+    watched.due = this.#next(upstream.looping ? RETRY : watched.wait);
+    watched.wait = Math.min(WATCH, scaled(watched.wait, 2)) as Duration;
     const token = this.#tokens.draw();
     const name = nameWith(token, route.name);
     if (name === undefined) return 0;
@@ -163,8 +194,17 @@ export class LoopWatch {
     this.#sent.set(token, sent);
     adoptName(this.#scratch, name, TYPE.TXT, CLASS.IN);
     const question = this.#scratch.key.slice(0, this.#scratch.keyLength);
-    void ask(question, upstream).then((exchange) => (sent.answered = isAnswer(exchange)));
+    void ask(question, upstream).then((exchange) => this.#answered(sent, exchange));
     return 1;
+  }
+
+  #answered(sent: Sent, exchange: Exchange): void {
+    sent.answered = isAnswer(exchange);
+    const { upstream } = sent;
+    if (!sent.answered || upstream.looping) return;
+    const watched = this.#of(upstream);
+    watched.due = this.#next(WATCH);
+    watched.wait = FIRST;
   }
 
   /** A quarter more or less, by chance: two sites that forward to each other must not try again at one moment for ever. */
@@ -176,11 +216,16 @@ export class LoopWatch {
   #of(upstream: Upstream): Watched {
     let watched = this.#watched.get(upstream);
     if (watched === undefined) {
-      watched = { due: this.#options.clock.now(), loggedAt: undefined };
+      watched = { due: this.#options.clock.now(), wait: FIRST, loggedAt: undefined };
       this.#watched.set(upstream, watched);
     }
     return watched;
   }
+}
+
+/** The same in every worker. */
+function keyOf({ zone }: Route, { target }: Upstream): string {
+  return `${zone} ${formatEndpoint(target)}`;
 }
 
 /** SERVFAIL is what servers say who are in a loop themselves. */
