@@ -1,5 +1,6 @@
 import type { WorkerContract, WorkerLayout } from "@stitch/health";
 import type { DatagramSocket, Endpoint } from "@stitch/linux-io";
+import type { DeadZones } from "./health.ts";
 import { REASONS, type Reason } from "./reasons.ts";
 import type { Served } from "./served.ts";
 
@@ -72,7 +73,7 @@ export interface DnsWorkers extends WorkerContract {
     { readonly kind: "serve"; readonly served: Served } | LoopNews;
   readonly toMain:
     /** Zones of the routes whose upstreams are all down, whenever that changes. */
-    | { readonly kind: "dead-zones"; readonly zones: readonly string[] }
+    | { readonly kind: "dead-zones"; readonly zones: DeadZones }
     | LoopNews
     /** What the main thread told is served now. */
     | { readonly kind: "adopted" };

@@ -114,6 +114,18 @@ describe("loop detection", () => {
     expect(found).toEqual(["."]); // once in ten minutes, however often it is seen
   });
 
+  test("a reload asks at once, and what was answered just before it does not speak for a loop that it closed", async () => {
+    const relay = new Relay();
+    const { clock, rig } = await looking([{ zone: ".", upstreams: [await upstream(relay.script)] }]);
+    await passing(clock, () => relay.tokens.length === 1);
+    await clock.run(seconds(2));
+    relay.target = rig.port;
+    rig.server.forwarder.loops?.restart();
+    await passing(clock, () => looping(rig) === 1);
+    await clock.run(milliseconds(RETRY * 0.7));
+    expect(looping(rig)).toBe(1);
+  });
+
   test.each<[string, (query: Buffer) => Buffer | undefined]>([
     ["says SERVFAIL", (query) => respond(query, { flags: 0x82, answers: [] })],
     ["says nothing", () => undefined],

@@ -60,6 +60,7 @@ export interface RigRoute {
   readonly zone: string;
   readonly upstreams: readonly (FakeUpstream | UpstreamAddress)[];
   readonly source?: string | undefined;
+  readonly critical?: boolean;
   /** `ca` is the text itself. */
   readonly tls?: { readonly ca?: string; readonly pins: string[] };
 }
@@ -78,8 +79,8 @@ export async function rigOf(
 ): Promise<Rig> {
   const outcomes = new Outcomes(new Float64Array(REASONS.length));
   const health = new Health(IDENTITY, clock);
-  const routes = wanted.map(({ zone, upstreams, source, tls }) => {
-    return { zone, upstreams: upstreams.map(targetOf), source, ...(tls === undefined ? {} : { tls }) };
+  const routes = wanted.map(({ upstreams, source, ...settings }) => {
+    return { ...settings, source, upstreams: upstreams.map(targetOf) };
   });
   const cas = new Map(wanted.flatMap(({ tls }) => (tls?.ca === undefined ? [] : [[tls.ca, tls.ca] as const])));
   const local = { zones: [...builtInZones(), ...zones], hosts: [] };

@@ -119,7 +119,8 @@ export class LoopWatch {
   cameBack(token: string): boolean {
     const sent = this.#sent.get(token);
     if (sent === undefined || this.#isOld(sent)) return false;
-    sent.cameBack = true;
+    // What others say that are on their way counts no more: a reload asks twice within a token's life.
+    for (const each of this.#sent.values()) if (each.upstream === sent.upstream) each.cameBack = true;
     this.#takeOut(sent);
     return true;
   }

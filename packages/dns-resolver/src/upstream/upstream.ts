@@ -89,6 +89,8 @@ export interface Route {
   inFlight: number;
   /** Clients that wait for them. */
   waiting: number;
+  /** The site is as good as any other without it. */
+  minor?: boolean;
   /** An answer of another route, or of local data, stands in an answer of this one: an alias led there. */
   crossed?: boolean;
   /** An answer of this one holds an alias: what it leads to may become the name of another. */
