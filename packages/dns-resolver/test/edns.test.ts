@@ -121,6 +121,33 @@ describe("an upstream that knows EDNS", () => {
   });
 });
 
+test("an upstream that has learned EDNS is asked with it, and what was known before is forgotten", async () => {
+  let knows = false;
+  const fake = await upstream({
+    udp: (query, send) => send(hasEdns(query) && !knows ? refusal(query, FORMERR) : respond(query)),
+  });
+  const clock = new FakeClock();
+  const { ask } = await rig([fake], clock);
+  /** Whether it was asked with EDNS first, and how often. */
+  const asked = async (name: string): Promise<boolean[]> => {
+    fake.queries.length = 0;
+    expect(dataOf(await ask(queryFor(name)))).toEqual(["192.0.2.7"]);
+    return fake.queries.map(hasEdns);
+  };
+  expect(await asked("one.example")).toEqual([true, false]);
+  clock.advance(minutes(1));
+  expect(await asked("two.example")).toEqual([true, false]);
+  clock.advance(minutes(1));
+  expect(await asked("three.example")).toEqual([false]);
+  clock.advance(minutes(1));
+  knows = true;
+  expect(await asked("four.example")).toEqual([true]);
+  knows = false;
+  expect(await asked("five.example")).toEqual([true, false]);
+  clock.advance(minutes(1));
+  expect(await asked("six.example")).toEqual([true, false]);
+});
+
 test("that an upstream does not know EDNS is remembered for a minute, doubling to a quarter of an hour", () => {
   const clock = new FakeClock();
   const memory = new EdnsMemory();

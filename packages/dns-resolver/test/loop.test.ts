@@ -175,6 +175,35 @@ describe("loop detection", () => {
     expect(rig.server.forwarder.counters.timeouts).toBe(0);
   });
 
+  test("asks none that is down, and then as soon as it is back", async () => {
+    const relay = new Relay();
+    const { script } = relay;
+    const answer = script.udp;
+    Object.assign(script, { udp: (query: Buffer) => void relay.seen.push(query) });
+    const { clock, rig } = await looking([{ zone: ".", upstreams: [await upstream(script)] }]);
+    for (let i = 1; i <= 3; i += 1) {
+      void rig.ask(queryFor(`n${i}.example`));
+      await passing(clock, () => rig.count("upstream-failed") === i);
+    }
+    await passing(clock, () => rig.health.verdict === "degraded");
+    const before = relay.tokens.length;
+    await clock.run(seconds(120));
+    expect(relay.tokens.length).toBe(before);
+    Object.assign(script, { udp: answer });
+    await passing(clock, () => rig.health.verdict === "pass");
+    await passing(clock, () => relay.tokens.length === before + 1);
+  });
+
+  test("asks sixteen upstreams at once, and not all of many", async () => {
+    const relay = new Relay();
+    const fake = await upstream(relay.script);
+    const { clock } = await looking([{ zone: ".", upstreams: Array.from({ length: 40 }, () => fake) }]);
+    await clock.run(milliseconds(900));
+    expect(relay.tokens).toHaveLength(16);
+    await clock.run(seconds(1));
+    expect(new Set(relay.tokens).size).toBe(40);
+  });
+
   test("a token of another resolver is forwarded like any name", async () => {
     const relay = new Relay();
     const { clock, rig, others } = await looking([{ zone: ".", upstreams: [await upstream(relay.script)] }]);

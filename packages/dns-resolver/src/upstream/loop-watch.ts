@@ -118,7 +118,7 @@ export class LoopWatch {
   /** False when it is not of this worker, or too old to prove anything. */
   cameBack(token: string): boolean {
     const sent = this.#sent.get(token);
-    if (sent === undefined || this.#isOld(sent)) return false;
+    if (sent === undefined) return false;
     // What others say that are on their way counts no more: a reload asks twice within a token's life.
     for (const each of this.#sent.values()) if (each.upstream === sent.upstream) each.cameBack = true;
     this.#takeOut(sent);
@@ -159,7 +159,7 @@ export class LoopWatch {
 
   #tick(): void {
     for (const [token, sent] of this.#sent) {
-      if (!this.#isOld(sent)) continue;
+      if (elapsed(sent.at, this.#options.clock.now()) < TOKEN_LIFE) continue;
       this.#sent.delete(token);
       if (sent.upstream.looping && sent.answered && !sent.cameBack) this.#judge(sent.upstream, false);
     }
@@ -170,10 +170,6 @@ export class LoopWatch {
         if (this.#isDue(upstream)) room -= this.#ask(upstream, route);
       }
     }
-  }
-
-  #isOld({ at }: Sent): boolean {
-    return elapsed(at, this.#options.clock.now()) >= TOKEN_LIFE;
   }
 
   /** One that is down is asked when it is back. */
