@@ -1,7 +1,7 @@
 import type { Health } from "@stitch/health";
-import { allDown, type Route } from "./upstream/upstream.ts";
+import { allDown, allLooping, type Route } from "./upstream/upstream.ts";
 
-/** Zones of the routes that have no upstream that answers. */
+/** Zones of the routes that have no upstream that answers, and which of them run in a circle. */
 export interface DeadZones {
   readonly critical: readonly string[];
   readonly minor: readonly string[];
@@ -10,7 +10,9 @@ export interface DeadZones {
 export function deadZones(routes: Iterable<Route>): DeadZones {
   const dead = [...routes].filter(allDown);
   const zones = (minor: boolean): string[] =>
-    dead.filter((route) => (route.minor ?? false) === minor).map(({ zone }) => zone);
+    dead
+      .filter((route) => (route.minor ?? false) === minor)
+      .map((route) => route.zone + (allLooping(route) ? " (a forwarding loop)" : ""));
   return { critical: zones(false), minor: zones(true) };
 }
 

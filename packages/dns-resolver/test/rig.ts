@@ -16,6 +16,7 @@ import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
 import type { TlsIdentity } from "../src/tls/certificates.ts";
 import { DnsServer } from "../src/server.ts";
+import type { LoopOptions } from "../src/upstream/loop-watch.ts";
 import { NO_COOKIES, NO_LIMIT } from "./fixtures.ts";
 import { FakeUpstream, type Script } from "./fake-upstream.ts";
 
@@ -74,6 +75,7 @@ export async function rigOf(
   clock: Clock = new SystemClock(),
   zones: readonly LocalZone[] = [],
   identity?: TlsIdentity,
+  loops?: LoopOptions,
 ): Promise<Rig> {
   const outcomes = new Outcomes(new Float64Array(REASONS.length));
   const health = new Health(IDENTITY, clock);
@@ -107,7 +109,13 @@ export async function rigOf(
     clock,
     resolver,
     outcomes,
-    forwarding: { routes: placed.routes, maxTtl: 3_600, negativeTtl: 300, onChange },
+    forwarding: {
+      routes: placed.routes,
+      maxTtl: 3_600,
+      negativeTtl: 300,
+      onChange,
+      ...(loops === undefined ? {} : { loops }),
+    },
     onFailure: (failure) => {
       throw failure;
     },

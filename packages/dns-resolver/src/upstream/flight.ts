@@ -68,6 +68,9 @@ export interface Flight {
 /** Of a route or a question that has too many on their way. */
 export const BUSY: Failed = { kind: "failed", extended: EXTENDED.busy, reason: REASON.upstreamBusy };
 
+/** To a question of ours that has come back: whoever forwards it asks somebody else. */
+export const LOOPED: Failed = { kind: "failed", extended: EXTENDED.loop, reason: REASON.looped };
+
 export function failed(extended: Uint8Array): Failed {
   return { kind: "failed", extended, reason: REASON.upstreamFailed };
 }
