@@ -32,19 +32,18 @@ export async function compare(count: number, seed: number, patienceMs: number): 
   const random = new Seeded(seed);
   const made = makeZones(random);
   const puts = makeQuestions(made.names, count, random);
+  const began = performance.now();
   const world = await World.start(made);
   try {
-    const began = performance.now();
-    const compared = await askAll(puts, random, patienceMs);
+    const compared = await askAll(puts, random, patienceMs, began);
     return { ...summary(compared), versions: world.versions, seconds: (performance.now() - began) / 1_000 };
   } finally {
     await world.end();
   }
 }
 
-async function askAll(puts: readonly Put[], random: Seeded, patienceMs: number): Promise<Compared[]> {
+async function askAll(puts: readonly Put[], random: Seeded, patienceMs: number, began: number): Promise<Compared[]> {
   const compared: Compared[] = [];
-  const began = performance.now();
   const queue = puts.values();
   const both = async (put: Put): Promise<Compared> => {
     const id = random.below(65_536);
