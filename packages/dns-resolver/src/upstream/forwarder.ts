@@ -288,12 +288,14 @@ export class Forwarder {
 
   #attempts(flight: Flight): Attempts {
     const { maxTtl, negativeTtl, names } = this.#options;
-    const isOwn = (name: Uint8Array): boolean => {
+    const placeOf = (name: Uint8Array): number => {
       adoptName(this.#scratch, name, flight.type, CLASS.IN);
-      const place = names.placeOf(this.#scratch);
-      return place === flight.place || place === NOBODY;
+      return names.placeOf(this.#scratch);
     };
-    const read = (message: Message): Digest => digest(message, flight.dnssecOk, { maxTtl, negativeTtl }, isOwn);
+    const isAskedHere = (name: Uint8Array): boolean => placeOf(name) === flight.place;
+    const isOwn = (name: Uint8Array): boolean => isAskedHere(name) || placeOf(name) === NOBODY;
+    const limits = { maxTtl, negativeTtl };
+    const read = (message: Message): Digest => digest(message, flight.dnssecOk, limits, isOwn, isAskedHere);
     const isClosed = (): boolean => this.#closed;
     const { route } = flight;
     const mayHedge = (): boolean => route.inFlight < this.perRoute / 2;
@@ -337,8 +339,10 @@ export class Forwarder {
   }
 
   async #followed(flight: Flight, alias: Alias): Promise<Outcome> {
-    this.counters.crossed += 1;
-    flight.route.crossed = true; // before the wait: a reload meanwhile must know
+    if (!alias.within) {
+      this.counters.crossed += 1;
+      flight.route.crossed = true; // before the wait: a reload meanwhile must know
+    }
     const whole = await this.#crossing.complete(flight, alias);
     if (whole.kind === "failed") return whole;
     const outcome = this.#stored(flight, whole.parts, whole.ttl);
