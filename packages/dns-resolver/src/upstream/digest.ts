@@ -38,19 +38,18 @@ const RCODE_NAMES: Readonly<Record<number, string>> = { 1: "FORMERR", 2: "SERVFA
  * question asked ever leaves here (CVE-2021-25220 class). `ttl` 0 means: give it to those who wait and do not keep it.
  */
 export function digest(message: Message, dnssecOk: boolean, limits: TtlLimits, isOwn: IsOwn): Digest {
-  const { rcode, records } = message;
+  const { rcode } = message;
   if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) {
     return { kind: "useless", why: `answered ${RCODE_NAMES[rcode] ?? `rcode ${rcode}`}` };
   }
   if (isReferral(message)) return { kind: "useless", why: "answered with a referral" };
-  const { answers, hasTarget, leadsTo, loops } = relevantAnswers(message, isOwn);
+  const { answers, hasTarget, leadsTo, endAt, loops } = relevantAnswers(message, isOwn);
   if (loops) return { kind: "loop" };
   if (leadsTo !== undefined) return { kind: "alias", alias: aliasOf(message, answers, leadsTo, dnssecOk) };
   const positive = rcode === RCODE.NOERROR && hasTarget;
-  const authorities = relevantAuthorities(message, positive, dnssecOk);
+  const authorities = relevantAuthorities(message, positive ? undefined : endAt, dnssecOk);
   const kept = [...answers, ...authorities];
-  const soa = records.find(({ section, type }) => section === 1 && type === TYPE.SOA);
-  const ttl = positive ? lowest(kept, limits.maxTtl) : negativeTtl(message, answers, soa, limits);
+  const ttl = positive ? lowest(kept, limits.maxTtl) : negativeTtl(message, answers, authorities, limits);
   const { bytes, ttlsAt } = withOnly(message, kept);
   if (bytes.length > LARGEST_MESSAGE) return { kind: "useless", why: "answered with more than fits a message" };
   const cap = positive ? limits.maxTtl : ttl;
@@ -64,7 +63,7 @@ export function digest(message: Message, dnssecOk: boolean, limits: TtlLimits, i
 /** With a SOA the authorities speak of the name that the alias leads to, and that is not this upstream's. */
 function aliasOf(message: Message, answers: readonly RecordAt[], leadsTo: Uint8Array, dnssecOk: boolean): Alias {
   const says = message.records.some(({ section, type }) => section === 1 && type === TYPE.SOA);
-  const authorities = says ? [] : relevantAuthorities(message, true, dnssecOk);
+  const authorities = says ? [] : relevantAuthorities(message, undefined, dnssecOk);
   return { message, answers, authorities, leadsTo };
 }
 
@@ -108,10 +107,11 @@ export function lowest(records: readonly { readonly ttl: number }[], cap: number
 function negativeTtl(
   { bytes }: Message,
   answers: readonly RecordAt[],
-  soa: RecordAt | undefined,
+  authorities: readonly RecordAt[],
   limits: TtlLimits,
 ): number {
-  if (soa === undefined) return 0;
-  const minimum = u32(bytes, soa.dataAt + soa.dataLength - 4);
-  return lowest(answers, Math.min(soa.ttl, minimum, limits.negativeTtl));
+  const soas = authorities.filter(({ type }) => type === TYPE.SOA);
+  if (soas.length === 0) return 0;
+  const minimums = soas.map(({ dataAt, dataLength }) => ({ ttl: u32(bytes, dataAt + dataLength - 4) }));
+  return lowest([...answers, ...soas, ...minimums], limits.negativeTtl);
 }

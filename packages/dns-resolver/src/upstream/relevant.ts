@@ -15,6 +15,8 @@ export interface Relevant {
   readonly hasTarget: boolean;
   /** The alias, in lower case, at which the way leaves the names that this upstream is asked for. */
   readonly leadsTo?: Uint8Array;
+  /** Where in the message the name stands that the way ends at. */
+  readonly endAt: number;
   /** The way comes back to a name that it has passed: there is no answer. */
   readonly loops: boolean;
 }
@@ -33,12 +35,13 @@ export function relevantAnswers({ bytes, questionEnd, records }: Message, isOwn:
   const asked = u16(bytes, questionEnd - 4);
   // Nearly all answers: every record is of the name and the type that were asked for, and no chain is to be followed.
   const direct = answers.every(({ ownerAt, type }) => type === asked && isQuestionsName(bytes, ownerAt));
-  if (direct && answers.length > 0) return { answers, hasTarget: true, loops: false };
+  if (direct && answers.length > 0) return { answers, hasTarget: true, endAt: HEADER_BYTES, loops: false };
   const byOwner = Map.groupBy(answers, ({ ownerAt }) => keyAt(bytes, ownerAt));
   const dnames = dnamesOf(byOwner, isOwn);
   const kept = new Set<RecordAt>();
   const passed = new Set<string>();
-  let owner = keyAt(bytes, HEADER_BYTES);
+  let endAt: number = HEADER_BYTES;
+  let owner = keyAt(bytes, endAt);
   while (passed.size < MOST_CNAMES && !passed.has(owner)) {
     passed.add(owner);
     const here = byOwner.get(owner) ?? [];
@@ -46,12 +49,13 @@ export function relevantAnswers({ bytes, questionEnd, records }: Message, isOwn:
     for (const [key, above] of dnames) if (isUnder(owner, key)) for (const record of above) kept.add(record);
     const hasTarget = here.some(({ type }) => type === asked);
     const alias = here.find(({ type }) => type === TYPE.CNAME);
-    if (hasTarget || alias === undefined) return { answers: inOrder(answers, kept), hasTarget, loops: false };
-    owner = keyAt(bytes, alias.dataAt);
+    if (hasTarget || alias === undefined) return { answers: inOrder(answers, kept), hasTarget, endAt, loops: false };
+    endAt = alias.dataAt;
+    owner = keyAt(bytes, endAt);
     const leadsTo = Buffer.from(owner, "latin1");
-    if (!isOwn(leadsTo)) return { answers: inOrder(answers, kept), hasTarget, leadsTo, loops: false };
+    if (!isOwn(leadsTo)) return { answers: inOrder(answers, kept), hasTarget, leadsTo, endAt, loops: false };
   }
-  return { answers: inOrder(answers, kept), hasTarget: false, loops: passed.has(owner) };
+  return { answers: inOrder(answers, kept), hasTarget: false, endAt, loops: passed.has(owner) };
 }
 
 function inOrder(answers: readonly RecordAt[], kept: ReadonlySet<RecordAt>): readonly RecordAt[] {
@@ -74,14 +78,31 @@ function dnamesOf(
 }
 
 function isUnder(owner: string, key: string): boolean {
-  return owner !== key && isBelow(Buffer.from(owner, "latin1"), Buffer.from(key, "latin1"));
+  return owner !== key && isAtOrUnder(owner, key);
 }
 
-/** A "no" has its SOA and, with DO, proofs; a "yes" has proofs where a wildcard or an unsigned zone needs them. */
-export function relevantAuthorities({ records }: Message, positive: boolean, dnssecOk: boolean): readonly RecordAt[] {
+function isAtOrUnder(owner: string, key: string): boolean {
+  return isBelow(Buffer.from(owner, "latin1"), Buffer.from(key, "latin1"));
+}
+
+/**
+ * A "no" about the name at `noAt` has its SOA and, with DO, proofs; a "yes", without `noAt`, has proofs where a wildcard or an
+ * unsigned zone needs them. A SOA speaks for the names at and below its owner: one of another zone is left out, for by its
+ * numbers an upstream would set how long a name is gone that is not its to speak of.
+ */
+export function relevantAuthorities(
+  { bytes, records }: Message,
+  noAt: number | undefined,
+  dnssecOk: boolean,
+): readonly RecordAt[] {
   const authorities = records.filter(({ section }) => section === 1);
-  const signed = dnssecOk && (!positive || authorities.some(({ type }) => type === TYPE.NSEC || type === TYPE.NSEC3));
-  return authorities.filter(({ type }) => (type === TYPE.SOA && !positive) || (signed && PROOFS.has(type)));
+  const gone = noAt === undefined ? undefined : keyAt(bytes, noAt);
+  const hasProof = authorities.some(({ type }) => type === TYPE.NSEC || type === TYPE.NSEC3);
+  const signed = dnssecOk && (gone !== undefined || hasProof);
+  return authorities.filter(({ type, ownerAt }) => {
+    if (type === TYPE.SOA) return gone !== undefined && isAtOrUnder(gone, keyAt(bytes, ownerAt));
+    return signed && PROOFS.has(type);
+  });
 }
 
 function keyAt(bytes: Uint8Array, at: number): string {
