@@ -14,9 +14,10 @@ import type { Change } from "../src/reload/changes.ts";
 import { Reloader } from "../src/reload/reloader.ts";
 import { ReloadWishes } from "../src/reload/wishes.ts";
 import { Resolver } from "../src/resolver.ts";
+import { SavedCache } from "../src/saved/file.ts";
 import { readServed, type Served } from "../src/served.ts";
 import { DnsServer } from "../src/server.ts";
-import { ServingBuilder } from "../src/serving.ts";
+import { ServingBuilder, type Serving } from "../src/serving.ts";
 import { atOnce, sliced } from "../src/sliced.ts";
 import { respond, type FakeUpstream } from "./fake-upstream.ts";
 import { dataOf, decoded, queryFor } from "./fixtures.ts";
@@ -219,18 +220,23 @@ function post(socketPath: string): Promise<{ status: number | undefined; value: 
 
 interface Site {
   readonly resolver: Resolver;
+  readonly saved: SavedCache;
+  now(): Serving;
   /** Serves what the site's file says now. */
   adopt(): Promise<void>;
   ask(name: string): Promise<Buffer>;
 }
 
-/** A resolver over sockets that serves the site's file. */
+/** A resolver over sockets that serves the site's file, with what `saved` of a former one has left. */
 async function serving(file: string): Promise<Site> {
   const builder = new ServingBuilder(clock, 1, 1);
   const read = (): Served => atOnce(readServed(SiteDocument.load(file), 1));
   const first = atOnce(builder.building(read()));
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
   const resolver = new Resolver({ ...first, wallSeconds: () => 0, cache, seed: 1, identity: "nyc/nyc-1" });
+  const saved = new SavedCache(join(folder, "cache"), 0, cache, clock, SILENT);
+  await saved.restore(first, resolver.claims);
+  let now = first;
   const server = await DnsServer.open({
     listen: await claimed([{ address: "127.88.0.1", port: 0 }], clock),
     workers: 1,
@@ -246,7 +252,9 @@ async function serving(file: string): Promise<Site> {
   const port = server.sockets[0]?.local.port ?? 0;
   return {
     resolver,
-    adopt: async () => server.adopt(await sliced(builder.building(read()), clock)),
+    saved,
+    now: () => now,
+    adopt: async () => server.adopt((now = await sliced(builder.building(read()), clock))),
     ask: (name) => askUdp(port, queryFor(name)),
   };
 }
@@ -262,6 +270,29 @@ function addressOf(query: Buffer, data: string): { type: "A"; name: string; ttl:
 function routes(root: FakeUpstream, corp: FakeUpstream): string {
   const [rootAt, corpAt] = [root, corp].map(({ port }) => `127.88.0.2:${port}`);
   return `  routes: [{ zone: ".", upstreams: ["${rootAt}"] }, { zone: corp.example, upstreams: ["${corpAt}"] }]\n`;
+}
+
+const CORP = "$ORIGIN corp.example.\n$TTL 60\n@ SOA ns root 1 2 3 4 5\n";
+
+interface Aliasing extends Site {
+  readonly whole: FakeUpstream;
+  readonly file: string;
+  /** Lines of the file that name the upstream. */
+  readonly outside: string;
+}
+
+/** A site whose only upstream has an alias to www.corp.example for every name, and an address for that. */
+async function aliasing(): Promise<Aliasing> {
+  const whole = await upstream({
+    udp: (query, send) => {
+      const name = decoded(query).questions?.[0]?.name ?? ".";
+      const alias = { type: "CNAME", name, ttl: 60, data: "www.corp.example" } as const;
+      send(respond(query, { answers: [alias, { type: "A", name: alias.data, ttl: 60, data: "203.0.113.9" }] }));
+    },
+  });
+  const outside = `  routes: [{ zone: ".", upstreams: ["127.88.0.2:${whole.port}"] }]\n`;
+  const file = write(outside);
+  return { ...(await serving(file)), whole, file, outside };
 }
 
 describe("reload without loss: what a reload puts in place", () => {
@@ -306,20 +337,73 @@ describe("reload without loss: what a reload puts in place", () => {
   });
 
   test("empties the cache of a route whose answers hold an alias when a zone comes that it may lead to", async () => {
-    const whole = await upstream({
-      udp: (query, send) => {
-        const name = decoded(query).questions?.[0]?.name ?? ".";
-        const alias = { type: "CNAME", name, ttl: 60, data: "www.corp.example" } as const;
-        send(respond(query, { answers: [alias, { type: "A", name: alias.data, ttl: 60, data: "203.0.113.9" }] }));
-      },
-    });
-    const inside = await answering("192.0.2.2");
-    const outside = `  routes: [{ zone: ".", upstreams: ["127.88.0.2:${whole.port}"] }]\n`;
-    const { adopt, ask } = await serving(write(outside));
+    const { adopt, ask, whole } = await aliasing();
     expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "203.0.113.9"]);
-    write(routes(whole, inside));
+    write(routes(whole, await answering("192.0.2.2")));
     await adopt();
     expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.2"]);
+  });
+
+  describe("drops aliases into what local data has got since:", () => {
+    test.each([
+      ["a name of a hosts file", "hosts", "192.0.2.2 www.corp.example\n"],
+      ["a zone file", "zones", `${CORP}www A 192.0.2.2\n`],
+    ])("%s", async (_, kind, text) => {
+      const { adopt, ask, outside } = await aliasing();
+      expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "203.0.113.9"]);
+      writeFileSync(join(folder, "local"), text);
+      write(`${outside}  local: { ${kind}: [local] }\n`);
+      await adopt();
+      expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.2"]);
+    });
+
+    test("a name in a zone that is there already, and in a hosts file that is", async () => {
+      const { adopt, ask, outside } = await aliasing();
+      writeFileSync(join(folder, "zone"), CORP);
+      writeFileSync(join(folder, "hosts"), "192.0.2.9 other.test\n");
+      write(`${outside}  local: { hosts: [hosts], zones: [zone] }\n`);
+      await adopt();
+      expect(decoded(await ask("www.example"))).toMatchObject({ rcode: "NXDOMAIN", answers: [{ type: "CNAME" }] });
+      writeFileSync(join(folder, "zone"), `${CORP}www A 192.0.2.2\n`);
+      await adopt();
+      expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.2"]);
+      write(outside);
+      await adopt();
+      expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "203.0.113.9"]);
+      writeFileSync(join(folder, "hosts"), "192.0.2.9 other.test www.corp.example\n");
+      write(`${outside}  local: { hosts: [hosts] }\n`);
+      await adopt();
+      expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.9"]);
+    });
+
+    test("of an answer that a former process left too", async () => {
+      const { file, outside, whole } = await aliasing();
+      const former = await serving(file);
+      await former.ask("www.example");
+      former.saved.save(former.now());
+      const asked = whole.queries.length;
+      const { adopt, ask } = await serving(file);
+      expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "203.0.113.9"]);
+      expect(whole.queries.length).toBe(asked);
+      writeFileSync(join(folder, "hosts"), "192.0.2.2 www.corp.example\n");
+      write(`${outside}  local: { hosts: [hosts] }\n`);
+      await adopt();
+      expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.2"]);
+    });
+
+    test("and keeps them where local data only says something else of the names that it had", async () => {
+      const { adopt, ask, outside, whole } = await aliasing();
+      writeFileSync(join(folder, "hosts"), "10.0.0.1 a.test\n10.0.0.2 b.test\n");
+      writeFileSync(join(folder, "zone"), "$ORIGIN lab.test.\n$TTL 60\n@ SOA ns root 1 2 3 4 5\n");
+      write(`${outside}  local: { hosts: [hosts], zones: [zone] }\n`);
+      await adopt();
+      await ask("www.example");
+      writeFileSync(join(folder, "hosts"), "10.0.0.2 a.test x.lab.test\n# b.test has gone\n");
+      await adopt();
+      expect(dataOf(await ask("a.test"))).toEqual(["10.0.0.2"]);
+      expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "203.0.113.9"]);
+      expect(whole.queries.length).toBe(1);
+    });
   });
 
   test("keeps nothing of an answer whose alias was being followed into the changed route", async () => {
