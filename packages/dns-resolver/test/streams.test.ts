@@ -1,13 +1,13 @@
-import { milliseconds, seconds } from "@stitch/clock";
+import type { Socket } from "node:net";
+import { milliseconds, seconds, type Duration } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import type { HostPort } from "@stitch/config";
 import dnsPacket from "dns-packet";
 import { describe, expect, test, vi } from "vitest";
 import { TlsWay } from "../src/tls/tls-way.ts";
 import type { Asking, Request } from "../src/upstream/exchange.ts";
-import { LONGEST_SILENCE, MOST_UNASKED } from "../src/upstream/stream-connection.ts";
 import type { StreamResult, Way } from "../src/upstream/stream.ts";
-import { BUSY, IDLE, MOST_CONNECTIONS, Streams } from "../src/upstream/streams.ts";
+import { Streams } from "../src/upstream/streams.ts";
 import { TCP_WAY } from "../src/upstream/tcp-way.ts";
 import { parseName } from "../src/wire/name.ts";
 import { FakeStream, type StreamScript } from "./fake-stream.ts";
@@ -24,6 +24,7 @@ const OWN = selfSigned("dns.stitch.test");
 interface Terms {
   readonly late?: boolean;
   readonly type?: number;
+  readonly limit?: Duration;
   readonly source?: string;
   readonly target?: HostPort;
 }
@@ -52,7 +53,10 @@ async function side(way: Way, identity: SelfSigned | undefined, script: StreamSc
     },
   });
   const own = { address: "127.88.0.2", port: server.port };
-  const ask = (name: string, { late = true, type = 1, source, target = own }: Terms = {}): Asking<StreamResult> => {
+  const ask = (
+    name: string,
+    { late = true, type = 1, source, target = own, limit = LIMIT }: Terms = {},
+  ): Asking<StreamResult> => {
     const question = Uint8Array.from([...(parseName(name) ?? []), 0, type, 0, 1]);
     const request: Request = {
       upstream: target,
@@ -63,7 +67,7 @@ async function side(way: Way, identity: SelfSigned | undefined, script: StreamSc
       dnssecOk: false,
       checkingDisabled: false,
       edns: true,
-      limit: LIMIT,
+      limit,
       late: late ? LATE : milliseconds(0),
       onOverdue: () => {},
       onIgnored: () => void (found.ignored += 1),
@@ -106,13 +110,13 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
 
   test("get company when one has 200 questions on its way, and there are four at most", async () => {
     const { ask, server, streams } = await open(silent);
-    for (let i = 0; i < BUSY; i += 1) void ask(`n${i}.example`);
+    for (let i = 0; i < 200; i += 1) void ask(`n${i}.example`);
     expect(streams.open).toBe(1);
     void ask("one-more.example");
     expect(streams.open).toBe(2);
-    for (let i = 0; i < BUSY * MOST_CONNECTIONS; i += 1) void ask(`m${i}.example`);
-    expect(streams.open).toBe(MOST_CONNECTIONS);
-    await until(() => server.queries.length === BUSY + 1 + BUSY * MOST_CONNECTIONS);
+    for (let i = 0; i < 800; i += 1) void ask(`m${i}.example`);
+    expect(streams.open).toBe(4);
+    await until(() => server.queries.length === 1_001);
     const loads = server.connections.map(({ queries }) => queries.length);
     expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1);
   });
@@ -120,16 +124,16 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
   test("are closed by us after 9 s without a question, and not while one waits", async () => {
     const { ask, clock, server, streams } = await open(answering);
     expect(await kindOf(ask("one.example"))).toBe("answer");
-    clock.advance(milliseconds(IDLE - 1));
+    clock.advance(milliseconds(8_999));
     streams.tidy();
     expect(streams.open).toBe(1);
     server.script = silent;
-    const waits = ask("two.example");
-    clock.advance(milliseconds(1));
+    const waits = ask("two.example", { limit: seconds(20) });
+    clock.advance(seconds(10));
     streams.tidy();
     expect(streams.open).toBe(1);
     waits.end();
-    clock.advance(IDLE);
+    clock.advance(seconds(9));
     streams.tidy();
     expect(streams.open).toBe(0);
     await until(() => server.open === 0);
@@ -143,6 +147,23 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
     expect(server.queries).toHaveLength(3);
     expect(await kindOf(ask("three.example"))).toBe("unreachable");
     expect(server.queries).toHaveLength(4);
+  });
+
+  test("that are closed under a question twice cost it its answer, also when they carried others", async () => {
+    let held: Socket | undefined;
+    const { ask, server } = await open((query, { socket }) => {
+      if (!query.includes("ill")) return respond(query);
+      held = socket;
+      return undefined;
+    });
+    const ill = ask("ill.example");
+    for (let i = 1; i <= 2; i += 1) {
+      await until(() => server.connections.length === i && held === server.connections[i - 1]?.socket);
+      for (const name of ["well", "fine"]) expect(await kindOf(ask(`${name}${i}.example`))).toBe("answer");
+      held?.destroy();
+    }
+    expect(await kindOf(ill)).toBe("unreachable");
+    expect(server.connections).toHaveLength(2);
   });
 
   test("that are closed by the upstream are not used for the next question", async () => {
@@ -163,6 +184,12 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
     const asked = Array.from({ length: 20 }, (_, i) => ask(`n${i}.example`));
     for (const each of asked) expect(await kindOf(each)).toBe("answer");
     expect(server.connections).toHaveLength(20);
+    // Another server in its place answers more than one, and gets the next twenty over one connection.
+    server.script = answering;
+    for (const name of ["one", "two"]) expect(await kindOf(ask(`${name}.example`))).toBe("answer");
+    const more = Array.from({ length: 20 }, (_, i) => ask(`m${i}.example`));
+    for (const each of more) expect(await kindOf(each)).toBe("answer");
+    expect(server.connections).toHaveLength(21);
   });
 
   test("are not given up for one slow name, however often it is asked: its late answer is taken", async () => {
@@ -204,7 +231,7 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
     const { ask, clock, server, streams } = await open(answering);
     expect(await kindOf(ask("one.example"))).toBe("answer");
     server.script = silent;
-    for (let past = 0; past < LONGEST_SILENCE; past += LIMIT) {
+    for (let past = 0; past < 5_000; past += LIMIT) {
       expect(streams.open).toBe(1);
       void ask("two.example");
       clock.advance(LIMIT);
@@ -222,7 +249,7 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
   });
 
   test.each<[string, (connection: FakeStream["connections"][number]) => void]>([
-    ["messages", ({ send }) => Array.from({ length: MOST_UNASKED + 1 }, () => send(Uint8Array.of(1)))],
+    ["messages", ({ send }) => Array.from({ length: 65 }, () => send(Uint8Array.of(1)))],
     ["bytes", ({ send }) => Array.from({ length: 5 }, () => send(new Uint8Array(65_535)))],
   ])("are closed when the upstream sends many %s unasked", async (_what, flood) => {
     const { ask, server, streams } = await open(answering);
@@ -233,17 +260,26 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
     expect(await kindOf(ask("two.example"))).toBe("answer");
   });
 
+  test("bear what comes unasked now and then, between answers", async () => {
+    const { ask, server, streams } = await open((query, { send }) => {
+      for (let i = 0; i < 40; i += 1) send(Uint8Array.of(1));
+      return respond(query);
+    });
+    for (let i = 0; i < 3; i += 1) expect(await kindOf(ask(`n${i}.example`))).toBe("answer");
+    expect([streams.open, server.connections.length]).toEqual([1, 1]);
+  });
+
   test("bear late answers that nobody waits for any more", async () => {
     const held: (() => void)[] = [];
     const found = await open((query, { send }) => {
       held.push(() => send(respond(query)));
       return undefined;
     });
-    const asked = Array.from({ length: MOST_UNASKED }, (_, i) => found.ask(`n${i}.example`));
-    await until(() => held.length === MOST_UNASKED);
+    const asked = Array.from({ length: 64 }, (_, i) => found.ask(`n${i}.example`));
+    await until(() => held.length === 64);
     for (const { end } of asked) end();
     for (const send of held) send();
-    await until(() => found.ignored === MOST_UNASKED);
+    await until(() => found.ignored === 64);
     expect(found.streams.open).toBe(1);
   });
 

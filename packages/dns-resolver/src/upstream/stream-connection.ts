@@ -10,17 +10,17 @@ import type { StreamResult, Way } from "./stream.ts";
  * asked for: a server that was restarted, or a translator of addresses that has forgotten it, says nothing, and TCP takes
  * a quarter of an hour to notice. One slow name counts once, however often and for whatever type it is asked ...
  */
-export const MOST_MISSED = 3;
+const MOST_MISSED = 3;
 /** ... and where nobody asks for another, one is enough after such a silence. */
-export const LONGEST_SILENCE: Duration = seconds(5);
+const LONGEST_SILENCE: Duration = seconds(5);
 /**
  * What an upstream, or who has taken its place, may send unasked between two answers. Answers to questions that nobody
  * waits for any more are some of it; a stream of it costs us time and is worth nothing.
  */
-export const MOST_UNASKED = 64;
-export const MOST_UNASKED_BYTES = 256 * 2 ** 10;
+const MOST_UNASKED = 64;
+const MOST_UNASKED_BYTES = 256 * 2 ** 10;
 /** Bytes that wait for an upstream that does not read: what it is asked meanwhile would be kept here for ever. */
-export const MOST_UNREAD = 256 * 2 ** 10;
+const MOST_UNREAD = 256 * 2 ** 10;
 
 /** A question that is on its way over a connection. */
 export interface Carried {
@@ -74,8 +74,6 @@ export class StreamConnection {
     this.#silentSince = clock.now();
     this.#socket = way.open(request, { ready: () => this.#begin(), end: (why) => this.#end(why) });
     this.#socket.on("data", (chunk: Buffer) => this.#read(chunk));
-    // It answers nothing any more: what is put now would be lost while our side closes too.
-    this.#socket.on("end", () => this.#end(CLOSED));
     this.#socket.on("close", () => this.#end(CLOSED));
   }
 

@@ -6,12 +6,12 @@ import { StreamConnection, type Carried } from "./stream-connection.ts";
 import type { StreamResult, Way } from "./stream.ts";
 
 /** Connections to one upstream: each further one is opened when those there are have this many questions on their way. */
-export const MOST_CONNECTIONS = 4;
-export const BUSY = 200;
+const MOST_CONNECTIONS = 4;
+const BUSY = 200;
 /** Connections to one that answers a single question of each. */
-export const MOST_ONE_BY_ONE = 64;
+const MOST_ONE_BY_ONE = 64;
 /** RFC 7766 section 6.2.3: servers close idle connections at about this age, and a question must not meet that. */
-export const IDLE: Duration = seconds(9);
+const IDLE: Duration = seconds(9);
 const NOTHING = new Uint8Array();
 
 type Pool = Set<StreamConnection>;
@@ -107,7 +107,10 @@ export class Streams {
   /** The least busy one that has room, or that must do because there may be no more. */
   #free(upstream: HostPort, pool: Pool): StreamConnection | undefined {
     let least: StreamConnection | undefined;
-    for (const connection of pool) if (least === undefined || connection.load < least.load) least = connection;
+    for (const connection of pool) {
+      if (connection.answers > 1) this.#oneByOne.delete(upstream); // it was a restart that looked so
+      if (least === undefined || connection.load < least.load) least = connection;
+    }
     const [busy, most] = this.#oneByOne.has(upstream) ? [1, MOST_ONE_BY_ONE] : [BUSY, MOST_CONNECTIONS];
     return least !== undefined && least.load >= busy && pool.size < most ? undefined : least;
   }
