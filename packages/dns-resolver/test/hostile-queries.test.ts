@@ -100,6 +100,18 @@ describe("a query", () => {
     expect(outcome(bench([ZONE]), query)).toBe(expected);
   });
 
+  // RFC 6891 section 7: so the client sees that EDNS is known here, and what it wrote is not.
+  test.each([
+    ["shorter than its options", message(RD, { additionals: 1 }, WWW, A_IN, opt([0, 3, 0, 0], 3))],
+    ["longer than the message", message(RD, { additionals: 1 }, WWW, A_IN, opt([0, 3, 0, 0], 400))],
+    ["written twice", message(RD, { additionals: 2 }, WWW, A_IN, opt(), opt())],
+    ["with NSID twice", message(RD, { additionals: 1 }, WWW, A_IN, opt([0, 3, 0, 0, 0, 3, 0, 0]))],
+  ])("with OPT %s gets FORMERR with an OPT record that has nothing in it", (_, query) => {
+    const reply = bench([ZONE]).ask(query) ?? new Uint8Array();
+    expect(decoded(reply)).toMatchObject({ rcode: "FORMERR", additionals: [{ type: "OPT", options: [] }] });
+    expect(reply.length).toBeLessThanOrEqual(query.length);
+  });
+
   test("of 0 to 11 octets gets silence", () => {
     const at = bench([ZONE]);
     for (let length = 0; length < 12; length += 1) {
