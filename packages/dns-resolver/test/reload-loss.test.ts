@@ -181,4 +181,20 @@ describe("reload without loss: what a reload puts in place", () => {
       resolver.admits(Uint8Array.from([4, 0, 0, 53, ...address, ...new Uint8Array(16)]));
     expect([admits(10, 1, 2, 3), admits(192, 168, 0, 1)]).toEqual([true, false]);
   });
+
+  test("leaves to no later process what several routes made", async () => {
+    const aliased = await upstream({
+      udp: (query, send) => {
+        const name = decoded(query).questions?.[0]?.name ?? ".";
+        send(respond(query, { answers: [{ type: "CNAME", name, ttl: 60, data: "www.corp.example" }] }));
+      },
+    });
+    const file = write(routes(aliased, await answering("192.0.2.2")));
+    const former = await serving(file);
+    await former.ask("www.example");
+    former.saved.save(former.now());
+    write(routes(aliased, await answering("192.0.2.3")));
+    const { ask } = await serving(file);
+    expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.3"]);
+  });
 });
