@@ -61,3 +61,30 @@ describe("clients who wait for what local names lead to", () => {
     expect(busy(at) - before).toBe(7_936 - 4_000); // all at once again, though from the cache
   });
 });
+
+describe("the questions of one route", () => {
+  test("are no more than its share of the sockets, and a reload that brings routes shares these out anew", () => {
+    const { ask, forwarder, outcomes, routes, transport } = forwarding(new FakeClock(), { sockets: 10 });
+    for (let i = 0; i < 12; i += 1) ask(`n${i}.example`);
+    expect([transport.held.length, outcomes.length, forwarder.perRoute]).toEqual([10, 2, 10]);
+    const [route] = routes;
+    if (route === undefined) throw new Error("no route");
+    const more = Array.from({ length: 5 }, (_, i) => [i, { ...route, inFlight: 0, waiting: 0 }] as const);
+    forwarder.adopt(new Map(more), { maxTtl: 60, negativeTtl: 60 });
+    expect(forwarder.perRoute).toBe(2);
+    for (let i = 0; i < 3; i += 1) ask(`m${i}.example`, 4);
+    expect([transport.held.length, outcomes.length]).toEqual([12, 3]);
+  });
+
+  test("have 64 clients each at most: one name that everybody asks for costs so many small records", () => {
+    const { ask, forwarder, outcomes } = forwarding(new FakeClock());
+    for (let i = 0; i < 100; i += 1) ask("www.example");
+    expect([forwarder.inFlight, outcomes.length]).toEqual([1, 36]);
+  });
+
+  test("are 2,000 at once: a dead route leaves the sockets and the memory to others", () => {
+    const { ask, outcomes, transport } = forwarding(new FakeClock());
+    for (let i = 0; i < 2_010; i += 1) ask(`n${i}.example`);
+    expect([transport.held.length, outcomes.length]).toEqual([2_000, 10]);
+  });
+});
