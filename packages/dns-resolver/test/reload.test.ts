@@ -7,6 +7,7 @@ import type { Change } from "../src/reload/changes.ts";
 import { Reloader } from "../src/reload/reloader.ts";
 import { ReloadWishes } from "../src/reload/wishes.ts";
 import { readServed, type Served } from "../src/served.ts";
+import { ServingBuilder } from "../src/serving.ts";
 import { atOnce } from "../src/sliced.ts";
 import { whenDone } from "./rig.ts";
 import { selfSigned } from "./self-signed.ts";
@@ -35,7 +36,7 @@ describe("a reload of the resolver", () => {
     const { reloader, adopted } = reader(write(routeThatIs(true)));
     const builder = new ServingBuilder(clock, 1, 1);
     const now = (): [number, { minor?: boolean; upstreams: readonly unknown[] }][] => {
-      const served = adopted.at(-1) ?? atOnce(readServed(SiteDocument.load(join(folder, "site.yaml")), 1));
+      const served = adopted.at(-1) ?? atOnce(readServed(SiteDocument.load(beside("site.yaml")), 1));
       return [...atOnce(builder.building(served)).routes];
     };
     const [number, { upstreams, minor }] = now()[0] ?? [-1, { upstreams: [] }];
