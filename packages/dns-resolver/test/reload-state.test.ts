@@ -60,7 +60,9 @@ describe("a reload forgets", () => {
       udp: (query, send) => {
         const name = decoded(query).questions?.[0]?.name ?? ".";
         const alias = { type: "CNAME", name, ttl: 60, data: "www.corp.example" } as const;
-        send(respond(query, { answers: [name === alias.data ? addressOf(query, "203.0.113.9") : alias] }));
+        send(
+          respond(query, { answers: [name.toLowerCase() === alias.data ? addressOf(query, "203.0.113.9") : alias] }),
+        );
       },
     });
     const { adopt, ask } = await serving(write(routes(aliased, await answering("192.0.2.2"))));
