@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
+import { placed, setRealtime } from "./priority.ts";
 
 /** Server and load have a core each, so that neither's scheduling is the other's figure. */
 export const SERVER_CORE = "0";
@@ -22,11 +23,6 @@ export interface Contestant {
   readonly env?: Readonly<Record<string, string>>;
   /** Where it serves and how that is seen; without it the port is the first line that it prints. */
   readonly serves?: { readonly port: number; readonly ready: (port: number) => Promise<boolean> };
-}
-
-/** On these cores, and before whatever else the machine does, where that is allowed: only root may. */
-function placed(cores: string, command: readonly [string, ...string[]]): [string, ...string[]] {
-  return ["nice", "-n", "-10", "taskset", "-c", cores, ...command];
 }
 
 /** What was started and has not been stopped: it ends with this process, however that ends. */
@@ -78,6 +74,17 @@ export class Running {
       const kilobytes = /^Pss:\s+(\d+) kB/m.exec(textOf(`/proc/${pid}/smaps_rollup`))?.[1];
       return Number(kilobytes ?? 0) * 1_024;
     });
+  }
+
+  /** Something short with all of its threads realtime: what the rest of the machine does is not in times that it takes. */
+  async urgently<T>(work: () => Promise<T>): Promise<T> {
+    const processes = processesFrom(this.#pid);
+    await setRealtime(processes, true);
+    try {
+      return await work();
+    } finally {
+      await setRealtime(processes, false);
+    }
   }
 
   async stop(): Promise<void> {

@@ -35,6 +35,7 @@ export class Field {
   ports: readonly number[] = [];
   /** How many questions have reached the upstream so far. */
   questions: () => Promise<number> = () => Promise.resolve(0);
+  upstream: Running | undefined;
   readonly #running: Running[] = [];
   readonly #metrics = setInterval(readMetrics, METRICS_EVERY_MS);
 
@@ -67,7 +68,7 @@ export class Field {
   async #start(setup: Setup, zone: string, quick: boolean): Promise<void> {
     const upstream = await nsd(setup.folder, zone);
     this.questions = () => upstream.questions();
-    await this.#run(upstream, setup.workers > 1 ? BOTH_CORES : LOAD_CORE);
+    this.upstream = await this.#run(upstream, setup.workers > 1 ? BOTH_CORES : LOAD_CORE);
     for (const maker of MEASURED) await this.#enter(maker, setup);
     for (const maker of quick ? [] : PEERS) await this.#enter(maker, setup);
     this.resolver("stitch");

@@ -1,5 +1,6 @@
 import { compile } from "../compile.ts";
 import { BOTH_CORES, LOAD_CORE, onLoadCore, type Running } from "../contest.ts";
+import { urgent } from "../priority.ts";
 import { ADDRESS } from "./client.ts";
 
 /** One answer in so many is kept. */
@@ -37,7 +38,7 @@ export async function pacedOnce(pace: Pace, cores: string = LOAD_CORE): Promise<
   const program = await compile("dns/paced.c", "dns-paced");
   const { port, queries, rate, milliseconds, sockets, sample } = pace;
   const args = [ADDRESS, port, queries, rate, milliseconds, sockets, sample].map(String);
-  const lines = (await onLoadCore([program, ...args], {}, cores)).trim().split("\n");
+  const lines = (await onLoadCore(await urgent([program, ...args]), {}, cores)).trim().split("\n");
   const [sent = 0, answered = 0, p50 = 0, p99 = 0, max = 0] = (lines.pop() ?? "").split(" ").map(Number);
   return { sent, answered, p50: p50 / 1e3, p99: p99 / 1e3, max: max / 1e3, samples: lines.map(sampleOf) };
 }

@@ -1,4 +1,5 @@
 import { peer } from "@stitch/peers";
+import { realtimeAllowed } from "../priority.ts";
 import type { Outcome } from "../outcome.ts";
 import { spreadOf, spreadText, type Spread } from "../spread.ts";
 import { CASES, type Case } from "./cases.ts";
@@ -29,7 +30,7 @@ export async function summary(
   return {
     bench: "dns",
     versions: { ...versionsOf(entrants), dnsperf: (await peer("dnsperf")).version },
-    settings: settingsOf(rows),
+    settings: { ...settingsOf(rows), "times realtime": (await realtimeAllowed()) ? "yes" : "no" },
     ratios,
     figures: figuresOf(rows, measured),
     table: rows.map((row) => lineOf(row, ratios)),

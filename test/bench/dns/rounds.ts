@@ -131,7 +131,9 @@ class CaseRun {
   #paced(server: Running, round: number): Promise<Paced> {
     const count = Math.ceil((this.#rate * PACED_MS) / 1_000);
     const queries = this.#queries(`${server.name}-${this.#field.workers}-${round}-paced`, count);
-    return paced(server, queries, this.#rate, PACED_MS, this.#field.workers);
+    const { upstream, workers } = this.#field;
+    const work = (): Promise<Paced> => paced(server, queries, this.#rate, PACED_MS, workers);
+    return server.urgently(() => (upstream === undefined ? work() : upstream.urgently(work)));
   }
 
   #queries(run: string, count: number): string {
