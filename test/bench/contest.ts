@@ -39,6 +39,8 @@ export class Running {
   readonly #child: ChildProcess;
 
   static async start({ name, command, env = {}, serves }: Contestant, cores: string = SERVER_CORE): Promise<Running> {
+    if (serves !== undefined && (await serves.ready(serves.port)))
+      throw new Error(`somebody else serves at port ${serves.port}: ${name} cannot be measured`);
     const [first, ...rest] = placed(cores, command);
     const child = spawn(first, rest, {
       stdio: ["ignore", serves === undefined ? "pipe" : "ignore", "pipe"],
