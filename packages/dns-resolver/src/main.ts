@@ -21,7 +21,7 @@ import { Adoptions } from "./reload/adoptions.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { ReloadWishes } from "./reload/wishes.ts";
 import { SelfProbe } from "./self-probe.ts";
-import { randomSeed } from "./resolver.ts";
+import { randomSeed } from "./random-seed.ts";
 import { readServed, tellUnread, type Served } from "./served.ts";
 import { atOnce } from "./sliced.ts";
 import { TOKEN_KEY } from "./upstream/loop-tokens.ts";
