@@ -28,8 +28,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const builder = new ServingBuilder(clock, workers, seed);
   const serving = atOnce(builder.building(settings.served));
   const size = Math.floor(settings.served.dns.cache.size / workers);
-  const cache = new Cache({ size, staleSeconds: serving.staleSeconds, seed });
-  for (const table of cache.tables) preferHugePages(table);
+  const cache = cacheOf(size, serving.staleSeconds, seed);
   const wallSeconds = (): number => Math.floor(clock.wallMicros() / 1e6);
   const resolver = new Resolver({ ...serving, wallSeconds, cache, seed, identity });
   const saved = new SavedCache(settings.cacheFile, context.index, cache, clock, log);
@@ -81,6 +80,13 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
       saved.save(now);
     },
   };
+}
+
+/** Its tables are read here and there: in small pages each read would first have to find its page. */
+function cacheOf(size: number, staleSeconds: number, seed: number): Cache {
+  const cache = new Cache({ size, staleSeconds, seed });
+  for (const table of cache.tables) preferHugePages(table);
+  return cache;
 }
 
 function publish(
