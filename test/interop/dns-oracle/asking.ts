@@ -1,7 +1,7 @@
 import { ask } from "./client.ts";
 import { explain } from "./classes.ts";
 import { differences, type Compared } from "./compare.ts";
-import { type Seeded, UNBOUND, US } from "./names.ts";
+import type { Places, Seeded } from "./names.ts";
 import type { Put } from "./questions.ts";
 import { readReply, type Reply } from "./wire.ts";
 
@@ -16,12 +16,14 @@ const PAUSE_MS = 1_000;
 
 /** Puts questions to both resolvers, each to both at the same time. */
 export class Asking {
+  readonly #places: Places;
   readonly #random: Seeded;
   readonly #patienceMs: number;
   readonly #began = performance.now();
 
   /** To be made before any of the two has anything in its cache. */
-  constructor(random: Seeded, patienceMs: number) {
+  constructor(places: Places, random: Seeded, patienceMs: number) {
+    this.#places = places;
     this.#random = random;
     this.#patienceMs = patienceMs;
   }
@@ -63,8 +65,9 @@ export class Asking {
   }
 
   async #both(put: Put): Promise<Compared> {
+    const { us, unbound } = this.#places;
     const id = this.#random.below(65_536);
-    const [ours, theirs] = await Promise.all([US, UNBOUND].map(({ address }) => this.#read(address, put, id)));
+    const [ours, theirs] = await Promise.all([us, unbound].map((address) => this.#read(address, put, id)));
     const seconds = this.seconds + ROUNDING;
     return { put, ours, theirs, differences: differences(put, ours, theirs, seconds), seconds };
   }

@@ -1,7 +1,7 @@
 import { Asking } from "./asking.ts";
 import { explain } from "./classes.ts";
 import type { Compared } from "./compare.ts";
-import { Seeded } from "./names.ts";
+import { placesOf, Seeded } from "./names.ts";
 import { makeQuestions } from "./questions.ts";
 import type { Reply } from "./wire.ts";
 import { World } from "./world.ts";
@@ -30,8 +30,9 @@ export async function compare(count: number, seed: number, patienceMs: number): 
   const random = new Seeded(seed);
   const made = makeZones(random);
   const puts = makeQuestions(made.names, count, random);
-  const asking = new Asking(random, patienceMs);
-  const world = await World.start(made);
+  const run = process.pid;
+  const asking = new Asking(placesOf(run), random, patienceMs);
+  const world = await World.start(made, run);
   try {
     const { compared, settled } = await asking.again(await asking.all(puts));
     return { ...summary(compared), settled, versions: world.versions, seconds: asking.seconds };
