@@ -321,6 +321,14 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
     expect(await kindOf(asking)).toBe("timeout");
   });
 
+  test("are closed at the end, with what is on its way, and no other is opened", async () => {
+    const { ask, server, streams } = await open(silent);
+    const asked = ask("one.example");
+    await until(() => server.queries.length === 1);
+    streams.close();
+    expect([await kindOf(asked), await kindOf(ask("two.example")), streams.open]).toEqual(["timeout", "timeout", 0]);
+  });
+
   test("to a port that is none come to nothing", async () => {
     const { ask } = await open(answering);
     expect(await kindOf(ask("one.example", { target: { address: "127.88.0.2", port: 70_000 } }))).toBe("unreachable");

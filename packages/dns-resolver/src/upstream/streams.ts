@@ -28,6 +28,7 @@ export class Streams {
   /** Upstreams that answer one question of a connection and close it under the others: each gets one of its own. */
   readonly #oneByOne = new WeakSet<HostPort>();
   #next = 0;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -82,11 +83,14 @@ export class Streams {
     }
   }
 
+  /** What is on its way comes to a timeout, and what is still put does. */
   close(): void {
+    this.#closed = true;
     for (const pool of this.#pools.values()) for (const connection of pool) connection.close();
   }
 
   #send(carried: Carried): void {
+    if (this.#closed) return carried.settle(TIMEOUT);
     try {
       this.#put(carried);
     } catch (failure) {
