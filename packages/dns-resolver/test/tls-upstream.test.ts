@@ -48,7 +48,7 @@ describe("DoT upstreams", () => {
     expect(server.connections).toHaveLength(1);
     expect(new Set(server.queries.map(({ length }) => length % 128))).toEqual(new Set([0]));
     expect(new Set(server.queries.map((query) => query.readUInt16BE(0))).size).toBe(20);
-    expect((server.connections[0]?.socket as TLSSocket).alpnProtocol).toBe("dot");
+    expect(server.connections.map(({ socket }) => (socket as TLSSocket).alpnProtocol)).toEqual(["dot"]);
   });
 
   test.each<[string, SelfSigned, string | undefined, NonNullable<RigRoute["tls"]>]>([
