@@ -1,4 +1,5 @@
 import type { Clock } from "@stitch/clock";
+import type { LocalChange } from "./local/local-history.ts";
 import type { LocalData } from "./local/load-local.ts";
 import { privateReverseZones } from "./local/private-reverse.ts";
 import type { Place } from "./resolver-options.ts";
@@ -20,7 +21,7 @@ export function arrange(
   local: LocalData,
   clock: Clock,
   book: RouteBook = new RouteBook(clock),
-  localChanged = false,
+  change: LocalChange = "none",
   cas?: CaTexts,
 ): Places {
   const places: Place[] = [];
@@ -29,7 +30,7 @@ export function arrange(
     suffixes.push({ name, place: places.length, exact });
     places.push(place);
   };
-  const numbered = book.take(settings.routes, localChanged, cas);
+  const numbered = book.take(settings.routes, change, cas);
   for (const zone of privateReverseZones(numbered)) add(zone.apex, { kind: "zone", zone }, false);
   // Of two equal suffixes the later one wins (RouteTable), so what is built in comes first, then routes.
   for (const { number, route } of numbered) add(route.name, { kind: "route", route: number }, false);

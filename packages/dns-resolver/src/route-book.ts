@@ -1,5 +1,6 @@
 import type { Clock } from "@stitch/clock";
 import type { DnsSettings } from "./config.ts";
+import type { LocalChange } from "./local/local-history.ts";
 import { Upstream, type Route } from "./upstream/upstream.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 
@@ -31,22 +32,22 @@ export class RouteBook {
   }
 
   /**
-   * In the order of the file. What is in the book and not in the file is forgotten. `localChanged`: so has local data; then,
-   * or when any route has, a route whose answers hold what stood elsewhere gets another number too; and one whose answers hold
-   * an alias does when a zone comes or goes, since the alias may lead to what was the outside's to say and is no more.
+   * In the order of the file. What is in the book and not in the file is forgotten. When local data or any route has changed, a
+   * route whose answers hold what stood elsewhere gets another number too; and one whose answers hold an alias does when a
+   * zone comes or goes, or local data has got a name: the alias may lead to what was the outside's to say and is no more.
    * `critical` says nothing about answers: it is changed in place, so that somebody who finds out at three in the morning
    * that a route is not that important does not lose what is still known of it.
    */
-  take(routes: readonly RouteSettings[], localChanged = false, cas: CaTexts = NO_CAS): NumberedRoute[] {
+  take(routes: readonly RouteSettings[], local: LocalChange = "none", cas: CaTexts = NO_CAS): NumberedRoute[] {
     const keys = routes.map((settings) => JSON.stringify([asked(settings), caOf(settings, cas)]));
-    const changed = localChanged || keys.length !== this.#known.size || keys.some((key) => !this.#known.has(key));
-    const zonesChanged = !sameZones([...this.#known.values()], routes);
+    const changed = local !== "none" || keys.length !== this.#known.size || keys.some((key) => !this.#known.has(key));
+    const namesChanged = local === "names" || !sameZones([...this.#known.values()], routes);
     const entries = routes.map((settings, i): [string, NumberedRoute] => {
       const key = keys[i] ?? "";
       const known = this.#known.get(key);
       if (known === undefined) return [key, this.#opened(settings, caOf(settings, cas))];
       const { crossed = false, aliased = false } = known.route;
-      return [key, (changed && crossed) || (zonesChanged && aliased) ? this.#renumbered(known.route) : known];
+      return [key, (changed && crossed) || (namesChanged && aliased) ? this.#renumbered(known.route) : known];
     });
     this.#known = new Map(entries);
     entries.forEach(([, { route }], i) => (route.minor = routes[i]?.critical === false));

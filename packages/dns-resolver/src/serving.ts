@@ -3,6 +3,8 @@ import { AllowList } from "./allow-list.ts";
 import { ClientBudget } from "./client-budget.ts";
 import type { DnsSettings } from "./config.ts";
 import { Cookies } from "./cookies.ts";
+import { Claims } from "./claims.ts";
+import { LocalHistory } from "./local/local-history.ts";
 import { localSteps } from "./local/load-local.ts";
 import { arrange, type Places } from "./places.ts";
 import { PolicyJudge } from "./policy/policy-judge.ts";
@@ -35,7 +37,7 @@ export class ServingBuilder {
   readonly #workers: number;
   readonly #seed: number;
   readonly #book: RouteBook;
-  #texts: readonly string[] = [];
+  readonly #local = new LocalHistory();
   #limit: { readonly key: string; readonly budget: ClientBudget } | undefined;
 
   /** `workers`: among so many the budget of clients is shared out. `seed` is random per process. */
@@ -49,10 +51,10 @@ export class ServingBuilder {
   *building({ dns, hosts, zones, cookieSecrets, policies, cas, identity }: Served): Steps<Serving> {
     const local = yield* localSteps(hosts, zones);
     const texts = [...hosts, ...zones].map(({ text }) => text);
-    const localChanged = texts.length !== this.#texts.length || texts.some((text, i) => text !== this.#texts[i]);
-    this.#texts = texts;
-    const placed = arrange(dns, local, this.#clock, this.#book, localChanged, cas);
+    const change = yield* this.#local.change(texts, local);
+    const placed = arrange(dns, local, this.#clock, this.#book, change, cas);
     const table = yield* RouteTable.building(placed.suffixes, this.#seed);
+    this.#local.took(texts, local, new Claims(placed.places, table));
     const { maxTtl, negativeTtl, stale } = dns.cache;
     return {
       ...placed,

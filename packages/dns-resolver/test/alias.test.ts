@@ -1,4 +1,4 @@
-import { seconds } from "@stitch/clock";
+import { milliseconds, seconds } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import dnsPacket, { type Answer, type Packet } from "dns-packet";
 import { describe, expect, test, vi } from "vitest";
@@ -8,6 +8,8 @@ import { inTime, rigOf, upstream, type Rig, type RigRoute } from "./rig.ts";
 
 const cname = (name: string, data: string, ttl = 300): Answer => ({ type: "CNAME", name, ttl, data });
 const a = (name: string, data: string, ttl = 60): Answer => ({ type: "A", name, ttl, data });
+/** 273 octets: 238 of them are the most that one message may hold, and leave no room for an alias. */
+const txt = (name: string, i: number): Answer => ({ type: "TXT", name, ttl: 60, data: String(i).padEnd(244, "x") });
 const SOA: Answer = {
   type: "SOA",
   name: "corp.example",
@@ -68,6 +70,83 @@ describe("aliases across routes: an alias", () => {
     clock.advance(seconds(1));
     await ask(queryFor("alias.test"));
     expect(outside.queries.length).toBe(2);
+  });
+
+  // Of the two answers the shorter counts, wherever it stands: a name that is moved inside must not be held by an alias outside.
+  test.each([
+    ["the alias", 20, 60],
+    ["what it leads to", 60, 20],
+  ])("lives no longer than its shortest part: %s", async (_, outer, inner) => {
+    const clock = new FakeClock();
+    const { ask, inside, outside } = await two(
+      zone({ "alias.test": { answers: [cname("alias.test", "www.corp.example", outer)] } }),
+      zone({ "www.corp.example": { answers: [a("www.corp.example", "192.0.2.1", inner)] } }),
+      clock,
+    );
+    await ask(queryFor("alias.test"));
+    clock.advance(milliseconds(19_900));
+    expect(ttlsOf(await ask(queryFor("alias.test")))).toEqual([outer - 19, inner - 19]);
+    expect([outside.queries.length, inside.queries.length]).toEqual([1, 1]);
+    clock.advance(milliseconds(100));
+    await ask(queryFor("alias.test"));
+    expect(outside.queries.length).toBe(2);
+  });
+
+  test("is kept as little as what it leads to: a no without SOA, and an expired answer, not at all", async () => {
+    let alive = true;
+    const clock = new FakeClock();
+    const names = { "alias.test": ALIAS, "no.test": { answers: [cname("no.test", "no.corp.example")] } };
+    const { ask, count, outside } = await two(
+      zone(names),
+      {
+        udp: (query, send) => {
+          const isGone = dnsPacket.decode(query).questions?.[0]?.name.toLowerCase() === "no.corp.example";
+          if (alive) send(respond(query, isGone ? { flags: 0x83, answers: [] } : {}));
+        },
+      },
+      clock,
+    );
+    for (let asked = 1; asked <= 2; asked += 1) {
+      expect(decoded(await ask(queryFor("no.test"))).rcode).toBe("NXDOMAIN");
+      expect(outside.queries.length).toBe(asked);
+    }
+    await ask(queryFor("www.corp.example"));
+    alive = false;
+    clock.advance(seconds(100));
+    expect(ttlsOf(await inTime(clock, ask(queryFor("alias.test"))))).toEqual([30, 30]);
+    await clock.run(seconds(6)); // until late answers are not waited for any more
+    alive = true;
+    clock.advance(seconds(60));
+    expect(ttlsOf(await inTime(clock, ask(queryFor("alias.test"))))).toEqual([300, 60]);
+    expect([count("stale"), count("cached")]).toEqual([1, 0]);
+  });
+
+  test("has no TTL above the cap, of its own or of local data", async () => {
+    const local = zoneFrom("$ORIGIN local.test.\n$TTL 1d\n@ SOA ns x 1 1 1 1 30\nd A 192.0.2.4\n");
+    const far = await upstream(zone({ "a.test": { answers: [cname("a.test", "d.local.test", 2_000_000)] } }));
+    const { ask } = await rigOf([{ zone: ".", upstreams: [far] }], undefined, [local]);
+    expect(ttlsOf(await ask(queryFor("a.test")))).toEqual([3_600, 3_600]);
+    expect(ttlsOf(await ask(queryFor("a.test")))[0]).toBeGreaterThan(3_500);
+    expect(far.queries.length).toBe(1);
+  });
+
+  test.each([
+    [
+      "more records than are read of one",
+      Array.from({ length: 500 }, (_, i) => a("www.corp.example", `192.0.2.${i % 256}`)),
+    ],
+    ["more bytes than fit a message", Array.from({ length: 238 }, (_, i) => txt("www.corp.example", i))],
+  ])("that would make an answer of %s gets SERVFAIL and why", async (_, answers) => {
+    const type = answers[0]?.type ?? "A";
+    const whole = (query: Buffer): Buffer => respond(query, { answers });
+    const { ask } = await two(zone({ "alias.test": ALIAS }), {
+      udp: (query, send) => send(respond(query, { flags: 0x0280, answers: [] })),
+      tcp: whole,
+    });
+    expect(decoded(await ask(queryFor("www.corp.example", { type }))).flag_tc).toBe(true);
+    const reply = await ask(queryFor("alias.test", { type, edns: {} }));
+    expect(decoded(reply).rcode).toBe("SERVFAIL");
+    expect(reply.toString("latin1")).toContain("is more than fits a message");
   });
 
   test("takes what the cache has of it, with the time that is left", async () => {

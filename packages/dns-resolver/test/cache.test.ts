@@ -109,6 +109,13 @@ describe("the cache", () => {
     expect(reply && decoded(reply)).toMatchObject({ rcode: "NXDOMAIN", authorities: [{ ttl: 50 }] });
   });
 
+  test("keeps a no at the end of an alias no longer than the alias lives", () => {
+    const at = bench([], ["."]);
+    const answers: dnsPacket.Answer[] = [{ type: "CNAME", name: "www.example", ttl: 20, data: "gone.example" }];
+    const flags = dnsPacket.RECURSION_AVAILABLE | 3;
+    expect(stored(at, "www.example", { flags, answers, authorities: [SOA(900, 60)] })).toBe(20);
+  });
+
   test("does not keep TTL 0", () => {
     const at = bench([], ["."]);
     expect(stored(at, "www.example", { answers: [A("www.example", 0)] })).toBe(0);

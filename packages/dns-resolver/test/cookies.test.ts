@@ -1,11 +1,10 @@
 import { ENDPOINT_BYTES, writeEndpoint } from "@stitch/linux-io";
-import dnsPacket from "dns-packet";
 import { describe, expect, test } from "vitest";
 import { ClientBudget } from "../src/client-budget.ts";
 import { Cookies } from "../src/cookies.ts";
 import { REASONS } from "../src/reasons.ts";
 import { SipHash } from "../src/wire/siphash.ts";
-import { bench, decoded, queryFor } from "./fixtures.ts";
+import { bench, cookieOf, decoded, queryFor, withCookie } from "./fixtures.ts";
 
 const hex = (text: string): Buffer => Buffer.from(text, "hex");
 
@@ -85,19 +84,6 @@ describe("cookies", () => {
     expect(valid([SECRET], cookie, address, now)).toBe(false);
   });
 });
-
-function withCookie(data: Buffer): Uint8Array {
-  const options = [{ code: 10, data }];
-  const opt = { type: "OPT", name: ".", udpPayloadSize: 1_232, flags: 0, options };
-  const questions = [{ type: "A", name: "localhost" }] as const;
-  return dnsPacket.encode({ type: "query", id: 1, questions: [...questions], additionals: [opt as never] });
-}
-
-function cookieOf(reply: Uint8Array | undefined): Buffer | undefined {
-  const [opt] = decoded(reply ?? new Uint8Array()).additionals ?? [];
-  const options = (opt as unknown as { options?: { code: number; data: Buffer }[] } | undefined)?.options ?? [];
-  return options.find(({ code }) => code === 10)?.data;
-}
 
 describe("the resolver", () => {
   const PEER = record("10.1.2.3");

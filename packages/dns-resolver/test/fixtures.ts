@@ -47,6 +47,19 @@ export function queryFor(name: string, options: QueryOptions = {}): Uint8Array {
   });
 }
 
+export function withCookie(data: Buffer): Uint8Array {
+  const options = [{ code: 10, data }];
+  const opt = { type: "OPT", name: ".", udpPayloadSize: 1_232, flags: 0, options };
+  const questions = [{ type: "A", name: "localhost" }] as const;
+  return dnsPacket.encode({ type: "query", id: 1, questions: [...questions], additionals: [opt as never] });
+}
+
+export function cookieOf(reply: Uint8Array | undefined): Buffer | undefined {
+  const [opt] = decoded(reply ?? new Uint8Array()).additionals ?? [];
+  const options = (opt as unknown as { options?: { code: number; data: Buffer }[] } | undefined)?.options ?? [];
+  return options.find(({ code }) => code === 10)?.data;
+}
+
 export function decoded(bytes: Uint8Array): dnsPacket.DecodedPacket & { readonly rcode: string } {
   return dnsPacket.decode(Buffer.from(bytes)) as dnsPacket.DecodedPacket & { readonly rcode: string };
 }

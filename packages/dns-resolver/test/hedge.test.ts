@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { Pace } from "../src/upstream/pace.ts";
 import { respond, type FakeUpstream } from "./fake-upstream.ts";
 import { dataOf, decoded, queryFor } from "./fixtures.ts";
+import { forwarding, settled } from "./held-transport.ts";
 import { inTime, passing, rig, upstream, type Rig } from "./rig.ts";
 
 interface Pair extends Rig {
@@ -72,6 +73,47 @@ describe("hedged questions", () => {
     await vi.waitFor(() => expect(at.count("forwarded")).toBe(20 + 4));
     expect(at.server.forwarder.counters.hedged).toBe(4);
     await passing(at.clock, () => at.count("forwarded") === 32);
+  });
+
+  test("are saved up to ten: an upstream that was fast for long and stops finds no crowd that goes to the next", async () => {
+    const at = await pair(200);
+    at.slow = true;
+    const before = at.first.queries.length;
+    for (let i = 0; i < 30; i += 1) void at.ask(queryFor(`n${i}.example`));
+    await vi.waitFor(() => expect(at.first.queries.length).toBe(before + 30), { timeout: 20_000 });
+    await at.clock.run(milliseconds(100));
+    expect(at.server.forwarder.counters.hedged).toBe(10);
+    await passing(at.clock, () => at.count("forwarded") === 230);
+  });
+
+  test("are not put while half of the route's budget is in use: there is no room to ask twice", async () => {
+    const clock = new FakeClock();
+    const { ask, forwarder, routes, transport } = forwarding(clock, { sockets: 10, upstreams: 2 });
+    const pace = routes[0]?.upstreams[0]?.pace;
+    for (let i = 0; i < 40; i += 1) {
+      pace?.asked();
+      pace?.answered(milliseconds(1));
+    }
+    for (let i = 0; i < 5; i += 1) ask(`n${i}.example`);
+    await clock.run(milliseconds(100));
+    expect([transport.held.length, forwarder.counters.hedged]).toEqual([5, 0]);
+    for (const { answer } of transport.held) answer();
+    await settled();
+    for (let i = 0; i < 4; i += 1) ask(`m${i}.example`);
+    await clock.run(milliseconds(400)); // five of its answers have just taken 100 ms
+    expect([transport.held.length, forwarder.counters.hedged]).toEqual([13, 4]);
+  });
+
+  test("do not learn patience from what a forger may have sent: quick nonsense would have every question asked twice", async () => {
+    const { ask, routes, transport } = forwarding(new FakeClock(), { upstreams: 2 });
+    for (const kind of ["truncated", "malformed", "near-misses", "case-changed"] as const) {
+      for (let i = 0; i < 20; i += 1) {
+        ask(`${kind}${i}.example`);
+        transport.held.at(-1)?.end({ kind });
+        await settled();
+      }
+    }
+    expect(routes[0]?.upstreams[0]?.pace.patience).toBeUndefined();
   });
 
   test("take the answer of the first when that comes first, and its life is not lost", async () => {

@@ -68,6 +68,12 @@ www CNAME ns.corp.example.
     expect(hosts[0]?.message).toContain("than an answer can hold");
   });
 
+  test("of another kind is refused after twenty lines, whatever else it holds", () => {
+    const { problems } = parseZone('x\n" "\n)\n'.repeat(100_000));
+    expect(problems).toHaveLength(20);
+    expect(problems.at(-1)?.line).toBeLessThan(40);
+  });
+
   test("that begins with a blank has no owner to go on with", () => {
     const { problems } = parseZone(`  A 192.0.2.1\n${HEAD}`);
     expect(problems).toMatchObject([{ line: 1, message: expect.stringContaining("no name before it") as string }]);
@@ -120,6 +126,27 @@ describe("a hosts file", () => {
     expect(data("web", "AAAA")).toEqual(["2001:db8::5"]);
     expect(data("web.corp.example")).toEqual(["192.0.2.5"]);
     expect(data("5.2.0.192.in-addr.arpa", "PTR")).toEqual(["web"]);
+  });
+
+  // A blocklist given as a hosts file: each name is a zone of its own, in every worker.
+  test("with the others has 100,000 names at most, and the error says where longer lists belong", () => {
+    const folder = mkdtempSync(join(tmpdir(), "stitch-hosts-"));
+    const files = [60_000, 40_000].map((count, i) => {
+      const file = join(folder, `hosts${i}`);
+      writeFileSync(file, Array.from({ length: count }, (_, n) => `0.0.0.0 ad${n}.list${i}.example`).join("\n"));
+      return file;
+    });
+    const sentence =
+      "with this name the hosts files have more than 100000 names, those of addresses included: a list of such a length belongs in dns.policies, with kind: hosts";
+    // The 40,000th name of the second, and the name of 0.0.0.0.
+    expect(() => loadLocal(files, [])).toThrow(new RegExp(`^${files[1]}:40000: ${sentence}$`));
+    rmSync(folder, { recursive: true });
+  });
+
+  test("of another kind is refused after twenty lines, and a line that no hosts file has is not taken apart", () => {
+    expect(new HostsTable().read("no address\n".repeat(1_000))).toHaveLength(20);
+    const [problem] = new HostsTable().read(`192.0.2.1 ${"a ".repeat(3_000)}`);
+    expect(problem?.message).toBe("is longer than 4096 characters");
   });
 
   test.each([

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { ConfigError } from "@stitch/config";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { readPolicies, type Policies, type PolicySettings } from "../src/policy/load-policies.ts";
 import { PolicyJudge } from "../src/policy/policy-judge.ts";
-import { PolicyBuilder } from "../src/policy/policy-builder.ts";
+import { PolicyBuilder, PolicyRoomError } from "../src/policy/policy-builder.ts";
 import { POLICY_ACTION, PolicyTable, SCOPE } from "../src/policy/policy-table.ts";
 import { REASONS } from "../src/reasons.ts";
 import { atOnce } from "../src/sliced.ts";
@@ -329,6 +329,27 @@ test("a hundred thousand names take some 30 bytes each, every one is found and n
     expect(table.find(view(queryFor(`x.ads-${i}.tracker${i % 977}.example`)))).toBeGreaterThanOrEqual(0);
     expect(table.find(view(queryFor(`ads-${i}x.tracker${i % 977}.example`)))).toBe(-1);
   }
+});
+
+// Offsets have 25 bits: what lies beyond would be found in the place of something else.
+test("all lists together have 128 MiB of names, and the error of the one that brings more says so", () => {
+  const builder = new PolicyBuilder();
+  const long = `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.${"d".repeat(60)}.example`;
+  const name = parseName(long) ?? new Uint8Array();
+  const entry = Math.ceil((4 + name.length) / 4) * 4;
+  const fill = (): void => {
+    for (let i = 0; i <= 2 ** 27 / entry; i += 1) builder.add(0, name, POLICY_ACTION.nxdomain, SCOPE.self);
+  };
+  expect(fill).toThrow(PolicyRoomError);
+  expect(builder.names * entry).toBeGreaterThan(2 ** 27 - 2 ** 10);
+  expect(builder.names * entry).toBeLessThanOrEqual(2 ** 27);
+  const full = vi.spyOn(PolicyBuilder.prototype, "addText").mockImplementation(() => {
+    throw new PolicyRoomError("too many names");
+  });
+  onTestFinished(() => full.mockRestore());
+  expect(() => read({ kind: "domains", text: "ads.example\n" })).toThrow(
+    ": has more names than fit beside the other lists: 128 MiB in all",
+  );
 });
 
 interface Listed {

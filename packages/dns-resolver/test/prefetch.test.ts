@@ -3,7 +3,8 @@ import { FakeClock } from "@stitch/clock/testing";
 import { describe, expect, test, vi } from "vitest";
 import { ClientBudget } from "../src/client-budget.ts";
 import { respond } from "./fake-upstream.ts";
-import { bench, client, queryFor, ttlsOf, view } from "./fixtures.ts";
+import { bench, client, LOOPBACK, queryFor, ttlsOf, view } from "./fixtures.ts";
+import { forwarding, settled } from "./held-transport.ts";
 import { inTime, rig, upstream } from "./rig.ts";
 import { storedFor } from "./stored.ts";
 
@@ -89,6 +90,44 @@ describe("the budget of prefetch", () => {
     });
     forwarder.refresh(view(queryFor("later.example")), 0, 0);
     expect(forwarder.inFlight).toBe(1);
+  });
+
+  test("is nothing while half of what the route may ask is on its way for clients who wait", async () => {
+    const { ask, forwarder, refresh, transport } = forwarding(new FakeClock(), { sockets: 10 });
+    for (let i = 0; i < 5; i += 1) ask(`client${i}.example`);
+    refresh("a.example");
+    expect([transport.held.length, forwarder.counters.refreshed]).toEqual([5, 0]);
+    transport.held[0]?.answer();
+    await settled();
+    refresh("a.example");
+    expect([transport.held.length, forwarder.counters.refreshed]).toEqual([6, 1]);
+  });
+
+  test("is not spent on a question that is on its way, or has just failed, nor on a route with nobody up", async () => {
+    const clock = new FakeClock();
+    const { ask, refresh, routes, transport } = forwarding(clock);
+    ask("a.example");
+    refresh("a.example");
+    expect(transport.held.length).toBe(1);
+    ask("broken.example");
+    for (let i = 1; i < transport.held.length && i < 9; i += 1) {
+      transport.held[i]?.answer({ flags: 0x82, answers: [] });
+      await settled();
+    }
+    const asked = transport.held.length;
+    refresh("broken.example");
+    expect(transport.held.length).toBe(asked);
+    for (let i = 0; i < 3; i += 1) routes[0]?.upstreams[0]?.failed(clock.now(), true);
+    refresh("other.example");
+    expect(transport.held.length).toBe(asked);
+  });
+
+  test("is spent once in the life of an answer, however often it is asked for", () => {
+    const at = bench([], ["."]);
+    storedFor(at, "www.example", 60);
+    const query = queryFor("www.example");
+    const decide = (): number => at.resolver.decide(query, 0, query.length, LOOPBACK, 0, false, 550, at.out, 0);
+    expect(Array.from({ length: 5 }, decide)).toEqual([1, 3, 1, 1, 1]);
   });
 
   test("is also the client's: a prefetch costs it what a question does, and over its budget it gets only the answer", () => {

@@ -84,7 +84,7 @@ export async function rigOf(
   });
   const cas = new Map(wanted.flatMap(({ tls }) => (tls?.ca === undefined ? [] : [[tls.ca, tls.ca] as const])));
   const local = { zones: [...builtInZones(), ...zones], hosts: [] };
-  const placed = arrange({ routes }, local, clock, undefined, false, cas);
+  const placed = arrange({ routes }, local, clock, undefined, undefined, cas);
   const cache = new Cache({ size: 2 ** 20, staleSeconds: 3_600, seed: 1 });
   const resolver = new Resolver({
     ...placed,

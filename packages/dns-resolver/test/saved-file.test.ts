@@ -6,6 +6,7 @@ import { createLogger } from "@stitch/health";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Cache, tickOf } from "../src/cache.ts";
 import { SavedCache, type SavedFor } from "../src/saved/file.ts";
+import { AT_ENTRY, checksum, CHECKSUM_BYTES, ENTRY_BYTES } from "../src/saved/layout.ts";
 import type { TlsTrust } from "../src/tls/trust.ts";
 import { Upstream } from "../src/upstream/upstream.ts";
 import { bench, queryFor, view } from "./fixtures.ts";
@@ -82,6 +83,22 @@ describe("the file of a saved cache", () => {
   ])("is not used for a route that is asked by %s now", async (_, options) => {
     saved(0);
     expect(await kept(0, newCache()).restore(servedBy(options), ALL_TO_FIRST)).toBe(0);
+  });
+
+  // A path that names something else must not be read into memory, nor a start wait for it.
+  test.each([
+    [60, 1],
+    [64, 0],
+  ])("of some %i MiB has %i answers for a start: more than 64 are not read", async (size, taken) => {
+    saved(0);
+    const path = join(folder, "state", "cache.1");
+    const entry = Buffer.alloc(ENTRY_BYTES + 65_535); // no answer, but as long as one may be
+    entry.writeUInt16BE(65_535, AT_ENTRY.length);
+    const fill = Array.from({ length: (size * 2 ** 20) / 2 ** 16 }, () => entry);
+    const body = Buffer.concat([readFileSync(path).subarray(0, -CHECKSUM_BYTES), ...fill]);
+    writeFileSync(path, Buffer.concat([body, checksum(body)]));
+    expect(await kept(0, newCache()).restore(servedBy(), ALL_TO_FIRST)).toBe(taken);
+    expect(existsSync(path)).toBe(false);
   });
 
   test("that cannot be written or read costs a line in the log, not the stop or the start", async () => {

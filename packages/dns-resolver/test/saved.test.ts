@@ -2,80 +2,15 @@ import { days, hours, minutes, seconds, type Duration } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Cache, tickOf } from "../src/cache.ts";
-import { packImage, WORD } from "../src/cache/image.ts";
-import { checksum, CHECKSUM_BYTES, ENTRY_BYTES, fingerprint } from "../src/saved/layout.ts";
-import { restoreCache, type Restored, type SavedFault } from "../src/saved/restore.ts";
-import { saveCache, type SavedRoute } from "../src/saved/save.ts";
-import { digest } from "../src/upstream/digest.ts";
+import { tickOf } from "../src/cache.ts";
+import { WORD } from "../src/cache/image.ts";
+import { AT_ENTRY, checksum, CHECKSUM_BYTES, ENTRY_BYTES, fingerprint } from "../src/saved/layout.ts";
+import type { Restored, SavedFault } from "../src/saved/restore.ts";
+import { saveCache } from "../src/saved/save.ts";
 import { decodeMessage } from "../src/wire/message.ts";
 import type { Query } from "../src/wire/query.ts";
-import { respond } from "./fake-upstream.ts";
-import { queryFor, view, type QueryOptions } from "./fixtures.ts";
-
-const LIMITS = { maxTtl: 86_400, negativeTtl: 900 };
-const STALE = 86_400;
-const ROOT: SavedRoute = { number: 0, fingerprint: fingerprint("root") };
-const CORP: SavedRoute = { number: 1, fingerprint: fingerprint("corp") };
-const SOA = {
-  type: "SOA",
-  name: "example",
-  ttl: 60,
-  data: { mname: "ns.example", rname: "x.example", serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 60 },
-} as const;
-
-function cacheOf(size = 2 ** 20): Cache {
-  return new Cache({ size, staleSeconds: STALE, seed: Math.floor(Math.random() * 2 ** 32) });
-}
-
-interface Kept extends QueryOptions {
-  readonly tag?: number;
-  readonly ttl?: number;
-  readonly missing?: boolean;
-  readonly spliced?: boolean;
-  /** An alias to this name stands before the address. */
-  readonly alias?: string;
-}
-
-function keep(cache: Cache, clock: FakeClock, name: string, { tag = 0, ttl = 3_600, ...rest }: Kept = {}): void {
-  const query = queryFor(name, rest);
-  const { alias } = rest;
-  const led = alias === undefined ? [] : [{ type: "CNAME", name, ttl, data: alias } as const];
-  const yes = { answers: [...led, { type: "A", name: alias ?? name, ttl, data: "192.0.2.7" }] } as const;
-  const fields =
-    rest.missing === true ? { flags: 0x83, answers: [], authorities: [SOA] } : { answers: [...yes.answers] };
-  const message = decodeMessage(Uint8Array.from(respond(Buffer.from(query), fields)));
-  const found = message.ok ? digest(message.value, false, LIMITS, () => true) : undefined;
-  if (found?.kind !== "answer") throw new Error("no answer");
-  const image = packImage({ ...found.parts, spliced: rest.spliced === true }, tag);
-  cache.store(image, view(query), tag, tickOf(clock.now()), found.ttl);
-}
-
-/** Seconds that the cache gives the name yet; negative when stale, undefined when it is not there. */
-function left(cache: Cache, clock: FakeClock, name: string, tag = 0): number | undefined {
-  const tick = tickOf(clock.now());
-  const at = cache.find(view(queryFor(name)), tag, tick);
-  return at < 0 ? undefined : ((cache.slab.words[(at >>> 2) + WORD.expires] ?? 0) - tick) / 10;
-}
-
-interface Restart {
-  readonly cache: Cache;
-  readonly clock: FakeClock;
-  readonly result: Restored | SavedFault;
-}
-
-/** A process that starts `away` after the file was written, with a monotonic clock of its own that begins anew. */
-async function restarted(
-  bytes: Buffer,
-  before: FakeClock,
-  away: Duration,
-  { routes = [ROOT, CORP], routeOf = () => 0 }: { routes?: SavedRoute[]; routeOf?: (query: Query) => number } = {},
-): Promise<Restart> {
-  const clock = new FakeClock(before.wallMicros() + away * 1_000);
-  const cache = cacheOf();
-  const result = await restoreCache(bytes, { cache, clock, routes, routeOf, maxTtl: 86_400 });
-  return { cache, clock, result };
-}
+import { queryFor, view } from "./fixtures.ts";
+import { cacheOf, CORP, keep, left, restarted, ROOT } from "./saved-rig.ts";
 
 function corpOrRoot(query: Query): number {
   return Buffer.from(query.key).includes("\u0004corp") ? CORP.number : ROOT.number;
@@ -149,6 +84,17 @@ describe("warm start: a saved cache", () => {
     expect(left(again.cache, again.clock, "signed.example", 0)).toBeUndefined();
   });
 
+  test("leaves out what may not even be served stale: it would take the room of others", () => {
+    const clock = new FakeClock();
+    const cache = cacheOf();
+    const empty = saveCache(cache, [ROOT], clock).length;
+    keep(cache, clock, "www.example", { ttl: 60 });
+    clock.advance((days(1) + seconds(59)) as Duration);
+    expect(saveCache(cache, [ROOT], clock).length).toBeGreaterThan(empty);
+    clock.advance(seconds(1));
+    expect(saveCache(cache, [ROOT], clock).length).toBe(empty);
+  });
+
   test("is bounded in bytes, and what clients came back for goes first", async () => {
     const clock = new FakeClock();
     const cache = cacheOf(2 ** 21);
@@ -219,6 +165,16 @@ describe("a saved cache is not used", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test.each([
+    ["more life than any answer gets", 0, 86_400 * 10 + 1],
+    ["an age that is more than its life", 3_600 * 10 + 1, -3_600 * 10 - 2],
+  ])("answer by answer: %s", async (_, age, rest) => {
+    const bytes = Buffer.from(good);
+    bytes.writeUInt32BE(age, 22 + 16 + AT_ENTRY.age);
+    bytes.writeInt32BE(rest, 22 + 16 + AT_ENTRY.left);
+    expect((await restarted(sealed(bytes), clock, seconds(0))).result).toMatchObject({ taken: 0, dropped: 1 });
   });
 
   test.each([

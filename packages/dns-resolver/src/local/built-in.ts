@@ -11,11 +11,21 @@ function name(text: string): Uint8Array {
   return parseName(text) ?? Uint8Array.of(0);
 }
 
+/** Mailbox, serial, refresh, retry, expire, minimum: made once, for a hosts file may have many names. */
+const SOA_REST = Buffer.concat([name("nobody.invalid"), numbers(1, 3_600, 600, 86_400, NEGATIVE_TTL)]);
+
+function numbers(...values: readonly number[]): Uint8Array {
+  const bytes = Buffer.alloc(4 * values.length);
+  for (const [i, value] of values.entries()) bytes.writeUInt32BE(value, 4 * i);
+  return bytes;
+}
+
 /** An SOA for zones that no file describes: the zone is its own server. */
 export function soaFor(apex: Uint8Array): LocalRecord {
-  const numbers = Buffer.alloc(20);
-  for (const [i, value] of [1, 3_600, 600, 86_400, NEGATIVE_TTL].entries()) numbers.writeUInt32BE(value, 4 * i);
-  return { type: TYPE.SOA, ttl: NEGATIVE_TTL, data: Uint8Array.from([...apex, ...name("nobody.invalid"), ...numbers]) };
+  const data = new Uint8Array(apex.length + SOA_REST.length);
+  data.set(apex);
+  data.set(SOA_REST, apex.length);
+  return { type: TYPE.SOA, ttl: NEGATIVE_TTL, data };
 }
 
 /** `4.3.2.1.in-addr.arpa`, or the 32 nibbles below ip6.arpa (RFC 3596 section 2.5). */

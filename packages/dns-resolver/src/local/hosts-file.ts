@@ -2,8 +2,9 @@ import type { Problem } from "@stitch/config";
 import { parseIPv4, parseIPv6 } from "@stitch/linux-io";
 import { isBelow, parseName } from "../wire/name.ts";
 import { TYPE } from "../wire/registry.ts";
-import { linesOf } from "./lines.ts";
+import { linesOf, LONGEST_LINE } from "./lines.ts";
 import { LocalZone, type LocalRecord } from "./local-zone.ts";
+import { MOST_PROBLEMS } from "./read-text.ts";
 import { atOnce, type Steps } from "../sliced.ts";
 import { reverseName, soaFor } from "./built-in.ts";
 
@@ -11,6 +12,12 @@ import { reverseName, soaFor } from "./built-in.ts";
 const LOCALHOST = parseName("localhost") ?? Uint8Array.of(0);
 /** Seconds that clients may keep a hosts entry. */
 const HOSTS_TTL = 300;
+/**
+ * Names of all hosts files, those of addresses in reverse included. Each takes some 2 KB in every worker: a blocklist of
+ * 400,000 names, which is written like a hosts file, would take more than a gigabyte. As a policy it takes 40 bytes a name, once.
+ */
+const MOST_NAMES = 100_000;
+const TOO_MANY = `with this name the hosts files have more than ${MOST_NAMES} names, those of addresses included: a list of such a length belongs in dns.policies, with kind: hosts`;
 
 /**
  * Reads hosts files: address, name, aliases. Every name becomes a place of its own (what is below it is not ours), and
@@ -29,16 +36,21 @@ export class HostsTable {
     const problems: Problem[] = [];
     for (const [line, whole] of linesOf(text)) {
       yield;
-      const fields = (whole.split("#")[0] ?? "").trim().split(/\s+/);
-      const [address = "", ...names] = fields;
-      if (address === "") continue;
-      const message = this.#line(address, names);
+      const message = this.#line(whole);
       if (message !== undefined) problems.push({ path: "", line, message });
+      if (message === TOO_MANY || problems.length >= MOST_PROBLEMS) break;
     }
     return problems;
   }
 
-  #line(address: string, names: readonly string[]): string | undefined {
+  #line(whole: string): string | undefined {
+    const [text = ""] = whole.split("#", 1);
+    if (text.length > LONGEST_LINE) return `is longer than ${LONGEST_LINE} characters`;
+    const [address = "", ...names] = text.trim().split(/\s+/);
+    return address === "" ? undefined : this.#entry(address, names);
+  }
+
+  #entry(address: string, names: readonly string[]): string | undefined {
     const [literal = ""] = address.split("%");
     const data = literal.includes(":") ? parseIPv6(literal) : parseIPv4(literal);
     if (data === undefined) return `${JSON.stringify(address)} is not an IPv4 or IPv6 address`;
@@ -59,7 +71,7 @@ export class HostsTable {
     const pointed = this.#zone(reverse);
     const known = pointed.node(reverse)?.has(TYPE.PTR) === true;
     if (first !== undefined && !known) pointed.add(reverse, { type: TYPE.PTR, ttl: HOSTS_TTL, data: first });
-    return undefined;
+    return this.zones.size > MOST_NAMES ? TOO_MANY : undefined;
   }
 
   #zone(name: Uint8Array): LocalZone {

@@ -4,6 +4,9 @@ import { ConfigError, type Problem } from "@stitch/config";
 /** Largest file that is read; a wrong path may name anything. */
 const LARGEST_FILE = 16 * 2 ** 20;
 
+/** A file of the wrong kind is wrong in every line, of which there may be millions; so many are shown. */
+export const MOST_PROBLEMS = 20;
+
 /** A file as it was read: what is checked in one thread and served by others is the same text. */
 export interface TextFile {
   readonly file: string;

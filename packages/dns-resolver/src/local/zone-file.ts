@@ -3,8 +3,9 @@ import { formatName, isBelow } from "../wire/name.ts";
 import { TYPE } from "../wire/registry.ts";
 import { hasCnameConflict, LocalZone, type LocalRecord } from "./local-zone.ts";
 import { parseTtl, relative, ZONE_TYPES, type Field } from "./rdata-text.ts";
+import { MOST_PROBLEMS } from "./read-text.ts";
 import { atOnce, type Steps } from "../sliced.ts";
-import { lexZone, type Entry } from "./zone-lexer.ts";
+import { zoneEntries, type Entry } from "./zone-lexer.ts";
 
 const ROOT = Uint8Array.of(0);
 /** A record of a name, and where it stood. */
@@ -32,14 +33,14 @@ export function parseZone(text: string): ParsedZone {
   return atOnce(zoneSteps(text));
 }
 
-/** The same, entry by entry. */
+/** The same, entry by entry; of a file of another kind no more is kept than its first problems. */
 export function* zoneSteps(text: string): Steps<ParsedZone> {
-  const { entries, errors } = yield* lexZone(text);
   const state: State = { origin: ROOT, owner: undefined, ttl: undefined, records: [], problems: [] };
-  for (const { line, message } of errors) state.problems.push({ path: "", line, message });
-  for (const entry of entries) {
-    readEntry(entry, state);
+  for (const entry of zoneEntries(text)) {
     yield;
+    if ("message" in entry) report(state, entry.line, entry.message);
+    else readEntry(entry, state);
+    if (state.problems.length >= MOST_PROBLEMS) return { problems: state.problems };
   }
   const soas = state.records.filter(({ record }) => record.type === TYPE.SOA);
   const [soa, second] = soas;

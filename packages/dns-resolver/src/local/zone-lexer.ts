@@ -1,4 +1,3 @@
-import type { Steps } from "../sliced.ts";
 import type { Field } from "./rdata-text.ts";
 
 /** One entry of a zone file: a line, or several that parentheses make one (RFC 1035 section 5.1). */
@@ -54,18 +53,4 @@ export function* zoneEntries(text: string): Generator<Entry | LexError> {
     line += 1;
   }
   if (depth > 0) yield { line: open?.line ?? line, message: "an opening parenthesis is never closed" };
-}
-
-/** The same, gathered. */
-export function* lexZone(
-  text: string,
-): Steps<{ readonly entries: readonly Entry[]; readonly errors: readonly LexError[] }> {
-  const entries: Entry[] = [];
-  const errors: LexError[] = [];
-  for (const each of zoneEntries(text)) {
-    if ("message" in each) errors.push(each);
-    else entries.push(each);
-    yield;
-  }
-  return { entries, errors };
 }

@@ -1,11 +1,8 @@
 import { isIP } from "node:net";
-import { linesOf } from "../local/lines.ts";
+import { linesOf, LONGEST_LINE } from "../local/lines.ts";
 import type { Steps } from "../sliced.ts";
 import type { PolicyBuilder } from "./policy-builder.ts";
 import { POLICY_ACTION, SCOPE } from "./policy-table.ts";
-
-/** No line of a list is near it; one line of megabytes would be read in one go, and the lease would be lost meanwhile. */
-const LONGEST_LINE = 4_096;
 
 /** Lines of a list that could not be read, and the first of them. */
 export interface Unread {

@@ -1,5 +1,6 @@
 import type { Problem } from "@stitch/config";
 import { parseTtl, relative, type Field } from "../local/rdata-text.ts";
+import { MOST_PROBLEMS } from "../local/read-text.ts";
 import { zoneEntries, type Entry } from "../local/zone-lexer.ts";
 import type { Steps } from "../sliced.ts";
 import { formatName, isBelow, lowerName, parseName } from "../wire/name.ts";
@@ -7,8 +8,6 @@ import { parseIPv4, parseIPv6 } from "@stitch/linux-io";
 import { MOST_ADDRESSES, type PolicyAddresses, type PolicyBuilder } from "./policy-builder.ts";
 import { POLICY_ACTION, SCOPE, type PolicyAction } from "./policy-table.ts";
 
-/** A file of the wrong kind is wrong in every line; so many are shown. */
-const MOST_PROBLEMS = 20;
 /** Seconds, where the file has no $TTL. */
 const DEFAULT_TTL = 60;
 const ROOT = Uint8Array.of(0);

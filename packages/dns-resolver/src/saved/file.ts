@@ -69,7 +69,8 @@ export class SavedCache {
       this.#log.warn(`${file}: the saved cache is not used: ${found}`);
       return 0;
     }
-    const { taken, dropped } = found;
+    const { taken, dropped, aliased } = found;
+    for (const [number, route] of routes) if (aliased.has(number)) route.aliased = true;
     this.#log.info({ taken, dropped }, `${file}: cache restored`);
     return taken;
   }

@@ -34,6 +34,8 @@ export type SavedFault = "short" | "not-a-cache" | "version" | "checksum" | "fro
 export interface Restored {
   readonly taken: number;
   readonly dropped: number;
+  /** Numbers of the routes whose answers hold an alias; see Route. */
+  readonly aliased: ReadonlySet<number>;
 }
 
 export interface RestoreOptions {
@@ -73,6 +75,7 @@ function faultOf(bytes: Buffer): SavedFault | undefined {
 class Restorer implements Restored {
   taken = 0;
   dropped = 0;
+  readonly aliased = new Set<number>();
   readonly #bytes: Buffer;
   readonly #options: RestoreOptions;
   readonly #away: number;
@@ -121,6 +124,8 @@ class Restorer implements Restored {
     const parts = message.ok ? this.#partsOf(message.value) : undefined;
     if (parts === undefined || !message.ok || routeOf(this.#query) !== number) return false;
     if (this.#leadsElsewhere(message.value, number)) return false;
+    if (message.value.records.some(({ section, type }) => section === 0 && type === TYPE.CNAME))
+      this.aliased.add(number);
     const tag = (number << 2) | (bits & DO_CD);
     const tick = tickOf(clock.now());
     return cache.restore(packImage(parts, tag), this.#query, {

@@ -13,7 +13,7 @@ import { Crossing, type Want } from "./crossing.ts";
 import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
 import type { Exchange } from "./exchange.ts";
 import { FailureCache } from "./failure-cache.ts";
-import { BUSY, failed, LOOPED, keyOf, staleOutcome, turnAway } from "./flight.ts";
+import { BUSY, failed, flightOf, LOOPED, keyOf, staleOutcome, turnAway } from "./flight.ts";
 import { NOBODY, type Failed, type Flight, type Names, type Outcome, type Settle, type Waiter } from "./flight.ts";
 import { LoopWatch, type LoopOptions } from "./loop-watch.ts";
 import { MOST_WAITERS, MOST_WAITING_PER_ROUTE, mostSockets, REFRESH_SHARE, sharePerRoute } from "./shares.ts";
@@ -217,24 +217,8 @@ export class Forwarder {
     waiters: Settle[],
     crossings: number,
   ): Flight {
-    const flight: Flight = {
-      key,
-      tag,
-      place,
-      route,
-      question: query.key.slice(0, query.keyLength),
-      nameLength: query.nameLength,
-      type: query.type,
-      dnssecOk: query.dnssecOk,
-      checkingDisabled: (query.lowFlags & CD) !== 0,
-      stale: this.#staleFor(query, tag),
-      refreshes: waiters.length === 0,
-      waiters,
-      late: false,
-      failure: undefined,
-      waitsFor: undefined,
-      crossings,
-    };
+    const stale = this.#staleFor(query, tag);
+    const flight = flightOf(query, { key, place, route, tag, waiters, crossings, stale });
     this.#flights.set(key, flight);
     route.inFlight += 1;
     route.waiting += waiters.length;
@@ -288,12 +272,14 @@ export class Forwarder {
 
   #attempts(flight: Flight): Attempts {
     const { maxTtl, negativeTtl, names } = this.#options;
-    const isOwn = (name: Uint8Array): boolean => {
+    const placeOf = (name: Uint8Array): number => {
       adoptName(this.#scratch, name, flight.type, CLASS.IN);
-      const place = names.placeOf(this.#scratch);
-      return place === flight.place || place === NOBODY;
+      return names.placeOf(this.#scratch);
     };
-    const read = (message: Message): Digest => digest(message, flight.dnssecOk, { maxTtl, negativeTtl }, isOwn);
+    const isAskedHere = (name: Uint8Array): boolean => placeOf(name) === flight.place;
+    const isOwn = (name: Uint8Array): boolean => isAskedHere(name) || placeOf(name) === NOBODY;
+    const limits = { maxTtl, negativeTtl };
+    const read = (message: Message): Digest => digest(message, flight.dnssecOk, limits, isOwn, isAskedHere);
     const isClosed = (): boolean => this.#closed;
     const { route } = flight;
     const mayHedge = (): boolean => route.inFlight < this.perRoute / 2;
@@ -337,8 +323,10 @@ export class Forwarder {
   }
 
   async #followed(flight: Flight, alias: Alias): Promise<Outcome> {
-    this.counters.crossed += 1;
-    flight.route.crossed = true; // before the wait: a reload meanwhile must know
+    if (!alias.within) {
+      this.counters.crossed += 1;
+      flight.route.crossed = true; // before the wait: a reload meanwhile must know
+    }
     const whole = await this.#crossing.complete(flight, alias);
     if (whole.kind === "failed") return whole;
     const outcome = this.#stored(flight, whole.parts, whole.ttl);

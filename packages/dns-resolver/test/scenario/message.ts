@@ -1,6 +1,5 @@
-import { lexZone } from "../../src/local/zone-lexer.ts";
+import { zoneEntries } from "../../src/local/zone-lexer.ts";
 import { ZONE_TYPES } from "../../src/local/rdata-text.ts";
-import { atOnce } from "../../src/sliced.ts";
 import { writeOpt } from "../../src/wire/edns.ts";
 import { AA, AD, AT, CD, HEADER_BYTES, QR, RA, RD, TC } from "../../src/wire/header.ts";
 import { decodeMessage, type Message } from "../../src/wire/message.ts";
@@ -58,7 +57,8 @@ function typeOf(text: string): number {
 
 /** `owner [ttl] IN type data`. */
 function record(text: string): Uint8Array {
-  const fields = atOnce(lexZone(text)).entries[0]?.fields ?? [];
+  const [entry] = zoneEntries(text);
+  const fields = entry !== undefined && "fields" in entry ? entry.fields : [];
   const classAt = fields.findIndex(({ text: field }) => field === "IN");
   const type = fields[classAt + 1]?.text ?? "";
   const data = ZONE_TYPES[type]?.read(fields.slice(classAt + 2), Uint8Array.of(0));
