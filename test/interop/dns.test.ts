@@ -8,7 +8,7 @@ import dnsPacket from "dns-packet";
 import { execa } from "execa";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 // Real clients (dig, kdig) ask our resolver, which forwards to real servers (nsd, unbound), all on loopback.
 
@@ -170,6 +170,9 @@ rpz:
 forward-zone:
   name: "nsd.test."
   forward-addr: ${NSD.address}@${NSD.port}
+forward-zone:
+  name: "loop.test."
+  forward-addr: ${US.address}@${US.port}
 `;
 }
 
@@ -188,6 +191,7 @@ dns:
     - zone: big.nsd.test
       upstreams: ["tls://${UNBOUND.address}:${UNBOUND_TLS_PORT}#us.test"]
       tls: { ca: unbound.test.pem }
+    - { zone: loop.test, upstreams: ["${UNBOUND.address}:${UNBOUND.port}"] }
     - { zone: nsd.test, upstreams: ["${NSD.address}:${NSD.port}"] }
     - { zone: www.nsd.test, upstreams: ["${UNBOUND.address}:${UNBOUND.port}"] }
 `;
@@ -320,6 +324,17 @@ test("answers that do not fit UDP are had of nsd over connections that are kept,
   const connections = connectionsTo(NSD);
   expect(connections).toBeGreaterThan(0);
   expect(connections).toBeLessThanOrEqual(4);
+});
+
+test("unbound, where it forwards a zone to us that we forward to it, is left out for that zone alone", async () => {
+  await vi.waitFor(
+    async () => expect(await askWithDig("_explain.www.loop.test", "TXT")).toContain("forwards to us what we ask it"),
+    { timeout: 40_000, interval: 200 },
+  );
+  const output = await askWithDig("www.loop.test", "A");
+  expect(output).toMatch(/SERVFAIL/);
+  expect(output).toMatch(/every upstream of this route forwards to us: a loop/);
+  expect(await askWithDig("www.nsd.test", "A")).toMatch(/192\.0\.2\.80/);
 });
 
 test.each([
