@@ -7,6 +7,7 @@ import { packImage, WORD } from "../src/cache/image.ts";
 import { ClientBudget } from "../src/client-budget.ts";
 import { REASONS } from "../src/reasons.ts";
 import { TcpListener } from "../src/tcp-listener.ts";
+import { failed } from "../src/upstream/exchange.ts";
 import { Frames } from "../src/wire/frames.ts";
 import { decodeMessage } from "../src/wire/message.ts";
 import { expandName } from "../src/wire/name.ts";
@@ -155,4 +156,23 @@ test("names that share a place in one process do not in another: nobody can prep
     return cache.slab.words[(cache.store(image, query, 0, 0, 60) >>> 2) + WORD.hash];
   });
   expect(new Set(hashes).size).toBe(3);
+});
+
+test("answers of local data take 4 MiB at most, whatever names strangers make up in it", () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const { resolver } = bench(); // with a cache of 1 MiB
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(12 * 2 ** 20);
+  expect(resolver.cache.entries).toBe(0);
+});
+
+// What is ours says nothing about the upstream; what stays until somebody acts must be said in health.
+test.each([
+  ["EMFILE", "no-socket"],
+  ["ENOBUFS", "no-socket"],
+  ["EADDRINUSE", "no-socket"],
+  ["ENETUNREACH", "unreachable"],
+  ["EADDRNOTAVAIL", "unreachable"],
+  ["EPERM", "unreachable"],
+])("a question that comes back with %s is %s", (code, kind) => {
+  expect(failed(code)).toEqual({ kind, code });
 });

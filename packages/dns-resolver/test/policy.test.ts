@@ -216,6 +216,14 @@ describe("an answer by policy", () => {
     expect(Buffer.from(bytes).toString("latin1")).toContain(`\x00\x11policy list-${written}`);
   });
 
+  test("names the list in 48 octets at most: the answer has room for it", () => {
+    const file = join(folder, "x".repeat(200));
+    writeFileSync(file, "ads.example\n");
+    const settings = { file, kind: "domains", because: "blocked" } as const;
+    const { lists } = atOnce(readPolicies([settings], (path) => path, 1));
+    expect(Buffer.from(lists[0]?.extended ?? []).toString("latin1")).toBe(`\0\x0fpolicy ${"x".repeat(41)}`);
+  });
+
   test("that does not fit the client's buffer is cut, and whole over TCP", () => {
     const name = `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.${"d".repeat(50)}.example`;
     const lines = Array.from({ length: 8 }, (_, i) => `${name} AAAA 2001:db8::${i}`);

@@ -90,6 +90,20 @@ describe("the questions of one route", () => {
     expect([transport.held.length, outcomes.length]).toEqual([62 + 32, 8]);
   });
 
+  // CVE-2025-5994 class: each that is open is another chance for a forger.
+  test("are open once at each server: one that is put again ends the one before", async () => {
+    const { ask, transport } = forwarding(new FakeClock());
+    ask("www.example");
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      expect(transport.held.map(({ ended }) => !ended)).toEqual(
+        Array.from({ length: attempt }, (_, i) => i + 1 === attempt),
+      );
+      transport.held.at(-1)?.request.onOverdue();
+      await settled();
+    }
+    expect(transport.held.length).toBe(3);
+  });
+
   test("leave 64 sockets for probes, and are no more than there are ports", () => {
     expect([mostSockets(100), mostSockets(), mostSockets(1e6)]).toEqual([164, 65_536, 65_536]);
   });
