@@ -1,7 +1,8 @@
 /**
- * `npm run test:containers [-- [--all] [FILE...]]`: builds the images, runs a site and the lab in them, and compares the machine before and
- * after, also when it is told to end. It takes minutes, needs root, and says so where it cannot run; with CI set that is a
- * failure. `--all` runs every drill; `--prepare` only makes images and containerlab, beside other work.
+ * `npm run test:containers [-- [--all] [-t PATTERN] [FILE...]]`: builds the images, runs a site and the lab in them, and
+ * compares the machine before and after, also when it is told to end. It takes minutes, needs root, and says so where it
+ * cannot run; with CI set that is a failure. `--all` runs every drill, `-t` only the tests of such names; `--prepare` only
+ * makes images and containerlab, beside other work.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +12,11 @@ import { sweep } from "./engine.ts";
 import { differences, machineState } from "./machine.ts";
 import { Processes } from "./processes.ts";
 
-const OPTIONS = { all: { type: "boolean" }, prepare: { type: "boolean" } } as const;
+const OPTIONS = {
+  all: { type: "boolean" },
+  prepare: { type: "boolean" },
+  test: { type: "string", short: "t" },
+} as const;
 const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
 const PROJECT = "containers";
 /** Everything, base images and containerlab from nothing included. */
@@ -39,7 +44,7 @@ const before = await machineState();
 const processes = new Processes(ROOT, say);
 const command = values.prepare
   ? [process.execPath, join(import.meta.dirname, "prepare.ts")]
-  : ["vitest", ...vitestArguments(PROJECT), ...positionals];
+  : ["vitest", ...vitestArguments(PROJECT), ...(values.test === undefined ? [] : ["-t", values.test]), ...positionals];
 const ran = await processes.run(command, LIMIT_MS, values.all === true ? { STITCH_ALL_DRILLS: "1" } : {});
 const left = await sweep().then(
   () => [],

@@ -53,6 +53,8 @@ const routeSection = section({
   tls: routeTlsSection.prefault({}),
   /** Own address to ask from. */
   source: ipAddress().optional(),
+  /** Whether clients had better go to another site while no upstream of it answers. */
+  critical: z.boolean().default(true),
 });
 
 const localSection = section({

@@ -59,10 +59,12 @@ export class Explainer {
     ];
   }
 
-  #upstream({ target, source, down, lastFailure }: Upstream): string {
+  #upstream({ target, source, down, edns, lastFailure, looping }: Upstream): string {
+    const state = looping ? "out, because it forwards to us what we ask it (a loop)" : down ? "down" : "up";
+    const plain = edns.isSpoken(this.#options.clock.now()) ? "" : ", asked without EDNS";
     const from = source === undefined ? "" : ` from ${source}`;
     const failed = lastFailure === undefined ? "" : `, ${this.#since(lastFailure.at)} ago it ${lastFailure.why}`;
-    return `upstream ${formatEndpoint(target)}${from} is ${down ? "down" : "up"}${failed}`;
+    return `upstream ${formatEndpoint(target)}${from} is ${state}${plain}${failed}`;
   }
 
   #cached(name: Uint8Array, type: (typeof TYPES)[number], route: number): string {

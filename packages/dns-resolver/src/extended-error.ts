@@ -18,6 +18,7 @@ export const EXTENDED = {
   notSupported: extendedError(EDE.NOT_SUPPORTED),
   stale: extendedError(EDE.STALE_ANSWER),
   staleNxdomain: extendedError(EDE.STALE_NXDOMAIN),
+  loop: extendedError(EDE.OTHER, "this question was ours: a forwarding loop"),
   aliasLoop: extendedError(EDE.OTHER, "an alias (CNAME) leads back to itself"),
   aliasTooLong: extendedError(EDE.OTHER, "aliases (CNAME) lead through too many routes"),
   aliasTooLarge: extendedError(EDE.OTHER, "the answer with its aliases (CNAME) is more than fits a message"),

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { seconds, SystemClock, type Duration } from "@stitch/clock";
 import { ConfigError, type SiteDocument } from "@stitch/config";
 import {
@@ -9,6 +10,7 @@ import {
   type ServiceContext,
   type ServingParts,
 } from "@stitch/health";
+import type { Endpoint } from "@stitch/linux-io";
 import { claimed, claimedTcp } from "./claim.ts";
 import { localPath, type DnsSettings } from "./config.ts";
 import { openControl } from "./control.ts";
@@ -22,8 +24,9 @@ import { SelfProbe } from "./self-probe.ts";
 import { randomSeed } from "./resolver.ts";
 import { readServed, tellUnread, type Served } from "./served.ts";
 import { atOnce } from "./sliced.ts";
+import { TOKEN_KEY } from "./upstream/loop-tokens.ts";
 import { mostPerRoute } from "./upstream/shares.ts";
-import { WORKER_LAYOUT, type DnsWorkers } from "./worker-contract.ts";
+import { WORKER_LAYOUT, type DnsWorkers, type WorkerSettings } from "./worker-contract.ts";
 
 const WORKER = new URL("./worker.ts", import.meta.url);
 const LOAD_INTERVAL: Duration = seconds(1);
@@ -72,24 +75,23 @@ async function start(
   const listenTls = await claimedTcp(settings.tls?.listen ?? [], clock);
   const upstreams = new UpstreamHealth(health);
   const adopted = new Adoptions(workers);
+  let running: WorkerGroup<DnsWorkers> | undefined;
   const group = await WorkerGroup.open<DnsWorkers>({
     module,
     workers,
     layout: WORKER_LAYOUT,
-    settings: {
-      served,
-      listen,
-      listenTls,
-      sockets: upstreamSockets(openFileLimit(), listen.length + listenTls.length, workers),
-      cacheFile: settings.cache.file === undefined ? undefined : localPath(document, settings.cache.file),
-    },
+    settings: settingsFor(document, served, listen, listenTls, workers),
     context,
-    onMessage: (message, worker) =>
-      message.kind === "adopted" ? adopted.one() : upstreams.report(message.zones, worker),
+    onMessage: (message, worker) => {
+      if (message.kind === "adopted") adopted.one();
+      else if (message.kind === "dead-zones") upstreams.report(message.zones, worker);
+      else running?.tell(message);
+    },
   });
+  running = group;
   const { table } = group;
   const adopt = (next: Served): Promise<void> => {
-    group.tell(next);
+    group.tell({ kind: "serve", served: next });
     return adopted.all();
   };
   const reloader = new Reloader({ document, seed, running: served, clock, log, adopt });
@@ -111,6 +113,24 @@ async function start(
       await closeControl();
       await group.close();
     },
+  };
+}
+
+function settingsFor(
+  document: SiteDocument,
+  served: Served,
+  listen: readonly Endpoint[],
+  listenTls: readonly Endpoint[],
+  workers: number,
+): WorkerSettings {
+  const { file } = served.dns.cache;
+  return {
+    served,
+    listen,
+    listenTls,
+    sockets: upstreamSockets(openFileLimit(), listen.length + listenTls.length, workers),
+    loopKey: randomBytes(TOKEN_KEY),
+    cacheFile: file === undefined ? undefined : localPath(document, file),
   };
 }
 

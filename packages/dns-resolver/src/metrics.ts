@@ -3,7 +3,7 @@ import { REASONS, type Reason } from "./reasons.ts";
 import { RELOADS, type Reloader } from "./reload/reloader.ts";
 import type { Figure } from "./worker-contract.ts";
 
-/** Every number is the sum of the workers'. */
+/** Every number but that of loops is the sum of the workers'. */
 export function registerMetrics(registry: Registry, table: WorkerTable<Reason, Figure>, reloader: Reloader): void {
   outcomesFrom(registry, "stitch_dns_queries_total", "Queries by what became of them", "reason", REASONS, (code) =>
     table.outcome(code),
@@ -41,6 +41,10 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
   counter("stitch_dns_upstream_ignored_total", "Datagrams that were not the answer: echoes, forgeries", "ignored");
   counter("stitch_dns_upstream_near_misses_total", "Questions whose UDP was given up for forgeries", "nearMisses");
   counter("stitch_dns_upstream_case_changed_total", "Answers in another case than the question's", "caseChanged");
+  counter("stitch_dns_upstream_without_edns_total", "Questions asked again without EDNS", "withoutEdns");
+  gaugeFrom(registry, "stitch_dns_upstream_looping", "Upstreams that forward to us what we ask them", () =>
+    table.most("looping"),
+  );
   counter("stitch_dns_coalesced_total", "Queries that joined one on its way", "coalesced");
   counter("stitch_dns_aliases_crossed_total", "Answers whose alias led into another route", "crossed");
   counter("stitch_dns_hedged_total", "Questions put to a second upstream because the first was slow", "hedged");

@@ -11,7 +11,12 @@ export type QueryLogSettings = NonNullable<DnsSettings["queryLog"]>;
 /** Lines are written together so often, away from the batch that they come from. */
 const FLUSH: Duration = seconds(1);
 /** What clients got SERVFAIL for: worth a line, whatever the sample. */
-const ERRORS: ReadonlySet<ReasonCode> = new Set([REASON.upstreamFailed, REASON.upstreamBusy, REASON.failedBefore]);
+const ERRORS: ReadonlySet<ReasonCode> = new Set([
+  REASON.upstreamFailed,
+  REASON.upstreamBusy,
+  REASON.failedBefore,
+  REASON.looped,
+]);
 
 /** One query as it is logged; the name is escaped, so that no name can write a line of its own. */
 export interface LoggedQuery {

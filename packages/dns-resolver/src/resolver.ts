@@ -332,7 +332,8 @@ export class Resolver {
       rcode = RCODE.BADVERS;
       this.reason = REASON.ednsVersion;
     }
-    if (rcode === RCODE.FORMERR) query.edns = false;
+    // RFC 6891 section 7: an OPT record, as far as it could be read, is answered by one; what it asked for is in doubt.
+    if (rcode === RCODE.FORMERR) query.wantsNsid = false;
     this.length = this.#writer.status(query, bytes, at, rcode, undefined, out, outAt);
     return ACTION.answer;
   }

@@ -4,9 +4,9 @@ import type { LocalChange } from "./local/local-history.ts";
 import { Upstream, type Route } from "./upstream/upstream.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 
-/** A route of the file; `tls` may be left out. */
-export type RouteSettings = Omit<DnsSettings["routes"][number], "tls"> &
-  Partial<Pick<DnsSettings["routes"][number], "tls">>;
+/** A route of the file; `tls` and `critical` may be left out. */
+export type RouteSettings = Omit<DnsSettings["routes"][number], "tls" | "critical"> &
+  Partial<Pick<DnsSettings["routes"][number], "tls" | "critical">>;
 /** Texts of the files that `routes[].tls.ca` name, by what stands there. */
 export type CaTexts = ReadonlyMap<string, string>;
 const NO_CAS: CaTexts = new Map();
@@ -35,9 +35,11 @@ export class RouteBook {
    * In the order of the file. What is in the book and not in the file is forgotten. When local data or any route has changed, a
    * route whose answers hold what stood elsewhere gets another number too; and one whose answers hold an alias does when a
    * zone comes or goes, or local data has got a name: the alias may lead to what was the outside's to say and is no more.
+   * `critical` says nothing about answers: it is changed in place, so that somebody who finds out at three in the morning
+   * that a route is not that important does not lose what is still known of it.
    */
   take(routes: readonly RouteSettings[], local: LocalChange = "none", cas: CaTexts = NO_CAS): NumberedRoute[] {
-    const keys = routes.map((settings) => JSON.stringify([settings, caOf(settings, cas)]));
+    const keys = routes.map((settings) => JSON.stringify([asked(settings), caOf(settings, cas)]));
     const changed = local !== "none" || keys.length !== this.#known.size || keys.some((key) => !this.#known.has(key));
     const namesChanged = local === "names" || !sameZones([...this.#known.values()], routes);
     const entries = routes.map((settings, i): [string, NumberedRoute] => {
@@ -48,6 +50,7 @@ export class RouteBook {
       return [key, (changed && crossed) || (namesChanged && aliased) ? this.#renumbered(known.route) : known];
     });
     this.#known = new Map(entries);
+    entries.forEach(([, { route }], i) => (route.minor = routes[i]?.critical === false));
     return entries.map(([, numbered]) => numbered);
   }
 
@@ -70,6 +73,11 @@ export class RouteBook {
     });
     return this.#numbered({ zone, name, upstreams: servers, inFlight: 0, waiting: 0 });
   }
+}
+
+/** What decides whom it asks, and how. */
+export function asked(route: RouteSettings): RouteSettings {
+  return { ...route, critical: true };
 }
 
 function caOf({ tls }: RouteSettings, cas: CaTexts): string | undefined {

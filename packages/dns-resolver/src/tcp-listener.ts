@@ -3,8 +3,7 @@ import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
 import { milliseconds, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
 import { BindError, ENDPOINT_BYTES, writeEndpoint, type Endpoint } from "@stitch/linux-io";
 import type { TlsIdentity } from "./tls/certificates.ts";
-import { Frames } from "./wire/frames.ts";
-import { framed } from "./upstream/tcp-exchange.ts";
+import { framed, Frames } from "./wire/frames.ts";
 
 /** Connections at once: each costs a descriptor and some KiB, and anybody may open one (RFC 7766 section 6.2.2). */
 const MOST_CONNECTIONS = 256;

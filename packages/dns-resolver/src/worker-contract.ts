@@ -1,9 +1,10 @@
 import type { WorkerContract, WorkerLayout } from "@stitch/health";
 import type { DatagramSocket, Endpoint } from "@stitch/linux-io";
+import type { DeadZones } from "./health.ts";
 import { REASONS, type Reason } from "./reasons.ts";
 import type { Served } from "./served.ts";
 
-/** Numbers of one worker that the main thread reads at scrape; all are sums over the workers but `load`. */
+/** Numbers of one worker that the main thread reads at scrape; all are sums over the workers but `looping` and `load`. */
 const FIGURES = [
   "cacheEntries",
   "cacheBytes",
@@ -19,6 +20,7 @@ const FIGURES = [
   "ignored",
   "nearMisses",
   "caseChanged",
+  "withoutEdns",
   "coalesced",
   "crossed",
   "hedged",
@@ -30,6 +32,7 @@ const FIGURES = [
   "fullBatches",
   "kernelDrops",
   "queryLogMissed",
+  "looping",
   "load",
 ] as const;
 export type Figure = (typeof FIGURES)[number];
@@ -48,19 +51,30 @@ export interface WorkerSettings {
   readonly sockets: number;
   /** Absolute path, to which each worker adds its number. */
   readonly cacheFile: string | undefined;
+  /** Of the names by which loops are found; see LoopTokens. */
+  readonly loopKey: Uint8Array;
 }
 
 export type SocketFacts = Pick<DatagramSocket, "local" | "implementation" | "lacking" | "grantedReceiveBuffer">;
+
+/** What one worker tells all others. */
+export type LoopNews =
+  /** A question that looks for a loop has come back. */
+  | { readonly kind: "came-back"; readonly token: string }
+  /** Upstreams that are left out; see LoopWatch. */
+  | { readonly kind: "looping"; readonly upstreams: readonly string[] };
 
 /** What the main thread and the workers of the resolver say to each other. */
 export interface DnsWorkers extends WorkerContract {
   readonly settings: WorkerSettings;
   readonly ready: { readonly sockets: readonly SocketFacts[]; readonly perRoute: number };
-  /** What to serve from now on. */
-  readonly toWorker: Served;
+  readonly toWorker:
+    /** What to serve from now on. */
+    { readonly kind: "serve"; readonly served: Served } | LoopNews;
   readonly toMain:
     /** Zones of the routes whose upstreams are all down, whenever that changes. */
-    | { readonly kind: "dead-zones"; readonly zones: readonly string[] }
+    | { readonly kind: "dead-zones"; readonly zones: DeadZones }
+    | LoopNews
     /** What the main thread told is served now. */
     | { readonly kind: "adopted" };
   readonly reason: Reason;

@@ -1,4 +1,5 @@
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
+import { formatEndpoint } from "@stitch/linux-io";
 import { Cache } from "./cache.ts";
 import { Explainer } from "./explain.ts";
 import { deadZones } from "./health.ts";
@@ -9,8 +10,10 @@ import { DnsServer } from "./server.ts";
 import { QueryLogs } from "./query-logs.ts";
 import { ServingBuilder } from "./serving.ts";
 import { atOnce, sliced } from "./sliced.ts";
+import type { LoopOptions } from "./upstream/loop-watch.ts";
+import { loopingOf, type Route, type Upstream } from "./upstream/upstream.ts";
 import { warmUp } from "./warm-up.ts";
-import type { DnsWorkers, Figure } from "./worker-contract.ts";
+import type { DnsWorkers, Figure, LoopNews } from "./worker-contract.ts";
 
 /**
  * A resolver of its own in a thread of its own: sockets, cache, upstreams, sharing nothing on the path of a query but the
@@ -37,7 +40,13 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
     clock,
     resolver,
     outcomes: new Outcomes(row.outcomes),
-    forwarding: { routes: now.routes, sockets: settings.sockets, ...serving.limits, onChange: tellDead },
+    forwarding: {
+      routes: now.routes,
+      sockets: settings.sockets,
+      ...serving.limits,
+      onChange: tellDead,
+      loops: loopsOf(context),
+    },
     onFailure: (failure) => log.error({ err: failure }, "the socket or a batch failed"),
   });
   const self = `${identity}, worker ${context.index + 1} of ${workers}`;
@@ -59,10 +68,10 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   return {
     ready: { sockets, perRoute: server.forwarder.perRoute },
     publish: () => {
-      publish(row, cache, server, context.index);
+      publish(row, cache, server, context.index, now.routes.values());
       row.set("queryLogMissed", queryLogs.missed);
     },
-    hear: (served) => void adopt(served),
+    hear: (told) => (told.kind === "serve" ? void adopt(told.served) : heard(server, told)),
     close: async () => {
       await server.close();
       queryLogs.close();
@@ -71,7 +80,13 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   };
 }
 
-function publish(row: WorkerRow<Figure>, cache: Cache, server: DnsServer, index: number): void {
+function publish(
+  row: WorkerRow<Figure>,
+  cache: Cache,
+  server: DnsServer,
+  index: number,
+  routes: Iterable<Route>,
+): void {
   const { forwarder, listeners, sockets } = server;
   row.set("cacheEntries", cache.entries);
   row.set("cacheBytes", cache.usedBytes);
@@ -101,7 +116,28 @@ function publish(row: WorkerRow<Figure>, cache: Cache, server: DnsServer, index:
     sumOf(sockets, ({ counters }) => counters.fullBatches),
   );
   row.set("kernelDrops", server.kernelDropsOf(index));
+  row.set("looping", loopingOf(routes));
   row.set("load", forwarder.load);
+}
+
+function loopsOf({ index, log, settings, tell }: WorkerContext<DnsWorkers>): LoopOptions {
+  return {
+    key: settings.loopKey,
+    asks: index === 0,
+    onFound: (upstream, route) => log.warn(loopText(upstream, route)),
+    onOther: (token) => tell({ kind: "came-back", token }),
+    onVerdict: (upstreams) => tell({ kind: "looping", upstreams }),
+  };
+}
+
+function heard({ forwarder: { loops } }: DnsServer, news: LoopNews): void {
+  if (news.kind === "came-back") loops?.cameBack(news.token);
+  else loops?.leaveOut(news.upstreams);
+}
+
+/** What, where, and what to do. */
+function loopText({ target }: Upstream, { zone }: Route): string {
+  return `upstream ${formatEndpoint(target)} of route ${zone} forwards to us what we ask it: it is left out until it no longer does; take this site out of its upstreams, or it out of dns.routes`;
 }
 
 function sumOf<T>(all: readonly T[], read: (each: T) => number): number {

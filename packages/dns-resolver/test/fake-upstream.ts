@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket as TcpSocket } from "node:net";
 import dnsPacket from "dns-packet";
+import { framed, Frames } from "../src/wire/frames.ts";
 
 /** Sends one datagram to whoever asked. */
 export type Send = (bytes: Uint8Array) => void;
@@ -17,6 +18,8 @@ export class FakeUpstream {
   readonly queries: Buffer[] = [];
   readonly ports = new Set<number>();
   tcpQueries = 0;
+  tcpConnections = 0;
+  readonly #connections: TcpSocket[] = [];
   readonly #socket: Socket;
   readonly #server: Server | undefined;
 
@@ -39,10 +42,15 @@ export class FakeUpstream {
       script.udp?.(query, (bytes) => void socket.send(bytes, from.port, from.address), from);
     });
     server?.on("connection", (connection) => {
-      connection.on("data", (chunk) => {
-        this.tcpQueries += 1;
-        const reply = script.tcp?.(Buffer.from(chunk).subarray(2)) ?? new Uint8Array();
-        connection.write(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 255), reply]));
+      const frames = new Frames();
+      this.tcpConnections += 1;
+      this.#connections.push(connection);
+      connection.on("data", (chunk: Buffer) => {
+        frames.push(chunk);
+        for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
+          this.tcpQueries += 1;
+          connection.write(framed(script.tcp?.(Buffer.from(frame)) ?? new Uint8Array()));
+        }
       });
       connection.on("error", () => connection.destroy());
     });
@@ -50,6 +58,7 @@ export class FakeUpstream {
 
   async close(): Promise<void> {
     this.#socket.close();
+    for (const connection of this.#connections) connection.destroy();
     if (this.#server !== undefined) await new Promise<void>((resolve) => void this.#server?.close(() => resolve()));
   }
 }

@@ -4,7 +4,7 @@ import { encodeRequest, inOwnCase, readAnswer } from "../src/upstream/exchange.t
 import type { Asking, Exchange, Request } from "../src/upstream/exchange.ts";
 import type { Names, Outcome, Waiter } from "../src/upstream/flight.ts";
 import { Forwarder, type ForwarderOptions } from "../src/upstream/forwarder.ts";
-import type { TcpResult } from "../src/upstream/tcp-exchange.ts";
+import type { StreamResult } from "../src/upstream/stream.ts";
 import type { Transport } from "../src/upstream/transport.ts";
 import { Upstream, type Route } from "../src/upstream/upstream.ts";
 import { parseName } from "../src/wire/name.ts";
@@ -34,7 +34,8 @@ export class HeldTransport implements Transport {
     const held: Held = {
       request,
       ended: false,
-      answer: (fields) => resolve(inOwnCase(readAnswer(Uint8Array.from(respond(query, fields))), request.question)),
+      answer: (fields) =>
+        resolve(inOwnCase(readAnswer(Uint8Array.from(respond(query, fields)), request), request.question)),
       end: resolve,
     };
     this.held.push(held);
@@ -45,8 +46,8 @@ export class HeldTransport implements Transport {
     return { result, end };
   }
 
-  async tcp(): Promise<TcpResult> {
-    return { exchange: this.overTcp, caseChanged: false };
+  stream(): Asking<StreamResult> {
+    return { result: Promise.resolve({ exchange: this.overTcp, caseChanged: false }), end: () => {} };
   }
 
   tidy(): void {}

@@ -10,7 +10,7 @@ import { SiteDocument } from "@stitch/config";
 import { respond, type FakeUpstream } from "./fake-upstream.ts";
 import { client, cookieOf, dataOf, decoded, queryFor, ttlsOf, withCookie } from "./fixtures.ts";
 import { inTime, upstream } from "./rig.ts";
-import { answering, put, routes, serving, SILENT, write, type Site } from "./site.ts";
+import { addressOf, answering, put, routes, serving, SILENT, write, type Site } from "./site.ts";
 
 const SOA = {
   type: "SOA",
@@ -59,14 +59,17 @@ describe("a reload forgets", () => {
     const aliased = await upstream({
       udp: (query, send) => {
         const name = decoded(query).questions?.[0]?.name ?? ".";
-        send(respond(query, { answers: [{ type: "CNAME", name, ttl: 60, data: "www.corp.example" }] }));
+        const alias = { type: "CNAME", name, ttl: 60, data: "www.corp.example" } as const;
+        send(
+          respond(query, { answers: [name.toLowerCase() === alias.data ? addressOf(query, "203.0.113.9") : alias] }),
+        );
       },
     });
     const { adopt, ask } = await serving(write(routes(aliased, await answering("192.0.2.2"))));
     expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.2"]);
     write(`  routes: [{ zone: ".", upstreams: ["127.88.0.2:${aliased.port}"] }]\n`);
     await adopt();
-    expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example"]);
+    expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "203.0.113.9"]);
   });
 
   test("questions that are on their way under the old number: they would be counted for ever", async () => {

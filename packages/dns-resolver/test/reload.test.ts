@@ -8,6 +8,7 @@ import type { Change } from "../src/reload/changes.ts";
 import { Reloader } from "../src/reload/reloader.ts";
 import { ReloadWishes } from "../src/reload/wishes.ts";
 import { readServed, type Served } from "../src/served.ts";
+import { ServingBuilder } from "../src/serving.ts";
 import { atOnce } from "../src/sliced.ts";
 import { whenDone } from "./rig.ts";
 import { selfSigned } from "./self-signed.ts";
@@ -23,11 +24,33 @@ function reader(file: string): { reloader: Reloader; adopted: Served[] } {
   return { reloader: new Reloader({ document, seed: 1, running, clock, log: SILENT, adopt }), adopted };
 }
 
+function routeThatIs(critical: boolean): string {
+  return `  routes: [{ zone: ".", upstreams: ["10.0.0.1"], critical: ${critical} }]\n`;
+}
+
 function problemsOf(change: Change): string {
   return change.kind === "refused" ? change.problems.join("\n") : "";
 }
 
 describe("a reload of the resolver", () => {
+  test("that makes a route less critical, or critical again, leaves its cache and its upstreams as they are", async () => {
+    const { reloader, adopted } = reader(write(routeThatIs(true)));
+    const builder = new ServingBuilder(clock, 1, 1);
+    const now = (): [number, { minor?: boolean; upstreams: readonly unknown[] }][] => {
+      const served = adopted.at(-1) ?? atOnce(readServed(SiteDocument.load(beside("site.yaml")), 1));
+      return [...atOnce(builder.building(served)).routes];
+    };
+    const [number, { upstreams, minor }] = now()[0] ?? [-1, { upstreams: [] }];
+    expect([number >= 0, minor]).toEqual([true, false]);
+    for (const critical of [false, true]) {
+      write(routeThatIs(critical));
+      const change = critical ? "route . critical" : "route . not critical any more";
+      expect(await reloader.reload()).toEqual({ kind: "accepted", changes: [change] });
+      expect(now()).toEqual([[number, expect.objectContaining({ minor: !critical })]]);
+      expect(now()[0]?.[1].upstreams).toBe(upstreams);
+    }
+  });
+
   test("says what is different, one phrase each", async () => {
     const zone = beside("a.zone");
     put("a.zone", "$ORIGIN a.example.\n$TTL 60\n@ SOA ns root 1 2 3 4 5\n");

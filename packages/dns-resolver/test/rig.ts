@@ -16,6 +16,7 @@ import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
 import type { TlsIdentity } from "../src/tls/certificates.ts";
 import { DnsServer } from "../src/server.ts";
+import type { LoopOptions } from "../src/upstream/loop-watch.ts";
 import { NO_COOKIES, NO_LIMIT } from "./fixtures.ts";
 import { FakeUpstream, type Script } from "./fake-upstream.ts";
 
@@ -59,6 +60,7 @@ export interface RigRoute {
   readonly zone: string;
   readonly upstreams: readonly (FakeUpstream | UpstreamAddress)[];
   readonly source?: string | undefined;
+  readonly critical?: boolean;
   /** `ca` is the text itself. */
   readonly tls?: { readonly ca?: string; readonly pins: string[] };
 }
@@ -73,11 +75,12 @@ export async function rigOf(
   clock: Clock = new SystemClock(),
   zones: readonly LocalZone[] = [],
   identity?: TlsIdentity,
+  loops?: LoopOptions,
 ): Promise<Rig> {
   const outcomes = new Outcomes(new Float64Array(REASONS.length));
   const health = new Health(IDENTITY, clock);
-  const routes = wanted.map(({ zone, upstreams, source, tls }) => {
-    return { zone, upstreams: upstreams.map(targetOf), source, ...(tls === undefined ? {} : { tls }) };
+  const routes = wanted.map(({ upstreams, source, ...settings }) => {
+    return { ...settings, source, upstreams: upstreams.map(targetOf) };
   });
   const cas = new Map(wanted.flatMap(({ tls }) => (tls?.ca === undefined ? [] : [[tls.ca, tls.ca] as const])));
   const local = { zones: [...builtInZones(), ...zones], hosts: [] };
@@ -106,7 +109,13 @@ export async function rigOf(
     clock,
     resolver,
     outcomes,
-    forwarding: { routes: placed.routes, maxTtl: 3_600, negativeTtl: 300, onChange },
+    forwarding: {
+      routes: placed.routes,
+      maxTtl: 3_600,
+      negativeTtl: 300,
+      onChange,
+      ...(loops === undefined ? {} : { loops }),
+    },
     onFailure: (failure) => {
       throw failure;
     },

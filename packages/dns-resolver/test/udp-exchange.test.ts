@@ -50,7 +50,14 @@ async function asking(most = 600) {
 }
 
 function request(upstream: Request["upstream"], clock: FakeClock, id: number): Request {
-  const rest = { source: "127.0.0.1", question: QUESTION, mixedCase: true, dnssecOk: false, checkingDisabled: false };
+  const rest = {
+    source: "127.0.0.1",
+    question: QUESTION,
+    mixedCase: true,
+    dnssecOk: false,
+    checkingDisabled: false,
+    edns: true,
+  };
   return { ...rest, upstream, clock, id: id & 0xffff, ...TERMS, onIgnored: () => {} };
 }
 

@@ -11,7 +11,7 @@ import { Forwarder } from "../src/upstream/forwarder.ts";
 import { Upstream, type Route } from "../src/upstream/upstream.ts";
 import { respond } from "./fake-upstream.ts";
 import { LOOPBACK, NO_NAMES, dataOf, decoded, queryFor, view } from "./fixtures.ts";
-import { passing, rig, upstream, whenDone } from "./rig.ts";
+import { passing, rig, rigOf, upstream, whenDone } from "./rig.ts";
 
 function typeOf(query: Buffer): string {
   return dnsPacket.decode(query).questions?.[0]?.type ?? "";
@@ -31,6 +31,25 @@ describe("an upstream", () => {
   test("asked from a source address that this machine has not is said in health", async () => {
     const { ask, health } = await rig([{ address: "127.88.0.2", port: 53 }], new SystemClock(), "203.0.113.9");
     for (let i = 0; i < 3; i += 1) await ask(queryFor(`n${i}.example`));
+    expect(health.verdict).toBe("degraded");
+  });
+
+  // It moves nobody: the site is as good as any other without it.
+  test("of a route that is not critical is told as an alarm alone, also beside one that is", async () => {
+    const gone = { address: "255.255.255.255", port: 53 };
+    const { ask, health } = await rigOf([
+      { zone: "minor.example", upstreams: [gone], critical: false },
+      { zone: "major.example", upstreams: [gone] },
+    ]);
+    const told = async (zone: string): Promise<string[]> => {
+      for (let i = 0; i < 3; i += 1) await ask(queryFor(`n${i}.${zone}`));
+      return health.report.reasons.map(({ code, class: of, detail }) => `${code} (${of}): ${detail}`);
+    };
+    const minor = "minor-upstreams-unreachable (load): no upstream answers for minor.example";
+    expect(await told("minor.example")).toEqual([minor]);
+    expect(health.verdict).toBe("pass");
+    const major = "upstreams-unreachable (dependency): no upstream answers for major.example";
+    expect((await told("major.example")).toSorted()).toEqual([minor, major].toSorted());
     expect(health.verdict).toBe("degraded");
   });
 

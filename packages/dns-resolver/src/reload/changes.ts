@@ -1,4 +1,5 @@
 import type { DnsSettings } from "../config.ts";
+import { asked } from "../route-book.ts";
 import type { Served } from "../served.ts";
 
 export type Change =
@@ -42,7 +43,8 @@ function routeChanges(before: readonly RouteSettings[], after: readonly RouteSet
     ...after.flatMap((route) => {
       const old = known.get(zoneOf(route));
       if (old === undefined) return [`with route ${route.zone}`];
-      return same(old, route) ? [] : [`route ${route.zone} by other settings, with an empty cache`];
+      if (!same(asked(old), asked(route))) return [`route ${route.zone} by other settings, with an empty cache`];
+      return same(old, route) ? [] : [`route ${route.zone} ${route.critical ? "critical" : "not critical any more"}`];
     }),
   ];
 }

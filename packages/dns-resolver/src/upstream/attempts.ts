@@ -5,7 +5,7 @@ import { EDE } from "../wire/registry.ts";
 import type { About, Asker } from "./asker.ts";
 import type { Digest } from "./digest.ts";
 import type { Asking, Exchange } from "./exchange.ts";
-import { allDown, pick, spare, type Route, type Upstream } from "./upstream.ts";
+import { allDown, allLooping, pick, spare, type Route, type Upstream } from "./upstream.ts";
 
 /** How long each attempt waits, in order; with TCP after them still below the 5 s that clients wait. */
 const ATTEMPT_LIMITS: readonly Duration[] = [milliseconds(600), milliseconds(1_000), milliseconds(1_400)];
@@ -56,10 +56,11 @@ export class Attempts {
   readonly #open = new Map<Upstream, Asking>();
   #pending = 0;
   #settled = false;
-  #failure: Omit<NotFound, "kind"> = NOBODY;
+  #failure: Omit<NotFound, "kind">;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
+    this.#failure = allLooping(options.route) ? IN_A_LOOP : NOBODY;
     this.#next();
   }
 
@@ -171,9 +172,15 @@ const NOBODY = {
   ours: false,
 };
 
+const IN_A_LOOP = {
+  extended: extendedError(EDE.NO_REACHABLE_AUTHORITY, "every upstream of this route forwards to us: a loop"),
+  ours: false,
+};
+
 const WHY = {
   truncated: "truncated its answer over TCP",
   malformed: "sent an answer that cannot be read",
+  "no-edns": "answered FORMERR",
   "case-changed": "changed the case of the name",
   "near-misses": "sent what was no answer",
   timeout: "did not answer in time",

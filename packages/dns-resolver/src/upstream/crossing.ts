@@ -125,6 +125,8 @@ export class Crossing {
       return names.placeOf(this.#scratch) <= NOBODY;
     };
     const { answers, leadsTo } = relevantAnswers(message.value, isLocal);
-    return leadsTo === undefined ? undefined : { message: message.value, answers, authorities: [], leadsTo };
+    return leadsTo === undefined
+      ? undefined
+      : { message: message.value, answers, authorities: [], leadsTo, within: false };
   }
 }

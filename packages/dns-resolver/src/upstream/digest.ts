@@ -4,7 +4,7 @@ import type { Message, RecordAt } from "../wire/message.ts";
 import { put16, put32, u32 } from "../wire/octets.ts";
 import { RCODE, TYPE } from "../wire/registry.ts";
 import { rebuild } from "./rebuild.ts";
-import { relevantAnswers, relevantAuthorities, type IsOwn } from "./relevant.ts";
+import { relevantAnswers, relevantAuthorities, soaOf, type IsOwn } from "./relevant.ts";
 
 export interface TtlLimits {
   /** Seconds. */
@@ -26,6 +26,8 @@ export interface Alias {
   /** Proofs for `answers`, where the client wants them. */
   readonly authorities: readonly RecordAt[];
   readonly leadsTo: Uint8Array;
+  /** It leads on within the names of the same upstream, which has not followed it. */
+  readonly within: boolean;
 }
 
 /** RFC 1035 section 4.2.2, less room for an OPT record of ours: written out, an answer may outgrow what it came in. */
@@ -37,19 +39,29 @@ const RCODE_NAMES: Readonly<Record<number, string>> = { 1: "FORMERR", 2: "SERVFA
  * where they carry meaning (a SOA for "no", proofs for DO), TTLs capped. The rest is dropped: nothing but the answer to the
  * question asked ever leaves here (CVE-2021-25220 class). `ttl` 0 means: give it to those who wait and do not keep it.
  */
-export function digest(message: Message, dnssecOk: boolean, limits: TtlLimits, isOwn: IsOwn): Digest {
+export function digest(
+  message: Message,
+  dnssecOk: boolean,
+  limits: TtlLimits,
+  isOwn: IsOwn,
+  isAskedHere: IsOwn = () => false,
+): Digest {
   const { rcode } = message;
   if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) {
     return { kind: "useless", why: `answered ${RCODE_NAMES[rcode] ?? `rcode ${rcode}`}` };
   }
   if (isReferral(message)) return { kind: "useless", why: "answered with a referral" };
-  const { answers, hasTarget, leadsTo, endAt, loops } = relevantAnswers(message, isOwn);
+  const { answers, hasTarget, leadsTo, loops, end } = relevantAnswers(message, isOwn);
   if (loops) return { kind: "loop" };
-  if (leadsTo !== undefined) return { kind: "alias", alias: aliasOf(message, answers, leadsTo, dnssecOk) };
+  if (leadsTo !== undefined) return { kind: "alias", alias: aliasOf(message, answers, leadsTo, dnssecOk, false) };
   const positive = rcode === RCODE.NOERROR && hasTarget;
-  const authorities = relevantAuthorities(message, positive ? undefined : endAt, dnssecOk);
+  const soa = positive ? undefined : soaOf(message, end);
+  if (end !== undefined && stopsShort(message, answers, positive, soa) && isAskedHere(end)) {
+    return { kind: "alias", alias: aliasOf(message, answers, end, dnssecOk, true) };
+  }
+  const authorities = relevantAuthorities(message, positive, dnssecOk, soa);
   const kept = [...answers, ...authorities];
-  const ttl = positive ? lowest(kept, limits.maxTtl) : negativeTtl(message, answers, authorities, limits);
+  const ttl = positive ? lowest(kept, limits.maxTtl) : negativeTtl(message, answers, soa, limits);
   const { bytes, ttlsAt } = withOnly(message, kept);
   if (bytes.length > LARGEST_MESSAGE) return { kind: "useless", why: "answered with more than fits a message" };
   const cap = positive ? limits.maxTtl : ttl;
@@ -60,11 +72,25 @@ export function digest(message: Message, dnssecOk: boolean, limits: TtlLimits, i
   return { kind: "answer", parts: { message: bytes, nameLength, ttlsAt, negative: !positive, aliased }, ttl };
 }
 
+/**
+ * An alias, and not a word about what it leads to: many a load balancer answers so, and no client's stub can follow
+ * (RFC 1034 section 4.3.1 leaves that to us).
+ */
+function stopsShort({ rcode }: Message, answers: readonly RecordAt[], positive: boolean, soa?: RecordAt): boolean {
+  return rcode === RCODE.NOERROR && !positive && soa === undefined && answers.some(({ type }) => type === TYPE.CNAME);
+}
+
 /** With a SOA the authorities speak of the name that the alias leads to, and that is not this upstream's. */
-function aliasOf(message: Message, answers: readonly RecordAt[], leadsTo: Uint8Array, dnssecOk: boolean): Alias {
+function aliasOf(
+  message: Message,
+  answers: readonly RecordAt[],
+  leadsTo: Uint8Array,
+  dnssecOk: boolean,
+  within: boolean,
+): Alias {
   const says = message.records.some(({ section, type }) => section === 1 && type === TYPE.SOA);
-  const authorities = says ? [] : relevantAuthorities(message, undefined, dnssecOk);
-  return { message, answers, authorities, leadsTo };
+  const authorities = says ? [] : relevantAuthorities(message, true, dnssecOk);
+  return { message, answers, authorities, leadsTo, within };
 }
 
 /** A copy of the message up to the last of `kept`, as it is when nothing before that is left out, else rebuilt. */
@@ -107,11 +133,10 @@ export function lowest(records: readonly { readonly ttl: number }[], cap: number
 function negativeTtl(
   { bytes }: Message,
   answers: readonly RecordAt[],
-  authorities: readonly RecordAt[],
+  soa: RecordAt | undefined,
   limits: TtlLimits,
 ): number {
-  const soas = authorities.filter(({ type }) => type === TYPE.SOA);
-  if (soas.length === 0) return 0;
-  const minimums = soas.map(({ dataAt, dataLength }) => ({ ttl: u32(bytes, dataAt + dataLength - 4) }));
-  return lowest([...answers, ...soas, ...minimums], limits.negativeTtl);
+  if (soa === undefined) return 0;
+  const minimum = u32(bytes, soa.dataAt + soa.dataLength - 4);
+  return lowest(answers, Math.min(soa.ttl, minimum, limits.negativeTtl));
 }

@@ -1,11 +1,12 @@
 import type { Clock, Duration } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
-import { writeOpt } from "../wire/edns.ts";
+import type { Decoded } from "../wire/decoded.ts";
+import { OPT_BYTES, writeOpt } from "../wire/edns.ts";
 import { AT, CD, HEADER_BYTES, opcodeOf, QR, RD, TC, Z } from "../wire/header.ts";
-import { OPT_BYTES } from "../wire/edns.ts";
 import { decodeMessage, type Message } from "../wire/message.ts";
 import { lowerByte, sameName } from "../wire/name.ts";
 import { put16, sameBytes, u16, u8 } from "../wire/octets.ts";
+import { RCODE } from "../wire/registry.ts";
 
 /** One question to one upstream. */
 export interface Request {
@@ -19,10 +20,12 @@ export interface Request {
   readonly mixedCase: boolean;
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
+  /** With an OPT record; without it DO says nothing. */
+  readonly edns: boolean;
   readonly limit: Duration;
-  /** Over UDP: how long an answer is still taken after `limit`. */
+  /** How long an answer is still taken after `limit`. */
   readonly late: Duration;
-  /** Over UDP: called when `limit` has passed and the wait goes on. */
+  /** Called when `limit` has passed and the wait goes on. */
   readonly onOverdue: () => void;
   readonly clock: Clock;
   /** Called for every datagram that was not the answer: a guess, an echo, an answer to something else. */
@@ -30,8 +33,8 @@ export interface Request {
 }
 
 /** A question on its way. */
-export interface Asking {
-  readonly result: Promise<Exchange>;
+export interface Asking<T = Exchange> {
+  readonly result: Promise<T>;
   /** Gives it up: it comes to a timeout. */
   readonly end: () => void;
 }
@@ -49,6 +52,8 @@ export type Exchange =
   /** Over TLS: the other side could not prove that it is the upstream. */
   | { readonly kind: "untrusted"; readonly code: string }
   | { readonly kind: "malformed" }
+  /** It does not know EDNS, or not ours: FORMERR or NOTIMP without an OPT record, or BADVERS. */
+  | { readonly kind: "no-edns" }
   | { readonly kind: "no-socket"; readonly code: string };
 
 /**
@@ -63,14 +68,15 @@ export function failed(code: string): Exchange {
 }
 
 /** Our own query, never the client's bytes: its options stay here (CVE-2026-42004 class). */
-export function encodeRequest({ id, dnssecOk, checkingDisabled }: Request, question: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + question.length + OPT_BYTES);
+export function encodeRequest({ id, dnssecOk, checkingDisabled, edns }: Request, question: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + question.length + (edns ? OPT_BYTES : 0));
   put16(bytes, AT.id, id);
   bytes[AT.flags] = RD;
   bytes[AT.lowFlags] = checkingDisabled ? CD : 0;
   put16(bytes, AT.questions, 1);
-  put16(bytes, AT.additionals, 1);
   bytes.set(question, HEADER_BYTES);
+  if (!edns) return bytes;
+  put16(bytes, AT.additionals, 1);
   writeOpt(bytes, HEADER_BYTES + question.length, 0, dnssecOk);
   return bytes;
 }
@@ -81,6 +87,7 @@ export function encodeRequest({ id, dnssecOk, checkingDisabled }: Request, quest
  * (CVE-2023-28452 class).
  */
 export function matchAnswer(id: number, question: Uint8Array, bytes: Uint8Array): "answer" | "case-changed" | "other" {
+  if (u16(bytes, AT.id) === id && isBareRefusal(bytes)) return "answer";
   if (bytes.length < HEADER_BYTES + question.length || u16(bytes, AT.id) !== id) return "other";
   const flags = u8(bytes, AT.flags);
   if ((flags & QR) === 0 || opcodeOf(flags) !== 0 || (u8(bytes, AT.lowFlags) & Z) !== 0) return "other";
@@ -92,11 +99,33 @@ export function matchAnswer(id: number, question: Uint8Array, bytes: Uint8Array)
   return "case-changed";
 }
 
-/** Reads a matched answer. One that is cut or does not parse is worth asking for again over TCP. */
-export function readAnswer(bytes: Uint8Array): Exchange {
+/**
+ * Nothing but a header that says FORMERR or NOTIMP: what servers send that could not read the OPT record (RFC 8906 section
+ * 8.2.8). All that a forger would gain by it is that the question is put again.
+ */
+function isBareRefusal(bytes: Uint8Array): boolean {
+  if (bytes.length !== HEADER_BYTES || !REFUSES_EDNS.has(u8(bytes, AT.lowFlags) & 0x0f)) return false;
+  const flags = u8(bytes, AT.flags);
+  return (flags & QR) !== 0 && opcodeOf(flags) === 0 && bytes.subarray(AT.questions).every((byte) => byte === 0);
+}
+
+/** Rcodes of servers that do not know EDNS (RFC 6891 section 7). */
+const REFUSES_EDNS: ReadonlySet<number> = new Set([RCODE.FORMERR, RCODE.NOTIMP]);
+
+/**
+ * Reads a matched answer to a question that was asked with or without EDNS. One that is cut or does not parse is worth
+ * asking for again over TCP, and one that cannot be had with EDNS without it.
+ */
+export function readAnswer(bytes: Uint8Array, { edns }: Pick<Request, "edns">): Exchange {
   if ((u8(bytes, AT.flags) & TC) !== 0) return { kind: "truncated" };
   const message = decodeMessage(bytes);
+  if (edns && refusesEdns(u8(bytes, AT.lowFlags) & 0x0f, message)) return { kind: "no-edns" };
   return message.ok ? { kind: "answer", message: message.value } : { kind: "malformed" };
+}
+
+function refusesEdns(low: number, message: Decoded<Message>): boolean {
+  if (message.ok && message.value.rcode === RCODE.BADVERS) return true;
+  return REFUSES_EDNS.has(low) && !(message.ok && message.value.edns);
 }
 
 /**

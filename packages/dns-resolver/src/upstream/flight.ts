@@ -1,6 +1,7 @@
 import { TICKS_PER_SECOND, WORD, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
 import { REASON, type ReasonCode } from "../reasons.ts";
+import { CD } from "../wire/header.ts";
 import type { Query } from "../wire/query.ts";
 import type { Route } from "./upstream.ts";
 
@@ -65,8 +66,29 @@ export interface Flight {
   readonly crossings: number;
 }
 
+/** What a question is asked for: at whose place, for whom, and what there is instead. */
+export type Errand = Pick<Flight, "key" | "place" | "route" | "tag" | "waiters" | "crossings" | "stale">;
+
+export function flightOf(query: Query, errand: Errand): Flight {
+  return {
+    ...errand,
+    question: query.key.slice(0, query.keyLength),
+    nameLength: query.nameLength,
+    type: query.type,
+    dnssecOk: query.dnssecOk,
+    checkingDisabled: (query.lowFlags & CD) !== 0,
+    refreshes: errand.waiters.length === 0,
+    late: false,
+    failure: undefined,
+    waitsFor: undefined,
+  };
+}
+
 /** Of a route or a question that has too many on their way. */
 export const BUSY: Failed = { kind: "failed", extended: EXTENDED.busy, reason: REASON.upstreamBusy };
+
+/** To a question of ours that has come back: whoever forwards it asks somebody else. */
+export const LOOPED: Failed = { kind: "failed", extended: EXTENDED.loop, reason: REASON.looped };
 
 export function failed(extended: Uint8Array): Failed {
   return { kind: "failed", extended, reason: REASON.upstreamFailed };

@@ -4,7 +4,6 @@ import { packImage, type ImageParts, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
 import { REASON } from "../reasons.ts";
 import { CD } from "../wire/header.ts";
-import { TlsExchanges } from "../tls/tls-exchanges.ts";
 import type { Message } from "../wire/message.ts";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
@@ -12,12 +11,14 @@ import { Asker } from "./asker.ts";
 import { Attempts, type Found, type NotFound } from "./attempts.ts";
 import { Crossing, type Want } from "./crossing.ts";
 import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
+import type { Exchange } from "./exchange.ts";
 import { FailureCache } from "./failure-cache.ts";
-import { BUSY, failed, keyOf, staleOutcome, turnAway } from "./flight.ts";
+import { BUSY, failed, flightOf, LOOPED, keyOf, staleOutcome, turnAway } from "./flight.ts";
 import { NOBODY, type Failed, type Flight, type Names, type Outcome, type Settle, type Waiter } from "./flight.ts";
+import { LoopWatch, type LoopOptions } from "./loop-watch.ts";
 import { MOST_WAITERS, MOST_WAITING_PER_ROUTE, mostSockets, REFRESH_SHARE, sharePerRoute } from "./shares.ts";
 import { socketTransport, type Transport } from "./transport.ts";
-import { allDown, type Route } from "./upstream.ts";
+import { allDown, type Route, type Upstream } from "./upstream.ts";
 
 /** RFC 8767 section 5: when a client gets the stale answer that there is, while the question goes on. */
 const STALE_AFTER: Duration = milliseconds(1_800);
@@ -38,6 +39,8 @@ export interface ForwarderOptions extends TtlLimits {
   readonly deliver: (waiter: Waiter, outcome: Outcome) => void;
   /** Called whenever an upstream went down or came back. */
   readonly onChange: () => void;
+  /** Without it nobody looks for upstreams that forward to us. */
+  readonly loops?: LoopOptions;
 }
 
 /**
@@ -51,6 +54,8 @@ export interface ForwarderOptions extends TtlLimits {
  * had, and the two answers become one.
  */
 export class Forwarder {
+  /** Looks for upstreams that forward to us, where that is wanted. */
+  readonly loops: LoopWatch | undefined;
   readonly counters: Asker["counters"] & { coalesced: number; crossed: number; refreshed: number };
   /** Questions of one route that may be on their way. */
   perRoute: number;
@@ -81,10 +86,14 @@ export class Forwarder {
     this.#asker = new Asker({
       clock,
       transport,
-      tls: new TlsExchanges(clock),
       routes: () => this.#options.routes.values(),
       onChange,
     });
+    const ask = (question: Uint8Array, upstream: Upstream): Promise<Exchange> =>
+      this.#asker.askForLoop(question, upstream);
+    const routes = (): Iterable<Route> => this.#options.routes.values();
+    const { loops } = options;
+    this.loops = loops === undefined ? undefined : new LoopWatch({ ...loops, clock, routes, ask, onChange });
     this.counters = Object.assign(this.#asker.counters, { coalesced: 0, crossed: 0, refreshed: 0 });
   }
 
@@ -106,6 +115,7 @@ export class Forwarder {
   adopt(routes: ReadonlyMap<number, Route>, limits: TtlLimits): void {
     this.#options = { ...this.#options, routes, ...limits };
     this.#failures.clear();
+    this.loops?.restart();
     this.perRoute = sharePerRoute(this.#options);
   }
 
@@ -122,6 +132,7 @@ export class Forwarder {
   ask(query: Query, place: number, tag: number, waiter: Waiter): void {
     const { deliver, routes } = this.#options;
     const settle = (outcome: Outcome): void => deliver(waiter, outcome);
+    if (this.loops?.catches(query) === true) return settle(LOOPED);
     const route = routes.get(place);
     if (route === undefined) void this.#leadOn(query, place, settle);
     else this.#want(query, place, route, tag, settle);
@@ -163,6 +174,7 @@ export class Forwarder {
   /** Resolves when the sockets are closed; what is on its way comes to nothing. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.loops?.close();
     await this.#asker.close();
   }
 
@@ -205,24 +217,8 @@ export class Forwarder {
     waiters: Settle[],
     crossings: number,
   ): Flight {
-    const flight: Flight = {
-      key,
-      tag,
-      place,
-      route,
-      question: query.key.slice(0, query.keyLength),
-      nameLength: query.nameLength,
-      type: query.type,
-      dnssecOk: query.dnssecOk,
-      checkingDisabled: (query.lowFlags & CD) !== 0,
-      stale: this.#staleFor(query, tag),
-      refreshes: waiters.length === 0,
-      waiters,
-      late: false,
-      failure: undefined,
-      waitsFor: undefined,
-      crossings,
-    };
+    const stale = this.#staleFor(query, tag);
+    const flight = flightOf(query, { key, place, route, tag, waiters, crossings, stale });
     this.#flights.set(key, flight);
     route.inFlight += 1;
     route.waiting += waiters.length;
@@ -276,12 +272,14 @@ export class Forwarder {
 
   #attempts(flight: Flight): Attempts {
     const { maxTtl, negativeTtl, names } = this.#options;
-    const isOwn = (name: Uint8Array): boolean => {
+    const placeOf = (name: Uint8Array): number => {
       adoptName(this.#scratch, name, flight.type, CLASS.IN);
-      const place = names.placeOf(this.#scratch);
-      return place === flight.place || place === NOBODY;
+      return names.placeOf(this.#scratch);
     };
-    const read = (message: Message): Digest => digest(message, flight.dnssecOk, { maxTtl, negativeTtl }, isOwn);
+    const isAskedHere = (name: Uint8Array): boolean => placeOf(name) === flight.place;
+    const isOwn = (name: Uint8Array): boolean => isAskedHere(name) || placeOf(name) === NOBODY;
+    const limits = { maxTtl, negativeTtl };
+    const read = (message: Message): Digest => digest(message, flight.dnssecOk, limits, isOwn, isAskedHere);
     const isClosed = (): boolean => this.#closed;
     const { route } = flight;
     const mayHedge = (): boolean => route.inFlight < this.perRoute / 2;
@@ -325,8 +323,10 @@ export class Forwarder {
   }
 
   async #followed(flight: Flight, alias: Alias): Promise<Outcome> {
-    this.counters.crossed += 1;
-    flight.route.crossed = true; // before the wait: a reload meanwhile must know
+    if (!alias.within) {
+      this.counters.crossed += 1;
+      flight.route.crossed = true; // before the wait: a reload meanwhile must know
+    }
     const whole = await this.#crossing.complete(flight, alias);
     if (whole.kind === "failed") return whole;
     const outcome = this.#stored(flight, whole.parts, whole.ttl);

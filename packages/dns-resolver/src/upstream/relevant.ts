@@ -2,7 +2,7 @@ import type { Message, RecordAt } from "../wire/message.ts";
 import { HEADER_BYTES } from "../wire/header.ts";
 import { isBelow, nameKey } from "../wire/name.ts";
 import { u16 } from "../wire/octets.ts";
-import { TYPE } from "../wire/registry.ts";
+import { CLASS, TYPE } from "../wire/registry.ts";
 
 /** CNAMEs of one answer that are followed to find out whether it says yes or no. */
 const MOST_CNAMES = 16;
@@ -15,8 +15,8 @@ export interface Relevant {
   readonly hasTarget: boolean;
   /** The alias, in lower case, at which the way leaves the names that this upstream is asked for. */
   readonly leadsTo?: Uint8Array;
-  /** Where in the message the name stands that the way ends at. */
-  readonly endAt: number;
+  /** Where the way ends, in lower case, when there is no target: what a "no" is said about. */
+  readonly end?: Uint8Array;
   /** The way comes back to a name that it has passed: there is no answer. */
   readonly loops: boolean;
 }
@@ -31,17 +31,16 @@ export type IsOwn = (name: Uint8Array) => boolean;
  * records that all take 100 jumps must not cost 16 walks over them (CVE-2024-8508 class).
  */
 export function relevantAnswers({ bytes, questionEnd, records }: Message, isOwn: IsOwn): Relevant {
-  const answers = records.filter(({ section }) => section === 0);
+  const answers = records.filter((record) => record.section === 0 && record.class === CLASS.IN);
   const asked = u16(bytes, questionEnd - 4);
   // Nearly all answers: every record is of the name and the type that were asked for, and no chain is to be followed.
   const direct = answers.every(({ ownerAt, type }) => type === asked && isQuestionsName(bytes, ownerAt));
-  if (direct && answers.length > 0) return { answers, hasTarget: true, endAt: HEADER_BYTES, loops: false };
+  if (direct && answers.length > 0) return { answers, hasTarget: true, loops: false };
   const byOwner = Map.groupBy(answers, ({ ownerAt }) => keyAt(bytes, ownerAt));
   const dnames = dnamesOf(byOwner, isOwn);
   const kept = new Set<RecordAt>();
   const passed = new Set<string>();
-  let endAt: number = HEADER_BYTES;
-  let owner = keyAt(bytes, endAt);
+  let owner = keyAt(bytes, HEADER_BYTES);
   while (passed.size < MOST_CNAMES && !passed.has(owner)) {
     passed.add(owner);
     const here = byOwner.get(owner) ?? [];
@@ -49,13 +48,14 @@ export function relevantAnswers({ bytes, questionEnd, records }: Message, isOwn:
     for (const [key, above] of dnames) if (isUnder(owner, key)) for (const record of above) kept.add(record);
     const hasTarget = here.some(({ type }) => type === asked);
     const alias = here.find(({ type }) => type === TYPE.CNAME);
-    if (hasTarget || alias === undefined) return { answers: inOrder(answers, kept), hasTarget, endAt, loops: false };
-    endAt = alias.dataAt;
-    owner = keyAt(bytes, endAt);
+    if (hasTarget || alias === undefined) {
+      return { answers: inOrder(answers, kept), hasTarget, loops: false, end: Buffer.from(owner, "latin1") };
+    }
+    owner = keyAt(bytes, alias.dataAt);
     const leadsTo = Buffer.from(owner, "latin1");
-    if (!isOwn(leadsTo)) return { answers: inOrder(answers, kept), hasTarget, leadsTo, endAt, loops: false };
+    if (!isOwn(leadsTo)) return { answers: inOrder(answers, kept), hasTarget, leadsTo, loops: false };
   }
-  return { answers: inOrder(answers, kept), hasTarget: false, endAt, loops: passed.has(owner) };
+  return { answers: inOrder(answers, kept), hasTarget: false, loops: passed.has(owner) };
 }
 
 function inOrder(answers: readonly RecordAt[], kept: ReadonlySet<RecordAt>): readonly RecordAt[] {
@@ -78,31 +78,28 @@ function dnamesOf(
 }
 
 function isUnder(owner: string, key: string): boolean {
-  return owner !== key && isAtOrUnder(owner, key);
+  return owner !== key && isBelow(Buffer.from(owner, "latin1"), Buffer.from(key, "latin1"));
 }
 
-function isAtOrUnder(owner: string, key: string): boolean {
-  return isBelow(Buffer.from(owner, "latin1"), Buffer.from(key, "latin1"));
+/** The SOA of a "no" about `end`; one of a zone that `end` is not in says nothing about it (RFC 2308 section 3). */
+export function soaOf({ bytes, records }: Message, end: Uint8Array | undefined): RecordAt | undefined {
+  if (end === undefined) return undefined;
+  return records.find(
+    ({ section, type, ownerAt }) =>
+      section === 1 && type === TYPE.SOA && isBelow(end, Buffer.from(keyAt(bytes, ownerAt), "latin1")),
+  );
 }
 
-/**
- * A "no" about the name at `noAt` has its SOA and, with DO, proofs; a "yes", without `noAt`, has proofs where a wildcard or an
- * unsigned zone needs them. A SOA speaks for the names at and below its owner: one of another zone is left out, for by its
- * numbers an upstream would set how long a name is gone that is not its to speak of.
- */
+/** A "no" has its SOA and, with DO, proofs; a "yes" has proofs where a wildcard or an unsigned zone needs them. */
 export function relevantAuthorities(
-  { bytes, records }: Message,
-  noAt: number | undefined,
+  { records }: Message,
+  positive: boolean,
   dnssecOk: boolean,
+  soa?: RecordAt,
 ): readonly RecordAt[] {
   const authorities = records.filter(({ section }) => section === 1);
-  const gone = noAt === undefined ? undefined : keyAt(bytes, noAt);
-  const hasProof = authorities.some(({ type }) => type === TYPE.NSEC || type === TYPE.NSEC3);
-  const signed = dnssecOk && (gone !== undefined || hasProof);
-  return authorities.filter(({ type, ownerAt }) => {
-    if (type === TYPE.SOA) return gone !== undefined && isAtOrUnder(gone, keyAt(bytes, ownerAt));
-    return signed && PROOFS.has(type);
-  });
+  const signed = dnssecOk && (!positive || authorities.some(({ type }) => type === TYPE.NSEC || type === TYPE.NSEC3));
+  return authorities.filter((record) => record === soa || (signed && PROOFS.has(record.type)));
 }
 
 function keyAt(bytes: Uint8Array, at: number): string {

@@ -159,8 +159,9 @@ export class UdpExchanges {
     if (match === "case-changed") return this.#finish(place, { kind: "case-changed" });
     if (match === "other") return this.#missed(place, waiting);
     // The slab is filled again; the answer is kept.
+    const { request } = waiting;
     const cut = (flags & TRUNCATED) !== 0;
-    this.#finish(place, cut ? { kind: "truncated" } : inOwnCase(readAnswer(bytes.slice()), waiting.request.question));
+    this.#finish(place, cut ? { kind: "truncated" } : inOwnCase(readAnswer(bytes.slice(), request), request.question));
   }
 
   #missed(place: number, waiting: Waiting): void {

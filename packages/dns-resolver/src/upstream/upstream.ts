@@ -1,6 +1,7 @@
 import { elapsed, milliseconds, scaled, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
 import type { TlsTrust } from "../tls/trust.ts";
+import { EdnsMemory } from "./edns-memory.ts";
 import { Pace } from "./pace.ts";
 
 /**
@@ -22,10 +23,13 @@ export class Upstream {
   readonly source: string | undefined;
   /** It is asked over TLS, and must prove that it is this. */
   readonly trust: TlsTrust | undefined;
+  /** It forwards to us what we forward to it, and is not asked but to see whether it still does. See LoopWatch. */
+  looping = false;
   /** A query is on its way to this upstream while it is down: the only one that may be. */
   probing = false;
   /** It repeats the case of names; false once it was seen, over TCP too, to answer and not to do so. */
   mixedCase = true;
+  readonly edns = new EdnsMemory();
   readonly pace = new Pace();
   /** The last question that came to nothing here, and how; for whoever asks why. */
   lastFailure: { readonly at: Instant; readonly why: string } | undefined;
@@ -46,11 +50,11 @@ export class Upstream {
   }
 
   get down(): boolean {
-    return this.#confirmed && this.#failures >= FAILURES;
+    return this.looping || (this.#confirmed && this.#failures >= FAILURES);
   }
 
   get probeDue(): boolean {
-    if (this.probing || this.#failures < FAILURES) return false;
+    if (this.probing || this.looping || this.#failures < FAILURES) return false;
     return !this.#confirmed || elapsed(this.#failedAt, this.#clock.now()) >= this.#backoff;
   }
 
@@ -85,6 +89,8 @@ export interface Route {
   inFlight: number;
   /** Clients that wait for them. */
   waiting: number;
+  /** The site is as good as any other without it. */
+  minor?: boolean;
   /** An answer of another route, or of local data, stands in an answer of this one: an alias led there. */
   crossed?: boolean;
   /** An answer of this one holds an alias: what it leads to may become the name of another. */
@@ -99,7 +105,7 @@ export function pick({ upstreams }: Route, tried: readonly Upstream[]): Upstream
   // Again, the one that was asked longest ago.
   const again = up.toSorted((a, b) => tried.lastIndexOf(a) - tried.lastIndexOf(b))[0];
   if (again !== undefined) return again;
-  return upstreams.find((upstream) => !upstream.probing && !tried.includes(upstream));
+  return upstreams.find((upstream) => !upstream.probing && !upstream.looping && !tried.includes(upstream));
 }
 
 /** Who may be asked besides: one that is up and untried. */
@@ -109,4 +115,13 @@ export function spare({ upstreams }: Route, tried: readonly Upstream[]): Upstrea
 
 export function allDown({ upstreams }: Route): boolean {
   return upstreams.every(({ down }) => down);
+}
+
+export function allLooping({ upstreams }: Route): boolean {
+  return upstreams.length > 0 && upstreams.every(({ looping }) => looping);
+}
+
+/** Upstreams that are left out because they forward to us. */
+export function loopingOf(routes: Iterable<Route>): number {
+  return [...routes].flatMap(({ upstreams }) => upstreams.filter(({ looping }) => looping)).length;
 }

@@ -1,4 +1,4 @@
-import { u16 } from "./octets.ts";
+import { put16, u16 } from "./octets.ts";
 
 /** Pieces kept apart before they are joined: each costs some 100 bytes besides its own, and may hold a single one. */
 const MOST_PIECES = 256;
@@ -35,4 +35,12 @@ export class Frames {
     this.#chunks = [all];
     return all;
   }
+}
+
+/** RFC 1035 section 4.2.2: the length in front. */
+export function framed(message: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(message.length + 2);
+  put16(frame, 0, message.length);
+  frame.set(message, 2);
+  return frame;
 }

@@ -7,7 +7,7 @@ import {
   type Exchange,
   type Request,
 } from "../../src/upstream/exchange.ts";
-import type { TcpResult } from "../../src/upstream/tcp-exchange.ts";
+import type { StreamResult } from "../../src/upstream/stream.ts";
 import type { Transport } from "../../src/upstream/transport.ts";
 import { AT, HEADER_BYTES, QR, RA, TC } from "../../src/wire/header.ts";
 import { put16, put32 } from "../../src/wire/octets.ts";
@@ -59,12 +59,14 @@ export class DayUpstreams implements Transport {
     return { result, end: () => finish({ kind: "timeout" }) };
   }
 
-  tcp(request: Request): Promise<TcpResult> {
-    return new Promise((resolve) => {
-      this.#clock.after("day-tcp", milliseconds(20), () =>
-        resolve({ exchange: this.#answered(request, 100, false), caseChanged: false }),
-      );
-    });
+  stream(request: Request): Asking<StreamResult> {
+    const { promise: result, resolve } = Promise.withResolvers<StreamResult>();
+    const give = (exchange: Exchange): void => {
+      answer.cancel();
+      resolve({ exchange, caseChanged: false });
+    };
+    const answer = this.#clock.after("day-tcp", milliseconds(20), () => give(this.#answered(request, 100, false)));
+    return { result, end: () => give({ kind: "timeout" }) };
   }
 
   tidy(): void {}
@@ -81,7 +83,7 @@ export class DayUpstreams implements Transport {
     if (udp && bad >= 0 && bad < CUT) bytes[AT.flags] = QR | TC;
     else if (udp && bad >= CUT && bad < CUT + FAILED) bytes[AT.lowFlags] = RA | RCODE.SERVFAIL;
     if (matchAnswer(request.id, request.question, bytes) !== "answer") throw new Error("an answer that does not match");
-    return readAnswer(bytes);
+    return readAnswer(bytes, request);
   }
 }
 

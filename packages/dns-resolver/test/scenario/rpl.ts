@@ -6,8 +6,8 @@
  *   STEP 10 QUERY | CHECK_ANSWER | CHECK_OUT_QUERY | REPLY    each with an entry
  *   STEP 10 TIME_PASSES ELAPSE 1.8 | NOTHING | ASKED 1        (ASKED is ours: questions to upstreams so far)
  *
- * An entry: MATCH opcode qtype qname subdomain UDP TCP DO, for answers all, ttl, ede=N; ADJUST copy_id; REPLY flags and
- * rcode, EDNS or DO; SECTION QUESTION, ANSWER, AUTHORITY, ADDITIONAL with records.
+ * An entry: MATCH opcode qtype qname subdomain UDP TCP DO EDNS NOEDNS, for answers all, ttl, ede=N; ADJUST copy_id; REPLY
+ * flags and rcode, EDNS or DO; SECTION QUESTION, ANSWER, AUTHORITY, ADDITIONAL with records.
  */
 export const SECTIONS = ["QUESTION", "ANSWER", "AUTHORITY", "ADDITIONAL"] as const;
 export type Section = (typeof SECTIONS)[number];

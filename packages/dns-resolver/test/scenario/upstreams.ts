@@ -9,7 +9,7 @@ import {
   type Request,
 } from "../../src/upstream/exchange.ts";
 import { MixedCase } from "../../src/upstream/mixed-case.ts";
-import type { TcpResult } from "../../src/upstream/tcp-exchange.ts";
+import type { StreamResult } from "../../src/upstream/stream.ts";
 import type { Transport } from "../../src/upstream/transport.ts";
 import { HEADER_BYTES } from "../../src/wire/header.ts";
 import { isBelow, lowerName } from "../../src/wire/name.ts";
@@ -58,21 +58,26 @@ export class ScriptedUpstreams implements Transport {
     const asked = this.#ask(request, false, (answer) => {
       const match = matchAnswer(request.id, asked.question, answer);
       if (match === "other") request.onIgnored();
-      else finish(match === "answer" ? inOwnCase(readAnswer(answer), request.question) : { kind: match });
+      else finish(match === "answer" ? inOwnCase(readAnswer(answer, request), request.question) : { kind: match });
     });
     return { result, end };
   }
 
-  tcp(request: Request, question: Uint8Array): Promise<TcpResult> {
-    const { promise, resolve } = Promise.withResolvers<TcpResult>();
+  stream(request: Request, question: Uint8Array): Asking<StreamResult> {
+    const { promise: result, resolve } = Promise.withResolvers<StreamResult>();
     const give = (exchange: Exchange): void => {
       timer.cancel();
       this.#pending.delete(asked);
       resolve({ exchange, caseChanged: false });
     };
     const timer = this.#clock.after("scripted-tcp", request.limit, () => give({ kind: "timeout" }));
-    const asked = this.#ask(request, true, (answer) => give(inOwnCase(readAnswer(answer), request.question)), question);
-    return promise;
+    const asked = this.#ask(
+      request,
+      true,
+      (answer) => give(inOwnCase(readAnswer(answer, request), request.question)),
+      question,
+    );
+    return { result, end: () => give({ kind: "timeout" }) };
   }
 
   tidy(): void {}
@@ -131,6 +136,8 @@ function matches({ match, sections, reply }: Entry, { bytes, tcp }: Asked): bool
     (!match.has("UDP") || !tcp) &&
     (!match.has("TCP") || tcp) &&
     (!match.has("DO") || query.dnssecOk) &&
+    (!match.has("EDNS") || query.edns) &&
+    (!match.has("NOEDNS") || !query.edns) &&
     reply !== undefined
   );
 }

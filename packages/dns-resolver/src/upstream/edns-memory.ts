@@ -1,0 +1,29 @@
+import { later, minutes, scaled, type Duration, type Instant } from "@stitch/clock";
+
+/** How long a server that does not know EDNS is asked without it (RFC 6891 section 6.2.2): it may be replaced any day ... */
+export const SHORTEST: Duration = minutes(1);
+/** ... and asking such a one with it costs a question more, so the time doubles up to this. */
+export const LONGEST: Duration = minutes(15);
+
+/** Whether an upstream is asked with EDNS. */
+export class EdnsMemory {
+  #span: Duration | undefined;
+  #until: Instant | undefined;
+
+  isSpoken(now: Instant): boolean {
+    return this.#until === undefined || now >= this.#until;
+  }
+
+  /** An answer to a question with it has come. */
+  spoken(): void {
+    this.#span = undefined;
+    this.#until = undefined;
+  }
+
+  /** It answered without it what it had refused with it. Of many questions under way the first counts. */
+  refused(now: Instant): void {
+    if (!this.isSpoken(now)) return;
+    this.#span = this.#span === undefined ? SHORTEST : (Math.min(LONGEST, scaled(this.#span, 2)) as Duration);
+    this.#until = later(now, this.#span);
+  }
+}

@@ -1,0 +1,142 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import dnsPacket from "dns-packet";
+
+export const US = { address: "127.96.0.1", port: 5_396, health: 18_796 };
+const UPSTREAM = "127.96.0.2";
+const MAIN = join(import.meta.dirname, "..", "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
+const STARTS_WITHIN_MS = 60_000;
+
+const ZONE = `$ORIGIN local.test.
+$TTL 300
+@ SOA ns hostmaster 1 3600 600 86400 60
+@ NS ns
+@ A 192.0.2.80
+ns A 192.0.2.53
+`;
+const SITE = `site: nyc
+instance: nyc-1
+dns:
+  listen: ["${US.address}:${US.port}"]
+  health: "127.0.0.1:${US.health}"
+  cookies: { secrets: [cookie] }
+  local: { zones: [local.zone] }
+  routes: [ { zone: far.test, upstreams: ["${UPSTREAM}:${US.port}"] } ]
+`;
+
+/** `local.test` on the wire. */
+export const NAME: readonly number[] = [5, ...Buffer.from("local"), 4, ...Buffer.from("test"), 0];
+export const A_IN: readonly number[] = [0, 1, 0, 1];
+
+/** Our resolver as a process, with local.test as local data and a route for far.test. */
+export class Asked {
+  readonly #upstream = createSocket("udp4");
+  readonly #folder = mkdtempSync(join(tmpdir(), "stitch-8906-"));
+  readonly #process: ChildProcess;
+  #output = "";
+
+  static async start(): Promise<Asked> {
+    const asked = new Asked();
+    try {
+      await asked.#start();
+    } catch (failure) {
+      await asked.end();
+      throw failure;
+    }
+    return asked;
+  }
+
+  private constructor() {
+    writeFileSync(join(this.#folder, "cookie"), "000102030405060708090a0b0c0d0e0f");
+    writeFileSync(join(this.#folder, "local.zone"), ZONE);
+    writeFileSync(join(this.#folder, "site.yaml"), SITE);
+    this.#upstream.on(
+      "message",
+      (query, { port, address }) => void this.#upstream.send(answerTo(query), port, address),
+    );
+    this.#process = spawn(process.execPath, [MAIN, join(this.#folder, "site.yaml")], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream?.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
+    }
+  }
+
+  async end(): Promise<void> {
+    const ended = new Promise((resolve) => void this.#process.once("exit", resolve));
+    if (this.#process.exitCode === null && this.#process.kill("SIGKILL")) await ended;
+    this.#upstream.close();
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  async #start(): Promise<void> {
+    await new Promise<void>((resolve) => void this.#upstream.bind(US.port, UPSTREAM, resolve));
+    const deadline = performance.now() + STARTS_WITHIN_MS;
+    while (performance.now() < deadline && this.#process.exitCode === null) {
+      if ((await udp(octets(0x0100, [1, 0, 0, 0], NAME, A_IN), 250)) !== undefined) return;
+    }
+    throw new Error(`the resolver does not answer: ${this.#output}`);
+  }
+}
+
+/** An address for type A, nothing for others. */
+function answerTo(bytes: Buffer): Buffer {
+  const { id = 0, questions = [] } = dnsPacket.decode(bytes);
+  const { name = ".", type = "A" } = questions[0] ?? {};
+  const data = { mname: "ns.far.test", rname: "x.far.test", serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 60 };
+  const answers: dnsPacket.Answer[] = type === "A" ? [{ type, name, ttl: 60, data: "192.0.2.80" }] : [];
+  const authorities: dnsPacket.Answer[] = type === "A" ? [] : [{ type: "SOA", name: "far.test", ttl: 60, data }];
+  return dnsPacket.encode({ type: "response", id, flags: 0x80, questions, answers, authorities });
+}
+
+/** A message of ours: flags, the four counts, and what follows. */
+export function octets(flags: number, counts: readonly number[], ...parts: (readonly number[])[]): Buffer {
+  return Buffer.from([
+    0xbe,
+    0xef,
+    flags >> 8,
+    flags & 255,
+    ...counts.flatMap((count) => [count >> 8, count & 255]),
+    ...parts.flat(),
+  ]);
+}
+
+/** The reply, or undefined when none comes in time. */
+export function udp(bytes: Buffer, timeoutMs = 5_000): Promise<Buffer | undefined> {
+  const socket = createSocket("udp4");
+  return new Promise((resolve) => {
+    const end = (reply?: Buffer): void => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(reply);
+    };
+    const timer = setTimeout(end, timeoutMs);
+    socket.on("error", () => end());
+    socket.on("message", (reply) => end(reply));
+    socket.send(bytes, US.port, US.address);
+  });
+}
+
+export function tcp(bytes: Buffer): Promise<Buffer | undefined> {
+  const socket = connect(US.port, US.address);
+  return new Promise((resolve) => {
+    let held = Buffer.alloc(0);
+    const end = (reply?: Buffer): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(reply);
+    };
+    const timer = setTimeout(end, 5_000);
+    socket.on("error", () => end());
+    socket.on("close", () => end());
+    socket.on("data", (chunk: Buffer) => {
+      held = Buffer.concat([held, chunk]);
+      if (held.length > 2 && held.length >= 2 + held.readUInt16BE(0)) end(held.subarray(2));
+    });
+    socket.write(Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]));
+  });
+}
