@@ -131,8 +131,7 @@ export class Asker {
     const { upstream } = put;
     // That an overdue one has come to nothing is known already.
     if (!put.overdue || result.kind !== "timeout") this.#judge(put, result);
-    if (result.kind === "no-edns")
-      return this.#withoutEdns(upstream, request, !result.bare, (plain) => this.#put(put, plain));
+    if (result.kind === "no-edns") return this.#withoutEdns(upstream, request, (plain) => this.#put(put, plain));
     if (result.kind === "answer" && request.edns) upstream.edns.spoken();
     // What cannot be had over TLS is not asked for in the clear.
     const mayGoOn = upstream.trust === undefined && OVER_TCP.has(result.kind);
@@ -143,14 +142,13 @@ export class Asker {
   async #withoutEdns(
     upstream: Upstream,
     request: Request,
-    certain: boolean,
     ask: (plain: Request) => Promise<Exchange>,
   ): Promise<Exchange> {
     this.counters.withoutEdns += 1;
     const result = await ask({ ...request, id: this.#ids.next(), edns: false });
     // What cannot be had without it either says nothing about EDNS.
     if (result.kind === "answer" && !REFUSALS.has(result.message.rcode))
-      upstream.edns.refused(this.#options.clock.now(), certain);
+      upstream.edns.refused(this.#options.clock.now());
     return result;
   }
 
@@ -168,7 +166,7 @@ export class Asker {
       if (exchange.kind === "answer" && caseChanged) upstream.mixedCase = false;
     }
     if (exchange.kind !== "no-edns") return exchange;
-    return this.#withoutEdns(upstream, request, true, (plain) => this.#overTcp(put, plain, exchange));
+    return this.#withoutEdns(upstream, request, (plain) => this.#overTcp(put, plain, exchange));
   }
 
   #judge({ upstream, terms, sent, probing }: Put, result: Exchange): void {

@@ -52,8 +52,8 @@ export type Exchange =
   /** Over TLS: the other side could not prove that it is the upstream. */
   | { readonly kind: "untrusted"; readonly code: string }
   | { readonly kind: "malformed" }
-  /** It does not know EDNS, or not ours: FORMERR or NOTIMP without an OPT record, or BADVERS; `bare`: a header alone. */
-  | { readonly kind: "no-edns"; readonly bare: boolean }
+  /** It does not know EDNS, or not ours: FORMERR or NOTIMP without an OPT record, or BADVERS. */
+  | { readonly kind: "no-edns" }
   | { readonly kind: "no-socket"; readonly code: string };
 
 /**
@@ -101,7 +101,7 @@ export function matchAnswer(id: number, question: Uint8Array, bytes: Uint8Array)
 
 /**
  * Nothing but a header that says FORMERR or NOTIMP: what servers send that could not read the OPT record (RFC 8906 section
- * 8.2.8). All that a forger would gain by it is that the question is put again; it is not believed for long (EdnsMemory).
+ * 8.2.8). All that a forger would gain by it is that the question is put again.
  */
 function isBareRefusal(bytes: Uint8Array): boolean {
   if (bytes.length !== HEADER_BYTES || !REFUSES_EDNS.has(u8(bytes, AT.lowFlags) & 0x0f)) return false;
@@ -119,8 +119,7 @@ const REFUSES_EDNS: ReadonlySet<number> = new Set([RCODE.FORMERR, RCODE.NOTIMP])
 export function readAnswer(bytes: Uint8Array, { edns }: Pick<Request, "edns">): Exchange {
   if ((u8(bytes, AT.flags) & TC) !== 0) return { kind: "truncated" };
   const message = decodeMessage(bytes);
-  if (edns && refusesEdns(u8(bytes, AT.lowFlags) & 0x0f, message))
-    return { kind: "no-edns", bare: bytes.length === HEADER_BYTES };
+  if (edns && refusesEdns(u8(bytes, AT.lowFlags) & 0x0f, message)) return { kind: "no-edns" };
   return message.ok ? { kind: "answer", message: message.value } : { kind: "malformed" };
 }
 
