@@ -143,6 +143,7 @@ export async function openServer(
   }
 }
 
+/** From a connected socket: its port may have been another program's a moment ago, whose late answers are not ours. */
 export function askUdp(port: number, query: Uint8Array): Promise<Buffer> {
   const socket = createSocket("udp4");
   return new Promise((resolve) => {
@@ -150,7 +151,8 @@ export function askUdp(port: number, query: Uint8Array): Promise<Buffer> {
       socket.close();
       resolve(bytes);
     });
-    socket.send(query, port, "127.88.0.1");
+    socket.on("error", () => {}); // a server that is gone is silence, as it is to a client that is not connected
+    socket.connect(port, "127.88.0.1", () => socket.send(query));
   });
 }
 
