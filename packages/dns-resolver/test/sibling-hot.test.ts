@@ -161,6 +161,15 @@ describe("warm start from a sibling", () => {
     expect((await c.take(joined([small]))).taken).toBeGreaterThan(5);
   });
 
+  test("has room for answers beside a thousand routes", async () => {
+    const routes = new Map(Array.from({ length: 1_000 }, (_, i) => [i, route(i === 0 ? "." : `z${i}`, "192.0.2.1")]));
+    const [a, b] = [new Side(routes), new Side(everything())];
+    a.has("www.example");
+    const part = await a.part({ bytes: 4_096, answers: 10 });
+    expect(part.length).toBeLessThanOrEqual(4_096);
+    expect((await b.take(joined([part]))).taken).toBe(1);
+  });
+
   test("is written in slices: others are served meanwhile, and after a second it is over", async () => {
     class SlowClock extends FakeClock {
       override now(): Instant {

@@ -2,6 +2,9 @@ import type { Steps } from "../sliced.ts";
 import { LIVE, USED, WORD, type Slab } from "./image.ts";
 import type { Ring } from "./ring.ts";
 
+/** Images of a step: some microseconds. */
+const SEEN_AT_ONCE = 32;
+
 /**
  * What clients come back for, found while the cache is in use: images are stored and evicted between any two steps, so
  * what is noted is not where an image is but its position in its ring, by which one that has gone is told from the one
@@ -38,6 +41,7 @@ export class Hottest {
   }
 
   *#walk(ring: Ring, asked: Latest, others: Latest | undefined): Steps<void> {
+    let seen = 0;
     for (let position = ring.first; ;) {
       position = Math.max(position, ring.first); // what was next may have been evicted
       const at = ring.placeOf(position);
@@ -45,7 +49,7 @@ export class Hottest {
       const state = this.#words[(at >>> 2) + WORD.state] ?? 0;
       if ((state & LIVE) !== 0) ((state & USED) === 0 ? others : asked)?.note(position);
       position += this.#words[(at >>> 2) + WORD.size] ?? 0;
-      yield;
+      if ((seen += 1) % SEEN_AT_ONCE === 0) yield;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { elapsed, seconds, type Clock, type Duration } from "@stitch/clock";
 import { tickOf, type Cache } from "../cache.ts";
-import { CHECKSUM_BYTES, fingerprint } from "../saved/layout.ts";
+import { CHECKSUM_BYTES, fingerprint, FINGERPRINT_BYTES } from "../saved/layout.ts";
 import { aliasedIn, restoreRecent, type SavedFault } from "../saved/restore.ts";
 import { SavedWriter, type SavedRoute } from "../saved/save.ts";
 import type { SavedFor } from "../saved/file.ts";
@@ -11,6 +11,8 @@ import { parted } from "./parts.ts";
 /** A sibling does not wait any longer; what has been found by then is what it gets. */
 const WALK_LIMIT: Duration = seconds(0.5);
 const WRITE_LIMIT: Duration = seconds(1);
+/** Of a part, for naming the routes that its answers are of; those that would need more are left out. */
+const ROUTES_SHARE = 1 / 4;
 
 /** What came of what a sibling gave. */
 export interface Taken {
@@ -39,7 +41,8 @@ export class HotCache {
 
   /** Writes them while queries are served. */
   give(serving: Pick<SavedFor, "routes">, bounds: HotBounds): Promise<Uint8Array<ArrayBuffer>> {
-    return sliced(this.#giving(zonesOf(serving), bounds), this.#clock);
+    const most = Math.floor((bounds.bytes * ROUTES_SHARE) / FINGERPRINT_BYTES);
+    return sliced(this.#giving(zonesOf(serving).slice(0, most), bounds), this.#clock);
   }
 
   *#giving(routes: readonly SavedRoute[], { bytes, answers }: HotBounds): Steps<Uint8Array<ArrayBuffer>> {

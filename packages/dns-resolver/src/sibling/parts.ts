@@ -3,6 +3,8 @@ export const MOST_HOT_BYTES = 4 * 2 ** 20;
 /** Answers, of whatever size. */
 export const MOST_HOT_ANSWERS = 32_768;
 const LENGTH_BYTES = 4;
+/** With a length for each of 64 workers. */
+export const LARGEST_PARTS = MOST_HOT_BYTES + 64 * LENGTH_BYTES;
 
 /** The parts of the workers, each a saved cache with a length of four octets before it. */
 export function joined(parts: readonly Uint8Array[]): Buffer {

@@ -1,13 +1,12 @@
 import { get, type IncomingMessage } from "node:http";
 import { elapsed, scaled, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 import { formatEndpoint, type Endpoint } from "@stitch/linux-io";
-import { MOST_HOT_BYTES } from "./parts.ts";
+import { LARGEST_PARTS } from "./parts.ts";
 import { askProof, newNonce, opened, PROOF_HEADER, SEAL_BYTES } from "./proof.ts";
 
 /** For all siblings together: clients wait for a start, or another site serves them. */
 export const PULL_LIMIT: Duration = seconds(2);
-/** What a sibling of 64 workers sends at most, lengths and routes included. */
-const LARGEST_ANSWER = MOST_HOT_BYTES + 2 ** 18 + SEAL_BYTES;
+const LARGEST_ANSWER = LARGEST_PARTS + SEAL_BYTES;
 
 /** Why a sibling gave nothing: no connection, or one that broke; no whole answer in time; a status other than 200; more than
  * there can be; or bytes that were not sealed by the same secret for this question. */

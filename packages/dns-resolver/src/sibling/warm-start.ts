@@ -47,9 +47,13 @@ export class WarmStart {
     const { clock, log } = this.#options;
     const { siblings } = warmFrom;
     if (siblings.length === 0 || secret === undefined) return;
-    const found = await pull({ siblings, secret, clock, stop: this.#stop.signal });
-    if ("sibling" in found) return this.#hand(found);
-    log.warn(`no sibling gave its answers (${found.join(", ")}): starting with what there is`);
+    try {
+      const found = await pull({ siblings, secret, clock, stop: this.#stop.signal });
+      if ("sibling" in found) return await this.#hand(found);
+      log.warn(`no sibling gave its answers (${found.join(", ")}): starting with what there is`);
+    } catch (failure) {
+      log.warn({ err: failure }, "siblings could not be asked: starting with what there is");
+    }
   }
 
   /** What one worker says. */
