@@ -126,6 +126,7 @@ describe.each([
           `NOTIMP opcode ${opcode} questions 0`,
         ] as const,
     ),
+    ["a cookie and no question", octets(0, [0, 0, 0, 1], COOKIE), "NOERROR opcode 0 questions 0"],
     ["a header alone", octets(0x0100, [0, 0, 0, 0]), "FORMERR opcode 0 questions 0"],
     [
       "a header that says 65535 of everything",

@@ -1,13 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeMessage } from "@stitch/dns-resolver/wire";
+import { decodeMessage, framed, Frames } from "@stitch/dns-resolver/wire";
 import { peer, type Peer } from "@stitch/peers";
 import dnsPacket from "dns-packet";
 import { execa } from "execa";
 import { createSocket } from "node:dgram";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connect } from "node:net";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 // Real clients (dig, kdig) ask our resolver, which forwards to real servers (nsd, unbound), all on loopback.
 
@@ -29,6 +30,7 @@ www AAAA 2001:db8::80
 alias CNAME www
 big TXT "of another"
 large TXT ${Array.from({ length: 12 }, (_, i) => `"${String.fromCharCode(97 + i).repeat(200)}"`).join(" ")}
+*.large CNAME large
 *.pol A 192.0.2.99
 odd TYPE1000 \\# 3 010203
 `;
@@ -73,7 +75,7 @@ async function ask(endpoint: { address: string; port: number }, query: Buffer): 
   }
 }
 
-function questionFor(name: string, type: "A" | "AAAA" | "MX" = "A"): Buffer {
+function questionFor(name: string, type: "A" | "AAAA" | "MX" | "TXT" = "A"): Buffer {
   const flags = dnsPacket.RECURSION_DESIRED;
   return dnsPacket.encode({ type: "query", id: 77, flags, questions: [{ type, name }] });
 }
@@ -168,6 +170,9 @@ rpz:
 forward-zone:
   name: "nsd.test."
   forward-addr: ${NSD.address}@${NSD.port}
+forward-zone:
+  name: "loop.test."
+  forward-addr: ${US.address}@${US.port}
 `;
 }
 
@@ -186,6 +191,7 @@ dns:
     - zone: big.nsd.test
       upstreams: ["tls://${UNBOUND.address}:${UNBOUND_TLS_PORT}#us.test"]
       tls: { ca: unbound.test.pem }
+    - { zone: loop.test, upstreams: ["${UNBOUND.address}:${UNBOUND.port}"] }
     - { zone: nsd.test, upstreams: ["${NSD.address}:${NSD.port}"] }
     - { zone: www.nsd.test, upstreams: ["${UNBOUND.address}:${UNBOUND.port}"] }
 `;
@@ -278,6 +284,57 @@ test("an answer is the same as the upstream's own, in the client's spelling, and
   expect(dataOf(ours)).toEqual(dataOf(theirs));
   expect(decodeMessage(ours).ok).toBe(true);
   expect(dnsPacket.decode(ours).questions?.[0]?.name).toBe("ALIAS.nsd.test");
+});
+
+/** Answers to all of these, asked at once over one connection. */
+function askAtOnce(queries: readonly Buffer[]): Promise<Buffer[]> {
+  const socket = connect({ host: US.address, port: US.port });
+  const frames = new Frames();
+  const replies: Buffer[] = [];
+  return new Promise((resolve, reject) => {
+    socket.on("error", reject);
+    socket.on("close", () => reject(new Error(`closed after ${replies.length} answers`)));
+    socket.on("data", (chunk: Buffer) => {
+      frames.push(chunk);
+      for (let frame = frames.next(); frame !== undefined; frame = frames.next()) replies.push(Buffer.from(frame));
+      if (replies.length < queries.length) return;
+      resolve(replies);
+      socket.destroy();
+    });
+    for (const query of queries) socket.write(framed(query));
+  });
+}
+
+/** Connections to this server from anywhere, those that were closed a moment ago included (proc(5), /proc/net/tcp). */
+function connectionsTo({ address, port }: { readonly address: string; readonly port: number }): number {
+  const hex = Buffer.from(address.split(".").map(Number).toReversed()).toString("hex").toUpperCase();
+  const remote = `${hex}:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const lines = readFileSync("/proc/net/tcp", "utf8").split("\n");
+  return lines.filter((line) => line.trim().split(/\s+/)[2] === remote).length;
+}
+
+test("answers that do not fit UDP are had of nsd over connections that are kept, many at once", async () => {
+  const names = Array.from({ length: 60 }, (_, i) => `n${i}.large.nsd.test`);
+  for (const some of [names.slice(0, 50), names.slice(50)]) {
+    for (const reply of await askAtOnce(some.map((name) => questionFor(name, "TXT")))) {
+      expect([(reply[3] ?? 0) & 15, dataOf(reply).length]).toEqual([0, 2]);
+      expect(reply.length).toBeGreaterThan(2_400);
+    }
+  }
+  const connections = connectionsTo(NSD);
+  expect(connections).toBeGreaterThan(0);
+  expect(connections).toBeLessThanOrEqual(4);
+});
+
+test("unbound, where it forwards a zone to us that we forward to it, is left out for that zone alone", async () => {
+  await vi.waitFor(
+    async () => expect(await askWithDig("_explain.www.loop.test", "TXT")).toContain("forwards to us what we ask it"),
+    { timeout: 40_000, interval: 200 },
+  );
+  const output = await askWithDig("www.loop.test", "A");
+  expect(output).toMatch(/SERVFAIL/);
+  expect(output).toMatch(/every upstream of this route forwards to us: a loop/);
+  expect(await askWithDig("www.nsd.test", "A")).toMatch(/192\.0\.2\.80/);
 });
 
 test.each([

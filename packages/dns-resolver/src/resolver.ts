@@ -7,6 +7,7 @@ import { asksToExplain } from "./explain.ts";
 import { Claims } from "./claims.ts";
 import { chaosAnswer } from "./chaos.ts";
 import { EXTENDED, staleError } from "./extended-error.ts";
+import { told } from "./faults.ts";
 import { anyAnswer, textAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
 import type { PolicyJudge } from "./policy/policy-judge.ts";
@@ -82,7 +83,8 @@ export class Resolver {
     if (fault === FAULT.short) return this.#silent(REASON.tooShort);
     if (fault === FAULT.response) return this.#silent(REASON.isResponse);
     if (!allowed) return this.#turnAway(bytes, at, out, outAt);
-    const known = (fault === FAULT.none && this.#cookie(bytes, peers, peerAt)) || tcp;
+    const mayShow = fault === FAULT.none || fault === FAULT.cookieAlone;
+    const known = (mayShow && this.#cookie(bytes, peers, peerAt)) || tcp;
     if (!known) {
       const limited = this.#options.budget.take(peers, peerAt, COST.answer, tick);
       if (limited !== LIMITED.no) return this.#limit(limited, bytes, at, out, outAt);
@@ -320,21 +322,13 @@ export class Resolver {
     return ACTION.answer;
   }
 
-  /** RFC 8906 section 3: these deserve an answer, not silence. */
   #fault(fault: Fault, bytes: Uint8Array, at: number, out: Uint8Array, outAt: number): Action {
     const { query } = this;
-    let rcode: number = RCODE.FORMERR;
-    this.reason = REASON.malformed;
-    if (fault === FAULT.opcode) {
-      rcode = RCODE.NOTIMP;
-      this.reason = REASON.opcodeUnsupported;
-    } else if (fault === FAULT.version) {
-      rcode = RCODE.BADVERS;
-      this.reason = REASON.ednsVersion;
-    }
+    const { rcode, reason } = told(fault, query);
     // RFC 6891 section 7: an OPT record, as far as it could be read, is answered by one; what it asked for is in doubt.
     if (rcode === RCODE.FORMERR) query.wantsNsid = false;
     this.length = this.#writer.status(query, bytes, at, rcode, undefined, out, outAt);
+    this.reason = reason;
     return ACTION.answer;
   }
 }

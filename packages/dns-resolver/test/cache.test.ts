@@ -299,6 +299,26 @@ describe("a response", () => {
     expect(decodeMessage(pointed).ok).toBe(false);
   });
 
+  // Every name is a pointer to a long one, in a record that is not passed on: written out they are more than lengths can say.
+  test("that would grow beyond what a message may be when its names are written out is no answer", () => {
+    const question = Buffer.concat([Buffer.from("\x03www\x07example\0", "latin1"), Buffer.of(0, 15, 0, 1)]);
+    const owner = Buffer.from(`${"\x3c".padEnd(61, "x").repeat(4)}\0`, "latin1");
+    const other = Buffer.concat([owner, Buffer.from("0001000100000e100004c0000201", "hex")]);
+    const exchange = Buffer.concat([
+      Buffer.from("c00c000f000100000e1000040001c0", "hex"),
+      Buffer.of(12 + question.length),
+    ]);
+    const answersOf = (count: number): string => {
+      const head = Buffer.from("000080000001000000000000", "hex");
+      head.writeUInt16BE(1 + count, 6);
+      const message = decodeMessage(
+        Buffer.concat([head, question, other, ...Array.from({ length: count }, () => exchange)]),
+      );
+      return message.ok ? digest(message.value, false, LIMITS, () => true).kind : message.error.kind;
+    };
+    expect([answersOf(200), answersOf(300)]).toEqual(["answer", "useless"]);
+  });
+
   test("that is SERVFAIL, REFUSED or a referral is no answer", () => {
     const query = queryFor("www.example");
     const why = (fields: Partial<dnsPacket.Packet>): string => {

@@ -85,6 +85,14 @@ describe("cookies", () => {
   });
 });
 
+/** The cookie and no question. */
+function alone(data: Buffer): Buffer {
+  const whole = Buffer.from(withCookie(data));
+  const questionEnd = whole.length - 11 - 4 - data.length;
+  whole.writeUInt16BE(0, 4);
+  return Buffer.concat([whole.subarray(0, 12), whole.subarray(questionEnd)]);
+}
+
 describe("the resolver", () => {
   const PEER = record("10.1.2.3");
   const allow = [{ family: "ipv4", address: "0.0.0.0", length: 0 }] as const;
@@ -103,6 +111,18 @@ describe("the resolver", () => {
     forged[23] = (forged[23] ?? 0) ^ 1;
     const answered = Array.from({ length: 10 }, () => ask(withCookie(forged), { peer: PEER })).filter(Boolean);
     expect(answered.length).toBeLessThanOrEqual(3); // as many as the budget allows
+  });
+
+  // RFC 7873 section 5.4.
+  test("gives a cookie to who asks for nothing else, and FORMERR when it has none to give", () => {
+    const { ask, resolver } = bench([], [], { allow, cookies: new Cookies([hex(SECRET)]) });
+    const reply = ask(alone(hex(CLIENT)), { peer: PEER }) ?? Buffer.alloc(12);
+    expect([decoded(reply).rcode, reply[5], REASONS[resolver.reason]]).toEqual(["NOERROR", 0, "cookie-given"]);
+    const cookie = cookieOf(reply) ?? hex("");
+    expect(cookieOf(ask(alone(cookie), { peer: PEER }))).toEqual(cookie);
+    expect(decoded(ask(alone(hex("a1")), { peer: PEER }) ?? Buffer.alloc(12)).rcode).toBe("FORMERR");
+    const without = bench([], [], { allow });
+    expect(decoded(without.ask(alone(hex(CLIENT)), { peer: PEER }) ?? Buffer.alloc(12)).rcode).toBe("FORMERR");
   });
 
   test("gives no byte from behind the datagram to a cookie that ends after it", () => {

@@ -1,4 +1,4 @@
-import { milliseconds, minutes, seconds } from "@stitch/clock";
+import { milliseconds, minutes } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import dnsPacket from "dns-packet";
 import { describe, expect, test } from "vitest";
@@ -44,13 +44,14 @@ describe("an upstream that does not know EDNS", () => {
     ["NOTIMP", (query) => refusal(query, NOTIMP)],
     ["FORMERR and nothing but a header", (query) => bare(query, FORMERR)],
     ["BADVERS", (query) => refusal(query, 0, withOpt(1))],
-  ])("and says %s is asked again without, once, and is known from then on", async (_what, refuse) => {
+  ])("and says %s is asked again without, once, and after the second time at once so", async (_what, refuse) => {
     const fake = await upstream(oldServer(refuse));
     const { ask, server } = await rig([fake]);
     expect(dataOf(await ask(queryFor("one.example", { edns: { dnssecOk: true } })))).toEqual(["192.0.2.7"]);
     expect(dataOf(await ask(queryFor("two.example")))).toEqual(["192.0.2.7"]);
-    expect(fake.queries.map(hasEdns)).toEqual([true, false, false]);
-    expect(server.forwarder.counters.withoutEdns).toBe(1);
+    expect(dataOf(await ask(queryFor("three.example")))).toEqual(["192.0.2.7"]);
+    expect(fake.queries.map(hasEdns)).toEqual([true, false, true, false, false]);
+    expect(server.forwarder.counters.withoutEdns).toBe(2);
   });
 
   test("over TCP alone gets the same there", async () => {
@@ -135,17 +136,31 @@ test("an upstream that has learned EDNS is asked with it, and what was known bef
     return fake.queries.map(hasEdns);
   };
   expect(await asked("one.example")).toEqual([true, false]);
-  clock.advance(minutes(1));
   expect(await asked("two.example")).toEqual([true, false]);
-  clock.advance(minutes(1));
   expect(await asked("three.example")).toEqual([false]);
   clock.advance(minutes(1));
-  knows = true;
-  expect(await asked("four.example")).toEqual([true]);
-  knows = false;
-  expect(await asked("five.example")).toEqual([true, false]);
+  expect(await asked("four.example")).toEqual([true, false]);
   clock.advance(minutes(1));
-  expect(await asked("six.example")).toEqual([true, false]);
+  expect(await asked("five.example")).toEqual([false]); // two minutes now
+  clock.advance(minutes(1));
+  knows = true;
+  expect(await asked("six.example")).toEqual([true]);
+  knows = false;
+  expect(await asked("seven.example")).toEqual([true, false]);
+  expect(await asked("eight.example")).toEqual([true, false]);
+  expect(await asked("nine.example")).toEqual([false]);
+  clock.advance(minutes(1));
+  expect(await asked("ten.example")).toEqual([true, false]);
+});
+
+test("a single refusal, which somebody may have forged, is not remembered when EDNS is answered next", () => {
+  const clock = new FakeClock();
+  const memory = new EdnsMemory();
+  for (let i = 0; i < 5; i += 1) {
+    memory.refused(clock.now());
+    expect(memory.isSpoken(clock.now())).toBe(true);
+    memory.spoken();
+  }
 });
 
 test("that an upstream does not know EDNS is remembered for a minute, doubling to a quarter of an hour", () => {
@@ -159,8 +174,8 @@ test("that an upstream does not know EDNS is remembered for a minute, doubling t
     clock.advance(milliseconds(1));
   }
   memory.spoken();
-  memory.refused(clock.now());
+  for (let i = 0; i < 2; i += 1) memory.refused(clock.now());
+  expect(memory.isSpoken(clock.now())).toBe(false);
   clock.advance(minutes(1));
   expect(memory.isSpoken(clock.now())).toBe(true);
-  clock.advance(seconds(1));
 });

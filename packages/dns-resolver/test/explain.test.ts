@@ -47,6 +47,20 @@ describe("explain by query", () => {
     expect(lines[3]).toMatch(/^A: not in the cache; not asked again yet: 127\.88\.0\.2 answered SERVFAIL$/);
   });
 
+  test("says that an upstream is left out for a loop, and that one is asked without EDNS", async () => {
+    const old = await upstream({
+      udp: (query, send) =>
+        send(query.readUInt16BE(10) > 0 ? respond(query, { flags: 0x81, answers: [] }) : respond(query)),
+    });
+    const { ask, server } = explained(await rig([old, { address: "127.88.0.2", port: 9 }]));
+    const looping = server.forwarder.routeAt(0)?.upstreams[1];
+    if (looping !== undefined) looping.looping = true;
+    for (const name of ["www.example", "mail.example"]) await ask(queryFor(name));
+    const lines = dataOf(await ask(queryFor("_explain.www.example", TXT)));
+    expect(lines[2]).toBe(`upstream 127.88.0.2:${old.port} is up, asked without EDNS`);
+    expect(lines[3]).toBe("upstream 127.88.0.2:9 is out, because it forwards to us what we ask it (a loop)");
+  });
+
   test("says that local data answers, or nobody", async () => {
     const { ask } = explained(await rig([{ address: "127.88.0.2", port: 9 }]));
     const lines = dataOf(await ask(queryFor("_explain.x.localhost", TXT)));

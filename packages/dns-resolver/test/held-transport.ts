@@ -16,6 +16,8 @@ import { whenDone } from "./rig.ts";
 /** A question that has been put and waits. */
 export interface Held {
   readonly request: Request;
+  /** It has been given up. */
+  ended: boolean;
   answer(fields?: Partial<Packet>): void;
   end(exchange: Exchange): void;
 }
@@ -29,13 +31,19 @@ export class HeldTransport implements Transport {
   udp(request: Request): Asking {
     const { promise: result, resolve } = Promise.withResolvers<Exchange>();
     const query = Buffer.from(encodeRequest(request, request.question));
-    this.held.push({
+    const held: Held = {
       request,
+      ended: false,
       answer: (fields) =>
         resolve(inOwnCase(readAnswer(Uint8Array.from(respond(query, fields)), request), request.question)),
       end: resolve,
-    });
-    return { result, end: () => resolve({ kind: "timeout" }) };
+    };
+    this.held.push(held);
+    const end = (): void => {
+      held.ended = true;
+      resolve({ kind: "timeout" });
+    };
+    return { result, end };
   }
 
   stream(): Asking<StreamResult> {

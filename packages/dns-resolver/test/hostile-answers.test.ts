@@ -6,7 +6,7 @@ import { matchAnswer, readAnswer } from "../src/upstream/exchange.ts";
 import { decodeMessage } from "../src/wire/message.ts";
 import { A_IN, label, message, mutated, name, opt, pointer, record, u32 } from "./bytes.ts";
 import { respond } from "./fake-upstream.ts";
-import { bench, dataOf, decoded, queryFor, view, type Bench } from "./fixtures.ts";
+import { bench, dataOf, queryFor, view, type Bench } from "./fixtures.ts";
 import { rig, upstream } from "./rig.ts";
 
 // What no upstream should send, and a broken or a hostile one will.
@@ -237,7 +237,6 @@ describe("whatever octets an upstream sends", () => {
         const back = decodeMessage(Buffer.from(reply, "hex"));
         if (!back.ok) throw new Error(`${back.error.kind} at ${back.error.at}`);
         expect(back.value.records.every(({ ttl, section }) => ttl <= MAX_TTL && section < 2)).toBe(true);
-        expect(() => decoded(Buffer.from(reply, "hex"))).not.toThrow();
       }),
       { numRuns: 10_000 },
     );

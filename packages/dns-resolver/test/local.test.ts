@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -98,11 +98,20 @@ www CNAME ns.corp.example.
     expect(told("nope.corp.example", "MX")).toEqual(["NOERROR", "nope.corp.example"]);
   });
 
+  test("with a chain of aliases is followed through eight of them: longer ones are mistakes, and each makes the answer longer", () => {
+    const chain = Array.from({ length: 20 }, (_, i) => `a${i} CNAME a${i + 1}`);
+    const { ask } = bench([zoneFrom(`${HEAD}${chain.join("\n")}\na20 A 192.0.2.1\n`)]);
+    expect(dataOf(ask(queryFor("a0.corp.example")) ?? new Uint8Array())).toHaveLength(8);
+    expect(dataOf(ask(queryFor("a13.corp.example")) ?? new Uint8Array()).at(-1)).toBe("192.0.2.1");
+  });
+
   test("for localhost is refused: it is built in, and the self-check asks for it", () => {
     const file = join(mkdtempSync(join(tmpdir(), "stitch-zone-")), "localhost.zone");
     writeFileSync(file, "localhost. 60 SOA ns.localhost. root.localhost. 1 2 3 4 5\nlocalhost. 60 A 192.0.2.1\n");
     expect(() => loadLocal([], [file])).toThrow("localhost. is built in");
     expect(() => loadLocal([dirname(file)], [])).toThrow("is not a file");
+    truncateSync(file, 16 * 2 ** 20 + 1);
+    expect(() => loadLocal([file], [])).toThrow("is larger than 16 MiB");
     rmSync(dirname(file), { recursive: true });
   });
 
@@ -223,6 +232,17 @@ describe("the dns section", () => {
     [`${LISTEN}  routes: [ { zone: a, upstreams: ["tls://127.0.0.2#a b"] } ]`, "is not an address such as"],
     [`${LISTEN}  routes: [ { zone: a, upstreams: ["127.0.0.2"], tls: { pins: [x] } } ]`, "is not a pin"],
     [`  listen: ["0.0.0.0:53"]`, "is every address: name the VIP"],
+    [`${LISTEN}  cache: { size: 4GiB }`, "is more than 3GiB"],
+    [`${LISTEN}  cache: { maxTtl: 8d }`, "dns.cache.maxTtl"],
+    [`${LISTEN}  cache: { stale: 8d }`, "dns.cache.stale"],
+    [`${LISTEN}  cache: { negativeTtl: 4h }`, "dns.cache.negativeTtl"],
+    [`${LISTEN}  cookies: { secrets: [a, b, c, d, e] }`, "dns.cookies.secrets"],
+    [`${LISTEN}  policies: [${"{ file: a, kind: hosts }, ".repeat(65)}]`, "dns.policies"],
+    [`${LISTEN}  workers: 65`, "dns.workers"],
+    [
+      `${LISTEN}  routes: [ { zone: a, upstreams: ["127.0.0.2"], tls: { pins: [${`${"A".repeat(43)}=, `.repeat(17)}] } } ]`,
+      "dns.routes[0].tls.pins",
+    ],
     [`${LISTEN}  cache: { size: 1KiB }`, "is less than 1MiB"],
     [`${LISTEN}  workers: 8\n  cache: { size: 7MiB }`, "is less than 1MiB for each of 8 workers"],
   ])("%s", (text, message) => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { ConfigError } from "@stitch/config";
@@ -90,6 +90,11 @@ test("a line of a list that is longer than any name could make it is not read", 
   const good = Array.from({ length: 200 }, (_, i) => `n${i}.example`).join("\n");
   const { lists } = read({ kind: "domains", text: `${good}\n||${"a.".repeat(4_096)}example^` });
   expect(lists[0]).toMatchObject({ names: 200, unread: { lines: 1, first: 201 } });
+  const many = read({
+    kind: "hosts",
+    text: `${good.replaceAll("n", "0.0.0.0 n")}\n0.0.0.0 ${"a.example ".repeat(500)}`,
+  });
+  expect(many.lists[0]).toMatchObject({ names: 200, unread: { lines: 1, first: 201 } });
 });
 
 describe("response policy zones", () => {
@@ -168,6 +173,23 @@ garden.example AAAA 2001:db8::1
     expect(() => read({ kind: "rpz", text: `${RPZ}x 1 1 1 CNAME .\n` })).toThrow("1 is no order of this subset");
   });
 
+  test("of another kind are refused after twenty lines", () => {
+    let message = "";
+    try {
+      read({ kind: "rpz", text: `${RPZ}${"bad.example TXT x\n".repeat(1_000)}` });
+    } catch (failure) {
+      message = (failure as Error).message;
+    }
+    expect(message.split("\n")).toHaveLength(20);
+  });
+
+  test("with more than eight addresses for a name are refused: an answer over UDP must hold them", () => {
+    const lines = Array.from({ length: 9 }, (_, i) => `many.example A 192.0.2.${i}`);
+    expect(() => read({ kind: "rpz", text: `${RPZ}${lines.join("\n")}\n` })).toThrow(
+      ":12: many.example. has more than 8 addresses",
+    );
+  });
+
   test("without a SOA record, or of another kind, is refused", () => {
     expect(() => read({ kind: "rpz", text: "" })).toThrow("no SOA record");
     expect(() => read({ kind: "rpz", text: "bad.example CNAME .\n" })).toThrow("stands before the SOA record");
@@ -192,6 +214,14 @@ describe("an answer by policy", () => {
     const { ask } = behind({ kind: "domains", text: "ads.example\n", because: "filtered" });
     const bytes = ask(queryFor("ads.example", { edns: {} })) ?? new Uint8Array();
     expect(Buffer.from(bytes).toString("latin1")).toContain(`\x00\x11policy list-${written}`);
+  });
+
+  test("names the list in 48 octets at most: the answer has room for it", () => {
+    const file = join(folder, "x".repeat(200));
+    writeFileSync(file, "ads.example\n");
+    const settings = { file, kind: "domains", because: "blocked" } as const;
+    const { lists } = atOnce(readPolicies([settings], (path) => path, 1));
+    expect(Buffer.from(lists[0]?.extended ?? []).toString("latin1")).toBe(`\0\x0fpolicy ${"x".repeat(41)}`);
   });
 
   test("that does not fit the client's buffer is cut, and whole over TCP", () => {
@@ -229,6 +259,11 @@ describe("an answer by policy", () => {
 test("what is no file, or is larger than a list may be, is refused with its path", () => {
   const settings = { file: folder, kind: "hosts", because: "blocked" } as const;
   expect(() => atOnce(readPolicies([settings], (file) => file, 1))).toThrow(`${folder}: is not a file`);
+  const large = join(folder, "large");
+  writeFileSync(large, "");
+  truncateSync(large, 64 * 2 ** 20 + 1);
+  const reading = readPolicies([{ ...settings, file: large }], (file) => file, 1);
+  expect(() => atOnce(reading)).toThrow(`${large}: is larger than 64 MiB; is this the right file?`);
   expect(basename(folder)).toContain("stitch-policy-");
 });
 

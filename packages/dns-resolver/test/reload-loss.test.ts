@@ -85,6 +85,35 @@ describe("reload without loss: what a reload puts in place", () => {
       expect(dataOf(await ask("www.example"))).toEqual(["www.corp.example", "192.0.2.9"]);
     });
 
+    test.each([
+      ["that was put together", false],
+      ["that is being put together", true],
+    ])("of an answer %s, the alias and what was asked for behind it", async (_, early) => {
+      const held: (() => void)[] = [];
+      const short = await upstream({
+        udp: (query, send) => {
+          const name = decoded(query).questions?.[0]?.name ?? ".";
+          const alias = { type: "CNAME", name, ttl: 60, data: "app.corp.example" } as const;
+          if (/^www/i.test(name)) send(respond(query, { answers: [alias] }));
+          else held.push(() => send(respond(query)));
+        },
+      });
+      const outside = `  routes: [{ zone: ".", upstreams: ["127.88.0.2:${short.port}"] }]\n`;
+      const { adopt, ask } = await serving(write(outside));
+      const first = ask("www.example");
+      await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 20_000 });
+      const change = async (): Promise<void> => {
+        put("hosts", "192.0.2.2 app.corp.example\n");
+        write(`${outside}  local: { hosts: [hosts] }\n`);
+        await adopt();
+      };
+      if (early) await change();
+      held[0]?.();
+      expect(dataOf(await first)).toEqual(["app.corp.example", "192.0.2.7"]);
+      if (!early) await change();
+      expect(dataOf(await ask("www.example"))).toEqual(["app.corp.example", "192.0.2.2"]);
+    });
+
     test("of an answer that a former process left too", async () => {
       const { file, outside, whole } = await aliasing();
       const former = await serving(file);

@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { connect } from "node:net";
 import { SystemClock } from "@stitch/clock";
 import { SiteDocument } from "@stitch/config";
 import { describe, expect, test, vi } from "vitest";
@@ -188,6 +189,20 @@ describe("the control socket", () => {
     expect(await post(path)).toEqual({ status: 409, value: { error } });
   });
 
+  test("takes no order that is longer than one, and few connections: whoever may write there must not fill the memory", async () => {
+    const path = beside("dns.sock");
+    whenDone(await openControl(path, never));
+    expect((await post(path, JSON.stringify("x".repeat(2_000)))).status).toBe(413);
+    const open = Array.from({ length: 40 }, () => connect(path));
+    whenDone({ close: async () => open.forEach((socket) => socket.destroy()) });
+    let closed = 0;
+    for (const socket of open) {
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => (closed += 1));
+    }
+    await vi.waitFor(() => expect(closed).toBe(24), { timeout: 20_000 });
+  });
+
   test("at a path that cannot be is an error that names the setting", async () => {
     await expect(openControl(beside("a".repeat(120)), never)).rejects.toThrow("set dns.control to a shorter one");
     const path = beside("dns.sock");
@@ -200,14 +215,15 @@ async function never(): Promise<Change> {
   return { kind: "refused", problems: [] };
 }
 
-function post(socketPath: string): Promise<{ status: number | undefined; value: unknown }> {
+function post(socketPath: string, body = ""): Promise<{ status: number | undefined; value: unknown }> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, method: "POST", path: "/reload" }, (response) => {
+    const headers = body === "" ? {} : { "content-type": "application/json" };
+    const call = request({ socketPath, method: "POST", path: "/reload", headers }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (piece: string) => (text += piece));
       response.on("end", () => resolve({ status: response.statusCode, value: JSON.parse(text) }));
     });
     call.on("error", reject);
-    call.end();
+    call.end(body);
   });
 }

@@ -3,6 +3,7 @@ import { milliseconds, SystemClock, type Clock } from "@stitch/clock";
 import type { FakeClock } from "@stitch/clock/testing";
 import type { HostPort } from "@stitch/config";
 import { Health, Outcomes } from "@stitch/health";
+import { BindError } from "@stitch/linux-io";
 import { afterEach, expect } from "vitest";
 import { AllowList } from "../src/allow-list.ts";
 import { Cache } from "../src/cache.ts";
@@ -15,7 +16,7 @@ import { arrange } from "../src/places.ts";
 import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
 import type { TlsIdentity } from "../src/tls/certificates.ts";
-import { DnsServer } from "../src/server.ts";
+import { DnsServer, type DnsServerOptions } from "../src/server.ts";
 import type { LoopOptions } from "../src/upstream/loop-watch.ts";
 import { NO_COOKIES, NO_LIMIT } from "./fixtures.ts";
 import { FakeUpstream, type Script } from "./fake-upstream.ts";
@@ -99,13 +100,7 @@ export async function rigOf(
   });
   const upstreamHealth = new UpstreamHealth(health);
   const onChange = (): void => upstreamHealth.report(deadZones(placed.routes.values()), 0);
-  const server = await DnsServer.open({
-    listen: await claimed([{ address: "127.88.0.1", port: 0 }], new SystemClock()),
-    tls:
-      identity === undefined
-        ? undefined
-        : { listen: await claimedTcp([{ address: "127.88.0.1", port: 0 }], new SystemClock()), identity },
-    workers: 1,
+  const server = await openServer(identity, {
     clock,
     resolver,
     outcomes,
@@ -116,16 +111,39 @@ export async function rigOf(
       onChange,
       ...(loops === undefined ? {} : { loops }),
     },
-    onFailure: (failure) => {
-      throw failure;
-    },
   });
-  open.push(server);
   const port = server.sockets[0]?.local.port ?? 0;
   const count = (reason: Reason): number => outcomes.counts[REASONS.indexOf(reason)] ?? 0;
   return { resolver, server, health, port, count, ask: (query) => askUdp(port, query) };
 }
 
+const ANY_PORT = [{ address: "127.88.0.1", port: 0 }];
+/** Between the claim of a port and its use another program may get it, one that asks from every address most likely. */
+const PORT_TRIES = 8;
+
+function onFailure(failure: Error): never {
+  throw failure;
+}
+
+/** A server on ports of its own on loopback, with TLS when there is an identity; closed after the test. */
+export async function openServer(
+  identity: TlsIdentity | undefined,
+  options: Pick<DnsServerOptions, "clock" | "resolver" | "outcomes" | "forwarding">,
+): Promise<DnsServer> {
+  for (let tries = 1; ; tries += 1) {
+    const listen = await claimed(ANY_PORT, new SystemClock());
+    const tls = identity && { listen: await claimedTcp(ANY_PORT, new SystemClock()), identity };
+    try {
+      const server = await DnsServer.open({ ...options, listen, tls, workers: 1, onFailure });
+      open.push(server);
+      return server;
+    } catch (failure) {
+      if (!(failure instanceof BindError) || tries === PORT_TRIES) throw failure;
+    }
+  }
+}
+
+/** From a connected socket: its port may have been another program's a moment ago, whose late answers are not ours. */
 export function askUdp(port: number, query: Uint8Array): Promise<Buffer> {
   const socket = createSocket("udp4");
   return new Promise((resolve) => {
@@ -133,7 +151,8 @@ export function askUdp(port: number, query: Uint8Array): Promise<Buffer> {
       socket.close();
       resolve(bytes);
     });
-    socket.send(query, port, "127.88.0.1");
+    socket.on("error", () => {}); // a server that is gone is silence, as it is to a client that is not connected
+    socket.connect(port, "127.88.0.1", () => socket.send(query));
   });
 }
 

@@ -6,17 +6,16 @@ import { SiteDocument } from "@stitch/config";
 import { createLogger, Outcomes } from "@stitch/health";
 import { afterEach, beforeEach } from "vitest";
 import { Cache } from "../src/cache.ts";
-import { claimed } from "../src/claim.ts";
 import { REASONS, type Reason } from "../src/reasons.ts";
 import { Resolver } from "../src/resolver.ts";
 import { SavedCache } from "../src/saved/file.ts";
 import { readServed, type Served } from "../src/served.ts";
-import { DnsServer } from "../src/server.ts";
+import type { DnsServer } from "../src/server.ts";
 import { ServingBuilder, type Serving } from "../src/serving.ts";
 import { atOnce, sliced } from "../src/sliced.ts";
 import { respond, type FakeUpstream } from "./fake-upstream.ts";
 import { decoded, queryFor, type QueryOptions } from "./fixtures.ts";
-import { askUdp, upstream, whenDone } from "./rig.ts";
+import { askUdp, openServer, upstream } from "./rig.ts";
 
 export const SILENT = createLogger({ service: "dns", site: "nyc", instance: "nyc-1" }, "silent");
 let folder = "";
@@ -62,18 +61,8 @@ export async function serving(file: string, clock: Clock = new SystemClock()): P
   await saved.restore(first, resolver.claims);
   let now = first;
   const outcomes = new Outcomes(new Float64Array(REASONS.length));
-  const server = await DnsServer.open({
-    listen: await claimed([{ address: "127.88.0.1", port: 0 }], new SystemClock()),
-    workers: 1,
-    clock,
-    resolver,
-    outcomes,
-    forwarding: { routes: first.routes, ...first.limits, onChange: () => {} },
-    onFailure: (failure) => {
-      throw failure;
-    },
-  });
-  whenDone(server);
+  const forwarding = { routes: first.routes, ...first.limits, onChange: () => {} };
+  const server = await openServer(undefined, { clock, resolver, outcomes, forwarding });
   const port = server.sockets[0]?.local.port ?? 0;
   return {
     resolver,

@@ -166,6 +166,18 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
     expect(server.connections).toHaveLength(2);
   });
 
+  test("that are closed all at once, as by a restart: every question is put again on one that is newer", async () => {
+    let good = 0;
+    const { ask, server } = await open((query, { queries }) => (queries.length <= 2 ? respond(query) : undefined));
+    const asked = Array.from({ length: 450 }, (_, i) => ask(`n${i}.example`));
+    for (const { result } of asked) void result.then(() => (good += 1));
+    await until(() => server.queries.length === 450 && good === 6);
+    expect(server.connections).toHaveLength(3);
+    server.script = answering;
+    for (const { socket } of server.connections) socket.destroy();
+    for (const each of asked) expect(await kindOf(each)).toBe("answer");
+  });
+
   test("that are closed by the upstream are not used for the next question", async () => {
     const { ask, server, streams } = await open(answering);
     expect(await kindOf(ask("one.example"))).toBe("answer");
@@ -307,6 +319,14 @@ describe.each<[string, () => Way, SelfSigned | undefined]>([
     await until(() => found.ignored === 2);
     found.clock.advance(LIMIT);
     expect(await kindOf(asking)).toBe("timeout");
+  });
+
+  test("are closed at the end, with what is on its way, and no other is opened", async () => {
+    const { ask, server, streams } = await open(silent);
+    const asked = ask("one.example");
+    await until(() => server.queries.length === 1);
+    streams.close();
+    expect([await kindOf(asked), await kindOf(ask("two.example")), streams.open]).toEqual(["timeout", "timeout", 0]);
   });
 
   test("to a port that is none come to nothing", async () => {

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { milliseconds, seconds, SystemClock } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
 import { describe, expect, test, vi } from "vitest";
-import { TcpListener, TCP_IDLE } from "../src/tcp-listener.ts";
+import { TcpListener } from "../src/tcp-listener.ts";
 import { respond } from "./fake-upstream.ts";
 import { decoded, queryFor } from "./fixtures.ts";
 import { rig, upstream, whenDone } from "./rig.ts";
@@ -61,7 +61,7 @@ describe("TCP", () => {
     const client = new TcpClient(port);
     client.socket.write(Buffer.of(0));
     await vi.waitFor(() => expect(server.listeners[0]?.connections).toBe(1));
-    clock.advance(milliseconds(TCP_IDLE - 100));
+    clock.advance(milliseconds(9_900));
     expect(client.closed).toBe(false);
     clock.advance(seconds(2));
     await vi.waitFor(() => expect(client.closed).toBe(true));

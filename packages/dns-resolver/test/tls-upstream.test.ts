@@ -1,58 +1,29 @@
-import { createServer, type TLSSocket } from "node:tls";
-import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { FakeClock } from "@stitch/clock/testing";
 import dnsPacket from "dns-packet";
 import { describe, expect, test, vi } from "vitest";
 import type { UpstreamAddress } from "../src/upstream-address.ts";
-import { Frames } from "../src/wire/frames.ts";
+import { FakeStream, type FakeConnection, type StreamScript } from "./fake-stream.ts";
 import { respond } from "./fake-upstream.ts";
 import { dataOf, decoded, queryFor } from "./fixtures.ts";
-import { rigOf, upstream, whenDone, type Rig, type RigRoute } from "./rig.ts";
+import { inTime, rigOf, upstream, whenDone, type Rig, type RigRoute } from "./rig.ts";
 import { selfSigned, type SelfSigned } from "./self-signed.ts";
 
 const NAME = "dns.stitch.test";
 const OWN = selfSigned(NAME);
 const OTHER = selfSigned("other.stitch.test");
 
-/** An upstream that is asked over TLS and counts. */
-interface TlsUpstream {
-  readonly port: number;
-  readonly queries: Buffer[];
-  readonly connections: TLSSocket[];
-}
-
 async function tlsUpstream(
   identity: SelfSigned,
-  answer: (query: Buffer, socket: TLSSocket) => Buffer | undefined = (query) => respond(query),
-): Promise<TlsUpstream> {
-  const server = createServer({ cert: identity.cert, key: identity.key, ALPNProtocols: ["dot"] });
-  const queries: Buffer[] = [];
-  const connections: TLSSocket[] = [];
-  server.on("secureConnection", (socket) => {
-    connections.push(socket);
-    const frames = new Frames();
-    socket.on("error", () => socket.destroy());
-    socket.on("data", (chunk: Buffer) => {
-      frames.push(chunk);
-      for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
-        const query = Buffer.from(frame);
-        queries.push(query);
-        const reply = answer(query, socket);
-        if (reply !== undefined) socket.write(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 255), reply]));
-      }
-    });
-  });
-  await new Promise<void>((resolve) => void server.listen(0, "127.88.0.2", resolve));
-  whenDone({
-    close: async () => {
-      for (const socket of connections) socket.destroy();
-      await new Promise((resolve) => void server.close(resolve));
-    },
-  });
-  return { port: (server.address() as AddressInfo).port, queries, connections };
+  script: StreamScript = (query) => respond(query),
+): Promise<FakeStream> {
+  const server = await FakeStream.open(script, identity);
+  whenDone(server);
+  return server;
 }
 
 /** A resolver whose root route asks this upstream by this name. */
-function asking({ port }: TlsUpstream, name: string | undefined, tls: NonNullable<RigRoute["tls"]>): Promise<Rig> {
+function asking({ port }: FakeStream, name: string | undefined, tls: NonNullable<RigRoute["tls"]>): Promise<Rig> {
   return rigOf([{ zone: ".", upstreams: [{ address: "127.88.0.2", port, tls: { name } }], tls }]);
 }
 
@@ -65,9 +36,8 @@ const byName = { ca: OWN.cert, pins: [] };
 describe("DoT upstreams", () => {
   test("are asked over one connection that is kept, all questions at once, each padded to a multiple of 128", async () => {
     const held: (() => void)[] = [];
-    const server = await tlsUpstream(OWN, (query, socket) => {
-      const reply = respond(query);
-      held.push(() => socket.write(Buffer.concat([Buffer.of(reply.length >> 8, reply.length & 255), reply])));
+    const server = await tlsUpstream(OWN, (query, { send }) => {
+      held.push(() => send(respond(query)));
       return undefined;
     });
     const { ask } = await asking(server, NAME, byName);
@@ -78,7 +48,7 @@ describe("DoT upstreams", () => {
     expect(server.connections).toHaveLength(1);
     expect(new Set(server.queries.map(({ length }) => length % 128))).toEqual(new Set([0]));
     expect(new Set(server.queries.map((query) => query.readUInt16BE(0))).size).toBe(20);
-    expect(server.connections[0]?.alpnProtocol).toBe("dot");
+    expect(server.connections.map(({ socket }) => (socket as TLSSocket).alpnProtocol)).toEqual(["dot"]);
   });
 
   test.each<[string, SelfSigned, string | undefined, NonNullable<RigRoute["tls"]>]>([
@@ -125,7 +95,7 @@ describe("DoT upstreams", () => {
 
   test("that close a kept connection are asked again on a new one, and the client waits no longer for it", async () => {
     let answered = 0;
-    const server = await tlsUpstream(OWN, (query, socket) => {
+    const server = await tlsUpstream(OWN, (query, { socket }) => {
       answered += 1;
       if (answered === 2) {
         socket.destroy();
@@ -141,15 +111,35 @@ describe("DoT upstreams", () => {
   });
 
   test("that say nothing any more on a kept connection get a new one after three questions", async () => {
-    const muted = new Set<TLSSocket>();
-    const server = await tlsUpstream(OWN, (query, socket) => (muted.has(socket) ? undefined : respond(query)));
+    const muted = new Set<FakeConnection>();
+    const server = await tlsUpstream(OWN, (query, connection) => (muted.has(connection) ? undefined : respond(query)));
     const { ask } = await asking(server, NAME, byName);
     expect(dataOf(await ask(queryFor("one.example")))).toEqual(["192.0.2.7"]);
-    for (const socket of server.connections) muted.add(socket);
+    for (const connection of server.connections) muted.add(connection);
     const names = ["two.example", "three.example", "four.example"];
     const replies = await Promise.all(names.map((name) => ask(queryFor(name))));
     for (const reply of replies) expect(dataOf(reply)).toEqual(["192.0.2.7"]);
     expect(server.connections).toHaveLength(2);
+  });
+
+  test("that are slow with one name, asked three times over, keep their connection, and the late answer is stored", async () => {
+    const held: (() => void)[] = [];
+    const server = await tlsUpstream(OWN, (query, { send }) => {
+      held.push(() => send(respond(query)));
+      return undefined;
+    });
+    const clock = new FakeClock();
+    const { ask, count } = await rigOf([{ zone: ".", upstreams: [at(server.port)], tls: byName }], clock);
+    const reply = ask(queryFor("slow.example"));
+    await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 20_000 });
+    expect(decoded(await inTime(clock, reply)).rcode).toBe("SERVFAIL");
+    await vi.waitFor(() => expect(held).toHaveLength(3), { timeout: 20_000 });
+    for (const send of held) send();
+    await vi.waitFor(async () => {
+      expect(dataOf(await ask(queryFor("slow.example")))).toEqual(["192.0.2.7"]);
+    }, 20_000);
+    expect(count("cached")).toBe(1);
+    expect([server.connections.length, server.queries.length]).toEqual([1, 3]);
   });
 
   test("that are not there, or speak no TLS, are passed over for the next", async () => {
@@ -161,9 +151,8 @@ describe("DoT upstreams", () => {
   });
 
   test("that send another answer first are waited for", async () => {
-    const server = await tlsUpstream(OWN, (query, socket) => {
-      const wrong = respond(query, { questions: [{ type: "A", name: "other.example" }] });
-      socket.write(Buffer.concat([Buffer.of(wrong.length >> 8, wrong.length & 255), wrong]));
+    const server = await tlsUpstream(OWN, (query, { send }) => {
+      send(respond(query, { questions: [{ type: "A", name: "other.example" }] }));
       return respond(query);
     });
     const { ask, server: own } = await asking(server, NAME, byName);

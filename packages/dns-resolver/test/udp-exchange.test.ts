@@ -102,6 +102,27 @@ test("idle sockets make room for questions", async () => {
   for (const { kind } of await Promise.all(others)) expect(["timeout", "unreachable"]).toContain(kind);
 });
 
+// A server that is silent for every question would hold all sockets for seconds, and new questions would find none.
+test("sockets wait for late answers while half of them are free, and no longer", async () => {
+  const silent = createSocket("udp4");
+  silent.bind(0, "127.0.0.1");
+  await once(silent, "listening");
+  closers.push(() => void silent.close());
+  const clock = new FakeClock();
+  const exchanges = new UdpExchanges(clock, 8);
+  closers.push(() => exchanges.close());
+  let overdue = 0;
+  const upstream = { address: "127.0.0.1", port: silent.address().port };
+  for (let id = 0; id < 6; id += 1) {
+    const terms = { limit: seconds(1), late: seconds(2), onOverdue: () => void (overdue += 1) };
+    exchanges.exchange({ ...request(upstream, clock, id), ...terms });
+  }
+  clock.advance(seconds(1));
+  expect([exchanges.open, overdue]).toEqual([4, 4]);
+  clock.advance(seconds(2));
+  expect(exchanges.open).toBe(0);
+});
+
 test("with no place left the answer is that there is no socket", async () => {
   const clock = new FakeClock();
   const exchanges = new UdpExchanges(clock, 2);

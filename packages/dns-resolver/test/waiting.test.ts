@@ -1,6 +1,7 @@
 import { FakeClock } from "@stitch/clock/testing";
 import { describe, expect, test } from "vitest";
 import { REASON } from "../src/reasons.ts";
+import { mostSockets } from "../src/upstream/shares.ts";
 import { bench, LOOPBACK, queryFor, view, zoneFrom } from "./fixtures.ts";
 import { forwarding, settled, type Forwarding } from "./held-transport.ts";
 
@@ -80,6 +81,31 @@ describe("the questions of one route", () => {
     const { ask, forwarder, outcomes } = forwarding(new FakeClock());
     for (let i = 0; i < 100; i += 1) ask("www.example");
     expect([forwarder.inFlight, outcomes.length]).toEqual([1, 36]);
+  });
+
+  test("are not put any more while 4,000 clients wait for the others, though there is room for questions", () => {
+    const { ask, outcomes, transport } = forwarding(new FakeClock());
+    for (let client = 0; client < 64; client += 1) for (let i = 0; i < 62; i += 1) ask(`n${i}.example`);
+    for (let i = 0; i < 40; i += 1) ask(`m${i}.example`);
+    expect([transport.held.length, outcomes.length]).toEqual([62 + 32, 8]);
+  });
+
+  // CVE-2025-5994 class: each that is open is another chance for a forger.
+  test("are open once at each server: one that is put again ends the one before", async () => {
+    const { ask, transport } = forwarding(new FakeClock());
+    ask("www.example");
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      expect(transport.held.map(({ ended }) => !ended)).toEqual(
+        Array.from({ length: attempt }, (_, i) => i + 1 === attempt),
+      );
+      transport.held.at(-1)?.request.onOverdue();
+      await settled();
+    }
+    expect(transport.held.length).toBe(3);
+  });
+
+  test("leave 64 sockets for probes, and are no more than there are ports", () => {
+    expect([mostSockets(100), mostSockets(), mostSockets(1e6)]).toEqual([164, 65_536, 65_536]);
   });
 
   test("are 2,000 at once: a dead route leaves the sockets and the memory to others", () => {

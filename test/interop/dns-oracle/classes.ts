@@ -155,10 +155,10 @@ export const CLASSES: Readonly<Record<string, Class>> = {
     because: "an address of five octets is no address: we ask over TCP; unbound passes it on",
     fits: (both) => ofKind("long-address")(both) && isAnswer(both.ours) && only(both, "answers"),
   },
-  "without-edns": {
-    because: "a server that answers FORMERR to EDNS is not asked again without (README, Limits); unbound does",
-    fits: (both) =>
-      ofKind("noedns")(both) && both.ours.rcode === SERVFAIL && both.theirs !== undefined && isAnswer(both.theirs),
+  "header-alone": {
+    because:
+      "FORMERR without the question is what servers say that cannot read EDNS: we ask without it, then over TCP; unbound fails",
+    fits: (both) => ofKind("headless")(both) && weAnswer(both),
   },
   referral: {
     because:

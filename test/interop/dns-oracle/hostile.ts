@@ -1,10 +1,11 @@
-/** The hostile server: a process of its own, so that what else the test does cannot stall it. Says `ready` when it listens. */
+/** The hostile server: a process of its own, so that what else the test does cannot stall it. Its argument is the number of the run. */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { createServer } from "node:net";
 import { behave } from "./behaviours.ts";
 import type { Asked, Said } from "./honest.ts";
-import { HOSTILE, PORT } from "./names.ts";
+import { placesOf, PORT } from "./names.ts";
 
+const { hostile } = placesOf(Number(process.argv[2]));
 const sockets: Socket[] = [];
 /** How often each asker has put each question to each address. */
 const counts = new Map<string, number>();
@@ -59,7 +60,7 @@ function answerTcp(place: 0 | 1, said: (all: readonly Said[]) => void): (chunk: 
 }
 
 for (const place of [0, 1] as const) {
-  const address = HOSTILE[place];
+  const address = hostile[place];
   const socket = createSocket({ type: "udp4", recvBufferSize: 4 * 2 ** 20 });
   socket.on("message", (bytes, from) => answerUdp(place, bytes, from));
   await new Promise<void>((resolve) => void socket.bind(PORT, address, resolve));
@@ -76,4 +77,3 @@ for (const place of [0, 1] as const) {
   });
   await new Promise<void>((resolve) => void server.listen(PORT, address, 512, resolve));
 }
-process.stdout.write("ready\n");

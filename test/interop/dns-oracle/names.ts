@@ -1,9 +1,24 @@
-/** Who is who in the comparison, all on loopback. Both resolvers ask from an address of their own, so that the hostile server can tell them apart. */
+/** On each of the addresses below. */
 export const PORT = 5_397;
-export const US = { address: "127.97.0.1", asksFrom: "127.97.0.11" } as const;
-export const UNBOUND = { address: "127.97.0.2", asksFrom: "127.97.0.12" } as const;
-export const NSD = "127.97.0.3";
-export const HOSTILE = ["127.97.0.4", "127.97.0.5"] as const;
+
+/** Who is who, all on loopback. Both resolvers ask from an address of their own, so that the hostile server can tell them apart. */
+export interface Places {
+  readonly us: string;
+  readonly weAskFrom: string;
+  readonly unbound: string;
+  readonly unboundAsksFrom: string;
+  readonly nsd: string;
+  readonly hostile: readonly [string, string];
+}
+
+/**
+ * Addresses of one run: nsd and unbound share theirs with whoever else wants them, and another run on the same machine would
+ * answer in the place of this one.
+ */
+export function placesOf(run: number): Places {
+  const at = (last: number): string => `127.97.${run % 256}.${last}`;
+  return { us: at(1), weAskFrom: at(11), unbound: at(2), unboundAsksFrom: at(12), nsd: at(3), hostile: [at(4), at(5)] };
+}
 
 /** Served by nsd. */
 export const ZONE = "oracle.example";

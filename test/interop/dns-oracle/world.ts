@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { peer } from "@stitch/peers";
 import { ask } from "./client.ts";
-import { BESIDE, HOSTILE, HOSTILE_ZONE, NSD, PORT, UNBOUND, US, ZONE } from "./names.ts";
+import { BESIDE, HOSTILE_ZONE, type Places, placesOf, PORT, ZONE } from "./names.ts";
 import { TYPE } from "./wire.ts";
 import type { Made } from "./zone.ts";
 
 const MAIN = join(import.meta.dirname, "..", "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
-const HEALTH = 18_797;
+const HEALTH = 8_153;
 const STARTS_WITHIN_MS = 60_000;
 
 /** nsd, the hostile server, unbound and our resolver, as processes on loopback. */
@@ -19,9 +19,11 @@ export class World {
   output = "";
   readonly #folder = mkdtempSync(join(tmpdir(), "stitch-oracle-"));
   readonly #running: ChildProcess[] = [];
+  readonly #run: number;
+  readonly #places: Places;
 
-  static async start(made: Made): Promise<World> {
-    const world = new World();
+  static async start(made: Made, run: number): Promise<World> {
+    const world = new World(run);
     try {
       await world.#start(made);
     } catch (failure) {
@@ -29,6 +31,11 @@ export class World {
       throw failure;
     }
     return world;
+  }
+
+  private constructor(run: number) {
+    this.#run = run;
+    this.#places = placesOf(run);
   }
 
   async end(): Promise<void> {
@@ -41,20 +48,21 @@ export class World {
   }
 
   async #start(made: Made): Promise<void> {
-    const [nsd, unbound] = await Promise.all([peer("nsd"), peer("unbound")]);
-    this.versions.push(`unbound ${unbound.version}`, `nsd ${nsd.version}`);
+    const { us, unbound, nsd, hostile } = this.#places;
+    const [nsdPeer, unboundPeer] = await Promise.all([peer("nsd"), peer("unbound")]);
+    this.versions.push(`unbound ${unboundPeer.version}`, `nsd ${nsdPeer.version}`);
     this.#write("oracle.zone", `$ORIGIN ${ZONE}.\n${made.zone}`);
     this.#write("beside.zone", `$ORIGIN ${BESIDE}.\n${made.beside}`);
-    this.#run(nsd.program("nsd"), ["-d", "-c", this.#write("nsd.conf", nsdConf(this.#folder))], nsd.env);
-    this.#run(process.execPath, [join(import.meta.dirname, "hostile.ts")]);
-    this.#run(
-      unbound.program("unbound"),
-      ["-d", "-c", this.#write("unbound.conf", unboundConf(this.#folder))],
-      unbound.env,
+    this.#spawn(nsdPeer.program("nsd"), ["-d", "-c", this.#write("nsd.conf", nsdConf(this.#folder, nsd))], nsdPeer.env);
+    this.#spawn(process.execPath, [join(import.meta.dirname, "hostile.ts"), String(this.#run)]);
+    this.#spawn(
+      unboundPeer.program("unbound"),
+      ["-d", "-c", this.#write("unbound.conf", unboundConf(this.#folder, this.#places))],
+      unboundPeer.env,
     );
-    this.#run(process.execPath, [MAIN, this.#write("site.yaml", SITE)]);
-    for (const address of [NSD, UNBOUND.address, US.address]) await this.#answers(address, `ns.${ZONE}`);
-    for (const address of HOSTILE) await this.#answers(address, `plain-start.${HOSTILE_ZONE}`);
+    this.#spawn(process.execPath, [MAIN, this.#write("site.yaml", siteYaml(this.#places))]);
+    for (const address of [nsd, unbound, us]) await this.#answers(address, `ns.${ZONE}`);
+    for (const address of hostile) await this.#answers(address, `plain-start.${HOSTILE_ZONE}`);
   }
 
   #write(name: string, text: string): string {
@@ -63,7 +71,7 @@ export class World {
     return file;
   }
 
-  #run(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): void {
+  #spawn(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): void {
     const child = spawn(file, args, {
       cwd: this.#folder,
       env: { ...process.env, ...env },
@@ -87,9 +95,9 @@ export class World {
 
 const zone = (name: string, file: string): string => `zone:\n  name: ${name}\n  zonefile: ${file}\n`;
 
-function nsdConf(folder: string): string {
+function nsdConf(folder: string, nsd: string): string {
   return `server:
-  ip-address: ${NSD}@${PORT}
+  ip-address: ${nsd}@${PORT}
   zonesdir: "${folder}"
   database: ""
   username: ""
@@ -107,10 +115,10 @@ ${zone(ZONE, "oracle.zone")}${zone(BESIDE, "beside.zone")}`;
 }
 
 /** A forwarder with our bounds: sizes, caps of TTLs, no validation, minimal answers. */
-function unboundConf(folder: string): string {
+function unboundConf(folder: string, places: Places): string {
   return `server:
-  interface: ${UNBOUND.address}@${PORT}
-  outgoing-interface: ${UNBOUND.asksFrom}
+  interface: ${places.unbound}@${PORT}
+  outgoing-interface: ${places.unboundAsksFrom}
   access-control: 127.0.0.0/8 allow
   directory: "${folder}"
   username: ""
@@ -139,19 +147,21 @@ remote-control:
   control-enable: no
 forward-zone:
   name: "${HOSTILE_ZONE}."
-${HOSTILE.map((address) => `  forward-addr: ${address}@${PORT}\n`).join("")}forward-zone:
+${places.hostile.map((address) => `  forward-addr: ${address}@${PORT}\n`).join("")}forward-zone:
   name: "."
-  forward-addr: ${NSD}@${PORT}
+  forward-addr: ${places.nsd}@${PORT}
 `;
 }
 
-const SITE = `site: nyc
+function siteYaml({ us, weAskFrom, nsd, hostile }: Places): string {
+  return `site: nyc
 instance: nyc-1
 dns:
-  listen: ["${US.address}:${PORT}"]
-  health: "127.0.0.1:${HEALTH}"
+  listen: ["${us}:${PORT}"]
+  health: "${us}:${HEALTH}"
   workers: 2
   routes:
-    - { zone: ".", upstreams: ["${NSD}:${PORT}"], source: ${US.asksFrom} }
-    - { zone: ${HOSTILE_ZONE}, upstreams: [${HOSTILE.map((address) => `"${address}:${PORT}"`).join(", ")}], source: ${US.asksFrom} }
+    - { zone: ".", upstreams: ["${nsd}:${PORT}"], source: ${weAskFrom} }
+    - { zone: ${HOSTILE_ZONE}, upstreams: [${hostile.map((address) => `"${address}:${PORT}"`).join(", ")}], source: ${weAskFrom} }
 `;
+}

@@ -323,9 +323,11 @@ export class Forwarder {
   }
 
   async #followed(flight: Flight, alias: Alias): Promise<Outcome> {
-    if (!alias.within) {
+    // Before the wait: a reload meanwhile must know.
+    if (alias.within) flight.route.aliased = true;
+    else {
       this.counters.crossed += 1;
-      flight.route.crossed = true; // before the wait: a reload meanwhile must know
+      flight.route.crossed = true;
     }
     const whole = await this.#crossing.complete(flight, alias);
     if (whole.kind === "failed") return whole;

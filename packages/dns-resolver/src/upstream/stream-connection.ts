@@ -35,8 +35,8 @@ export interface Carried {
   putAt: Instant;
   /** Times that something had been read on its connection when it was put. */
   readsBefore: number;
-  /** It was put again, on another connection. */
-  repeated: boolean;
+  /** It was put again, and only on a connection of this number or above: an older one may be about to close too. */
+  since: number | undefined;
 }
 
 /** Called once, with what was on its way and how the connection ended. */
@@ -47,6 +47,8 @@ export type OnEnd = (left: readonly Carried[], why: Exchange) => void;
  * 6.2.1.1).
  */
 export class StreamConnection {
+  /** Connections are numbered as they are opened. */
+  readonly number: number;
   usedAt: Instant;
   /** Answers so far: a connection that has carried none was never any good. */
   answers = 0;
@@ -65,8 +67,9 @@ export class StreamConnection {
   #ready = false;
   #ended = false;
 
-  constructor(request: Request, way: Way, onEnd: OnEnd) {
+  constructor(number: number, request: Request, way: Way, onEnd: OnEnd) {
     const { clock, onIgnored } = request;
+    this.number = number;
     this.#clock = clock;
     this.#onIgnored = onIgnored;
     this.#onEnd = onEnd;

@@ -27,6 +27,8 @@ export class Streams {
   readonly #pools = new Map<HostPort, Pool>();
   /** Upstreams that answer one question of a connection and close it under the others: each gets one of its own. */
   readonly #oneByOne = new WeakSet<HostPort>();
+  #next = 0;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -64,7 +66,7 @@ export class Streams {
       connection: undefined,
       putAt: this.#clock.now(),
       readsBefore: 0,
-      repeated: false,
+      since: undefined,
     };
     this.#send(carried);
     return { result, end: () => finish(TIMEOUT) };
@@ -81,11 +83,14 @@ export class Streams {
     }
   }
 
+  /** What is on its way comes to a timeout, and what is still put does. */
   close(): void {
+    this.#closed = true;
     for (const pool of this.#pools.values()) for (const connection of pool) connection.close();
   }
 
   #send(carried: Carried): void {
+    if (this.#closed) return carried.settle(TIMEOUT);
     try {
       this.#put(carried);
     } catch (failure) {
@@ -97,7 +102,7 @@ export class Streams {
   #put(carried: Carried): void {
     const { request, question, way } = carried;
     const pool = this.#poolOf(request.upstream);
-    const connection = this.#free(request.upstream, pool) ?? this.#opened(request, way, pool);
+    const connection = this.#free(pool, carried) ?? this.#opened(request, way, pool);
     let id = this.#ids.next();
     while (connection.has(id)) id = this.#ids.next();
     carried.message = way.written(encodeRequest({ ...request, id }, question), request.edns);
@@ -105,10 +110,11 @@ export class Streams {
   }
 
   /** The least busy one that has room, or that must do because there may be no more. */
-  #free(upstream: HostPort, pool: Pool): StreamConnection | undefined {
+  #free(pool: Pool, { request: { upstream }, since = 0 }: Carried): StreamConnection | undefined {
     let least: StreamConnection | undefined;
     for (const connection of pool) {
       if (connection.answers > 1) this.#oneByOne.delete(upstream); // it was a restart that looked so
+      if (connection.number < since) continue;
       if (least === undefined || connection.load < least.load) least = connection;
     }
     const [busy, most] = this.#oneByOne.has(upstream) ? [1, MOST_ONE_BY_ONE] : [BUSY, MOST_CONNECTIONS];
@@ -116,20 +122,21 @@ export class Streams {
   }
 
   #opened(request: Request, way: Way, pool: Pool): StreamConnection {
-    const connection: StreamConnection = new StreamConnection(request, way, (left, why) => {
+    const connection: StreamConnection = new StreamConnection(this.#next, request, way, (left, why) => {
       pool.delete(connection);
       const wasOneByOne = connection.answers === 1 && left.some(({ readsBefore }) => readsBefore === 0);
       if (wasOneByOne && why.kind === "unreachable") this.#oneByOne.add(request.upstream);
       for (const each of left) this.#again(each, why, connection.answers > 0);
     });
+    this.#next += 1;
     pool.add(connection);
     return connection;
   }
 
   /** A connection that has carried answers was good, and was closed for its age: the question is put once more. */
   #again(carried: Carried, why: Exchange, wasGood: boolean): void {
-    if (!wasGood || carried.repeated || why.kind !== "unreachable") return carried.settle(of(why));
-    carried.repeated = true;
+    if (!wasGood || carried.since !== undefined || why.kind !== "unreachable") return carried.settle(of(why));
+    carried.since = this.#next;
     this.#send(carried);
   }
 

@@ -5,7 +5,7 @@ import { put16, u16, u8 } from "./octets.ts";
 import { TYPE } from "./registry.ts";
 
 /** What is wrong with a query; a small integer, because the datagram path allocates nothing. */
-export const FAULT = { none: 0, short: 1, response: 2, opcode: 3, format: 4, version: 5 } as const;
+export const FAULT = { none: 0, short: 1, response: 2, opcode: 3, format: 4, version: 5, cookieAlone: 6 } as const;
 export type Fault = (typeof FAULT)[keyof typeof FAULT];
 
 /** OPT, and one record that is refused by name (TSIG). */
@@ -52,8 +52,10 @@ export function decodeQuery(bytes: Uint8Array, start: number, length: number, qu
   query.lowFlags = u8(bytes, start + AT.lowFlags);
   if ((query.flags & QR) !== 0) return FAULT.response;
   if (opcodeOf(query.flags) !== 0) return FAULT.opcode;
-  if (u16(bytes, start + AT.questions) !== 1) return FAULT.format;
   const limit = start + length;
+  const questions = u16(bytes, start + AT.questions);
+  if (questions === 0) return readCookieAlone(bytes, start, limit, query);
+  if (questions !== 1) return FAULT.format;
   const at = readQuestion(bytes, start + HEADER_BYTES, limit, query);
   if (at < 0) return FAULT.format;
   // A transfer request carries a SOA as authority (RFC 1995); it is refused whatever else it holds.
@@ -104,6 +106,14 @@ function readQuestion(bytes: Uint8Array, start: number, limit: number, query: Qu
   query.type = u16(bytes, at);
   query.class = u16(bytes, at + 2);
   return at + 4;
+}
+
+/** RFC 7873 section 5.4: who wants a server's cookie and nothing else asks no question. */
+function readCookieAlone(bytes: Uint8Array, start: number, limit: number, query: Query): Fault {
+  if (u16(bytes, start + AT.answers) !== 0 || u16(bytes, start + AT.authorities) !== 0) return FAULT.format;
+  const fault = readAdditionals(bytes, start + HEADER_BYTES, limit, u16(bytes, start + AT.additionals), query);
+  if (fault !== FAULT.none) return fault;
+  return query.cookieLength > 0 ? FAULT.cookieAlone : FAULT.format;
 }
 
 /** One OPT at most, nothing else, nothing left over. */
