@@ -81,6 +81,16 @@ describe("what clients come back for", () => {
     expect(found(cache).length).toBeGreaterThanOrEqual(98); // one or two may share a full bucket of the directory
   });
 
+  test("is found behind what is evicted while it is looked for", () => {
+    const cache = newCache();
+    store(cache, ...many("hot", 300));
+    ask(cache, ...many("hot", 300));
+    // So many that the first of them, where it looks, move on, and the last do not yet.
+    const all = found(cache, 1_000, () => store(cache, ...many("once", 400)), 1);
+    const at = cache.find(view(queryFor("hot299.example")), 0, 0);
+    expect([cache.isInMain(at), all[0], all.includes("hot0"), all.length]).toEqual([false, "hot299", true, 300]);
+  });
+
   test("has no image that took the place of one that has gone", () => {
     const cache = newCache();
     store(cache, ...many("hot", 100));
@@ -89,7 +99,7 @@ describe("what clients come back for", () => {
     for (const _ of hottest.walk());
     const places = hottest.places();
     const first = places.next().value;
-    store(cache, ...many("once", 4 * FULL));
+    store(cache, ...many("once", 700)); // more than the probation ring holds, so that they are where the others were
     const rest = [...places].map((at) => nameAt(cache, at));
     expect([typeof first, rest.filter((name) => !/^hot\d+$/.test(name))]).toEqual(["number", []]);
   });

@@ -77,7 +77,9 @@ describe("a start asks its siblings", () => {
   // A gigabyte, as fast as it goes: what we keep of it is bounded, and so is what we read.
   test("one that sends without end is cut off", async () => {
     let sent = 0;
+    const closed = vi.fn<() => void>();
     const port = await scripted((socket) => {
+      socket.once("close", closed);
       const more = (): void => {
         while (!socket.destroyed && sent < 2 ** 30) {
           sent += 2 ** 16;
@@ -88,6 +90,7 @@ describe("a start asks its siblings", () => {
       more();
     });
     expect(await pulling(port).result).toEqual([`127.0.0.1:${port} oversized`]);
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledTimes(1), POLL);
     expect(sent).toBeLessThan(2 ** 28);
   });
 
@@ -95,7 +98,11 @@ describe("a start asks its siblings", () => {
     ["accepts and is silent", () => {}],
     ["sends a byte now and then", (socket) => void socket.write("HTTP/1.1 200 OK\r\n")],
   ])("one that %s is left after its share of two seconds, and the next is asked", async (_, script) => {
-    const asked = vi.fn<Script>(script);
+    const closed = vi.fn<() => void>();
+    const asked = vi.fn<Script>((socket, nonce) => {
+      socket.once("close", closed);
+      script(socket, nonce);
+    });
     const [one, two] = [await scripted(asked), await scripted(asked)];
     const { clock, result } = pulling(one, two);
     await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(1), POLL);
@@ -106,6 +113,7 @@ describe("a start asks its siblings", () => {
     clock.advance(seconds(1));
     expect(await result).toEqual([`127.0.0.1:${one} late`, `127.0.0.1:${two} late`]);
     expect([clock.now(), clock.waiting]).toEqual([PULL_LIMIT, []]);
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledTimes(2), POLL);
   });
 
   test("and stops when it is itself asked to stop", async () => {

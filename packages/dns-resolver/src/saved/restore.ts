@@ -109,6 +109,8 @@ class Restorer implements Restored {
   readonly #bytes: Buffer;
   readonly #options: RestoreOptions;
   readonly #away: number;
+  /** When it began: what is read two seconds later is as old as what was read at once. */
+  readonly #tick: number;
   readonly #end: number;
   readonly #numbers: readonly (number | undefined)[];
   readonly #query = new Query();
@@ -119,6 +121,7 @@ class Restorer implements Restored {
     this.#bytes = bytes;
     this.#options = options;
     this.#away = away;
+    this.#tick = tickOf(options.clock.now());
     this.#end = bytes.length - CHECKSUM_BYTES;
     const known = new Map(options.routes.map(({ number, fingerprint }) => [keyOf(fingerprint), number]));
     this.#numbers = Array.from({ length: bytes.readUInt16BE(20) }, (_, i) => {
@@ -143,7 +146,7 @@ class Restorer implements Restored {
   }
 
   #take(at: number, end: number): boolean {
-    const { cache, clock, limits, routeOf, onAliased, fills } = this.#options;
+    const { cache, limits, routeOf, onAliased, fills } = this.#options;
     const number = this.#numbers[this.#bytes.readUInt16BE(at + AT_ENTRY.route)];
     const bits = this.#bytes[at + AT_ENTRY.bits] ?? 0;
     const age = this.#bytes.readUInt32BE(at + AT_ENTRY.age);
@@ -155,7 +158,7 @@ class Restorer implements Restored {
     if (age + left > (parts.negative ? limits.negativeTtl : limits.maxTtl) * TICKS_PER_SECOND) return false;
     if (this.#leadsElsewhere(message.value, number)) return false;
     const tag = (number << 2) | (bits & DO_CD);
-    const tick = tickOf(clock.now());
+    const tick = this.#tick;
     if (fills === true && cache.holdsFresh(this.#query, tag, tick)) return false;
     if (message.value.records.some(({ section, type }) => section === 0 && type === TYPE.CNAME)) onAliased(number);
     return cache.restore(packImage(parts, tag), this.#query, {
