@@ -1,5 +1,6 @@
 import type { Instant } from "@stitch/clock";
 import { Directory } from "./cache/directory.ts";
+import { Hottest } from "./cache/hottest.ts";
 import { LIVE, MESSAGE_AT, NEVER, REFRESHED, TICKS_PER_SECOND, USED, WANTED, WORD, type Slab } from "./cache/image.ts";
 import { Ring } from "./cache/ring.ts";
 import { HEADER_BYTES } from "./wire/header.ts";
@@ -113,6 +114,12 @@ export class Cache {
     return -1;
   }
 
+  /** Whether a fresh image for `query` is there; nobody has asked for it by that. */
+  holdsFresh(query: Query, tag: number, tick: number): boolean {
+    const at = this.#placeOf(this.#hash(query.key, query.keyLength, tag), query, tag);
+    return at >= 0 && this.isFresh(at, tick);
+  }
+
   isFresh(at: number, tick: number): boolean {
     return (this.slab.words[(at >>> 2) + WORD.expires] ?? 0) > tick;
   }
@@ -167,6 +174,11 @@ export class Cache {
     }
   }
 
+  /** What clients come back for, `most` of each kind; things may be stored meanwhile. */
+  hottest(most: number): Hottest {
+    return new Hottest(this.slab, this.#probation, this.#main, most);
+  }
+
   isInMain(at: number): boolean {
     return this.#main.holds(at);
   }
@@ -197,14 +209,19 @@ export class Cache {
 
   /** Removes the older image of the same question. True when it had earned its place. */
   #forget(hash: number, query: Query, tag: number): boolean {
+    const at = this.#placeOf(hash, query, tag);
+    if (at < 0) return false;
+    const used = ((this.slab.words[(at >>> 2) + WORD.state] ?? 0) & USED) !== 0;
+    this.#kill(at);
+    return used || this.#main.holds(at);
+  }
+
+  #placeOf(hash: number, query: Query, tag: number): number {
     for (let way = this.#directory.find(hash, 0); way >= 0; way = this.#directory.find(hash, way + 1)) {
       const at = this.#directory.placeAt(hash, way);
-      if (!this.#isFor(at, query, tag)) continue;
-      const used = ((this.slab.words[(at >>> 2) + WORD.state] ?? 0) & USED) !== 0;
-      this.#kill(at);
-      return used || this.#main.holds(at);
+      if (this.#isFor(at, query, tag)) return at;
     }
-    return false;
+    return -1;
   }
 
   #room(ring: Ring, size: number): number {

@@ -21,6 +21,7 @@ import { z } from "zod";
 import { ALWAYS_ALLOWED } from "./allow-list.ts";
 import { INSIDE } from "./inside.ts";
 import { SMALLEST_CACHE } from "./cache.ts";
+import { checkSiblings } from "./sibling/check-siblings.ts";
 import { pin, TLS_PORT, unproven, upstreamAddress } from "./upstream-address.ts";
 import { lowerName, parseName } from "./wire/name.ts";
 
@@ -73,6 +74,9 @@ const policySection = section({
 /** Entries have one octet for the number of their list. */
 const MOST_POLICIES = 64;
 
+/** They share the 2 s that a start waits for them. */
+const MOST_SIBLINGS = 8;
+
 const cacheSection = section({
   /** Bytes in all. */
   size: byteSize().default((64 * 2 ** 20) as ByteSize),
@@ -83,6 +87,14 @@ const cacheSection = section({
   stale: duration({ max: days(7) }).default(hours(24)),
   /** Where the cache is kept from a stop to the next start, one file a worker. */
   file: filePath().optional(),
+});
+
+/** A start takes over from another site what clients there come back for. */
+const warmFromSection = section({
+  /** Where their `health` listens; asked in this order. */
+  siblings: z.array(hostPort()).max(MOST_SIBLINGS).default([]),
+  /** File with 64 hexadecimal digits; every site has the same. With it this one answers others. */
+  secret: filePath().optional(),
 });
 
 /** Twenty times this many cached answers, or as many questions upstream, for the /24 or /56 of a client. */
@@ -142,6 +154,7 @@ export const dnsSection = section({
   local: localSection.prefault({}),
   policies: z.array(policySection).max(MOST_POLICIES).default([]),
   cache: cacheSection.prefault({}),
+  warmFrom: warmFromSection.prefault({}),
 });
 
 export type DnsSettings = z.infer<typeof dnsSection>;
@@ -159,9 +172,11 @@ export function localPath(document: SiteDocument, file: string): string {
   return resolve(dirname(document.file), file);
 }
 
+export type ProblemAt = (path: readonly PropertyKey[], message: string) => Problem;
+
 /** What only several settings together, or their meaning, show to be wrong. */
 export function checkDns(document: SiteDocument, settings: DnsSettings): Problem[] {
-  const at = (path: readonly PropertyKey[], message: string): Problem => document.problemAt(["dns", ...path], message);
+  const at: ProblemAt = (path, message) => document.problemAt(["dns", ...path], message);
   const problems: Problem[] = [];
   const listen = new Set<string>();
   const places = [
@@ -182,13 +197,10 @@ export function checkDns(document: SiteDocument, settings: DnsSettings): Problem
     problems.push(at(["cache", "size"], `is less than 1MiB${each}`));
   }
   if (settings.cache.size > LARGEST_CACHE) problems.push(at(["cache", "size"], "is more than 3GiB"));
-  return [...problems, ...checkRoutes(settings, at)];
+  return [...problems, ...checkSiblings(settings, at), ...checkRoutes(settings, at)];
 }
 
-function checkRoutes(
-  { routes, listen: plain, tls: secure }: DnsSettings,
-  at: (path: readonly PropertyKey[], message: string) => Problem,
-): Problem[] {
+function checkRoutes({ routes, listen: plain, tls: secure }: DnsSettings, at: ProblemAt): Problem[] {
   const problems: Problem[] = [];
   const zones = new Map<string, number>();
   const listen = [...plain, ...(secure?.listen ?? [])];

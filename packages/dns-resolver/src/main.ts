@@ -18,10 +18,12 @@ import { openFileLimit, upstreamSockets } from "./descriptors.ts";
 import { UpstreamHealth } from "./health.ts";
 import { registerMetrics } from "./metrics.ts";
 import { Adoptions } from "./reload/adoptions.ts";
+import { randomSeed } from "./random-seed.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { ReloadWishes } from "./reload/wishes.ts";
 import { SelfProbe } from "./self-probe.ts";
-import { randomSeed } from "./random-seed.ts";
+import { Giver } from "./sibling/giver.ts";
+import { WarmStart } from "./sibling/warm-start.ts";
 import { readServed, tellUnread, type Served } from "./served.ts";
 import { atOnce } from "./sliced.ts";
 import { TOKEN_KEY } from "./upstream/loop-tokens.ts";
@@ -40,16 +42,19 @@ export async function main(document: SiteDocument, worker: URL = WORKER): Promis
   const log = createLogger(identity);
   const reloads = new ReloadWishes();
   process.on("SIGHUP", reloads.wished);
+  const clock = new SystemClock();
   try {
     const seed = randomSeed();
     const served = atOnce(readServed(document, seed));
     tellUnread(served, log);
+    const giver = served.siblingSecret === undefined ? undefined : new Giver(served.siblingSecret, clock);
     return await runService({
       identity,
-      clock: new SystemClock(),
+      clock,
       log,
       listenHealth: served.dns.health,
-      start: (context) => start(document, served, seed, worker, reloads, context),
+      paths: giver?.paths,
+      start: (context) => start({ document, served, seed, module: worker, reloads, giver }, context),
     });
   } catch (failure) {
     if (!(failure instanceof ConfigError)) throw failure;
@@ -60,12 +65,17 @@ export async function main(document: SiteDocument, worker: URL = WORKER): Promis
   }
 }
 
+interface Start {
+  readonly document: SiteDocument;
+  readonly served: Served;
+  readonly seed: number;
+  readonly module: URL;
+  readonly reloads: ReloadWishes;
+  readonly giver: Giver | undefined;
+}
+
 async function start(
-  document: SiteDocument,
-  served: Served,
-  seed: number,
-  module: URL,
-  reloads: ReloadWishes,
+  { document, served, seed, module, reloads, giver }: Start,
   context: ServiceContext,
 ): Promise<ServingParts> {
   const { clock, health, log, registry } = context;
@@ -76,6 +86,7 @@ async function start(
   const upstreams = new UpstreamHealth(health);
   const adopted = new Adoptions(workers);
   let running: WorkerGroup<DnsWorkers> | undefined;
+  const siblings = new WarmStart({ workers, clock, log, tell: (message) => running?.tell(message) });
   const group = await WorkerGroup.open<DnsWorkers>({
     module,
     workers,
@@ -85,6 +96,7 @@ async function start(
     onMessage: (message, worker) => {
       if (message.kind === "adopted") adopted.one();
       else if (message.kind === "dead-zones") upstreams.report(message.zones, worker);
+      else if (message.kind === "gave-hot" || message.kind === "took-hot") siblings.hear(message);
       else running?.tell(message);
     },
   });
@@ -92,6 +104,7 @@ async function start(
   const { table } = group;
   const adopt = (next: Served): Promise<void> => {
     group.tell({ kind: "serve", served: next });
+    if (giver !== undefined) giver.secret = next.siblingSecret ?? giver.secret;
     return adopted.all();
   };
   const reloader = new Reloader({ document, seed, running: served, clock, log, adopt });
@@ -100,16 +113,18 @@ async function start(
     await group.close();
     throw failure;
   });
-  registerMetrics(registry, table, reloader);
+  registerMetrics(registry, table, reloader, giver);
+  giver?.open(() => siblings.gather());
   const load = clock.every("dns-load", LOAD_INTERVAL, () => (health.load = table.most("load")));
   const probe = new SelfProbe(clock, listen, `${context.identity.site}/${context.identity.instance}`);
   logStart(group, workers, log);
   return {
     probe: probe.probe,
     progress: () => table.rows.map((row) => row.total + row.get("kernelDrops")),
-    warm: async () => {}, // the workers are, or they would not be ready
+    warm: () => siblings.take(served), // the workers themselves are, or they would not be ready
     close: async () => {
       load.cancel();
+      siblings.close();
       await closeControl();
       await group.close();
     },

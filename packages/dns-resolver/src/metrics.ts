@@ -1,28 +1,20 @@
 import { counterFrom, gaugeFrom, outcomesFrom, type Registry, type WorkerTable } from "@stitch/health";
 import { REASONS, type Reason } from "./reasons.ts";
 import { RELOADS, type Reloader } from "./reload/reloader.ts";
+import { GIVEN, type Giver } from "./sibling/giver.ts";
 import type { Figure } from "./worker-contract.ts";
 
 /** Every number but that of loops is the sum of the workers'. */
-export function registerMetrics(registry: Registry, table: WorkerTable<Reason, Figure>, reloader: Reloader): void {
+export function registerMetrics(
+  registry: Registry,
+  table: WorkerTable<Reason, Figure>,
+  reloader: Reloader,
+  giver?: Giver,
+): void {
+  registerOwn(registry, reloader, giver);
   outcomesFrom(registry, "stitch_dns_queries_total", "Queries by what became of them", "reason", REASONS, (code) =>
     table.outcome(code),
   );
-  gaugeFrom(registry, "stitch_dns_local_zones", "Zones and hosts served from files", () => reloader.running.localZones);
-  gaugeFrom(
-    registry,
-    "stitch_dns_policy_names",
-    "Names that the policies list",
-    () => reloader.running.policies.memory?.names ?? 0,
-  );
-  gaugeFrom(registry, "stitch_dns_policy_bytes", "Bytes of these, once for all workers", () => {
-    const { memory } = reloader.running.policies;
-    return memory === undefined ? 0 : memory.slots.byteLength + memory.arena.byteLength;
-  });
-  outcomesFrom(registry, "stitch_dns_reloads_total", "Reloads by what became of them", "result", RELOADS, (code) => {
-    const result = RELOADS[code];
-    return result === undefined ? 0 : reloader.counts[result];
-  });
   const gauge = (name: string, help: string, figure: Figure): void =>
     gaugeFrom(registry, name, help, () => table.sum(figure));
   const counter = (name: string, help: string, figure: Figure): void =>
@@ -32,6 +24,7 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
   counter("stitch_dns_cache_stored_total", "Answers stored", "cacheStored");
   counter("stitch_dns_cache_evicted_total", "Answers evicted for want of room", "cacheEvicted");
   counter("stitch_dns_cache_restored_total", "Answers that the last stop had saved", "cacheRestored");
+  counter("stitch_dns_cache_pulled_total", "Answers that a sibling gave at the start", "cachePulled");
   gauge("stitch_dns_upstream_in_flight", "Questions on their way upstream", "upstreamInFlight");
   counter("stitch_dns_upstream_exchanges_total", "Questions sent upstream", "exchanges");
   counter("stitch_dns_upstream_tcp_total", "Of these, asked again over TCP", "overTcp");
@@ -56,4 +49,27 @@ export function registerMetrics(registry: Registry, table: WorkerTable<Reason, F
   counter("stitch_dns_full_batches_total", "Of these, with as many as one call may bring", "fullBatches");
   counter("stitch_dns_query_log_missed_total", "Lines of the query log over its rate", "queryLogMissed");
   counter("stitch_dns_kernel_drops_total", "Datagrams that the kernel dropped", "kernelDrops");
+}
+
+/** What the main thread knows by itself. */
+function registerOwn(registry: Registry, reloader: Reloader, giver: Giver | undefined): void {
+  gaugeFrom(registry, "stitch_dns_local_zones", "Zones and hosts served from files", () => reloader.running.localZones);
+  gaugeFrom(
+    registry,
+    "stitch_dns_policy_names",
+    "Names that the policies list",
+    () => reloader.running.policies.memory?.names ?? 0,
+  );
+  gaugeFrom(registry, "stitch_dns_policy_bytes", "Bytes of these, once for all workers", () => {
+    const { memory } = reloader.running.policies;
+    return memory === undefined ? 0 : memory.slots.byteLength + memory.arena.byteLength;
+  });
+  outcomesFrom(registry, "stitch_dns_reloads_total", "Reloads by what became of them", "result", RELOADS, (code) => {
+    const result = RELOADS[code];
+    return result === undefined ? 0 : reloader.counts[result];
+  });
+  outcomesFrom(registry, "stitch_dns_cache_given_total", "Siblings that asked for answers", "result", GIVEN, (code) => {
+    const result = GIVEN[code];
+    return result === undefined ? 0 : (giver?.counts[result] ?? 0);
+  });
 }

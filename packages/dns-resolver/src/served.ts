@@ -1,9 +1,9 @@
 import type { SiteDocument } from "@stitch/config";
 import type { Logger } from "@stitch/health";
 import { dnsConfig, localPath, type DnsSettings } from "./config.ts";
-import { readCookieSecret } from "./local/cookie-secret.ts";
 import { localSteps } from "./local/load-local.ts";
 import { readFile, type TextFile } from "./local/read-text.ts";
+import { COOKIE_SECRET, readSecret, SIBLING_SECRET } from "./local/secret.ts";
 import { readPolicies, type Policies } from "./policy/load-policies.ts";
 import { readCertificates, readIdentity, type TlsIdentity } from "./tls/certificates.ts";
 import type { Steps } from "./sliced.ts";
@@ -20,6 +20,8 @@ export interface Served {
   readonly localZones: number;
   /** Of DNS cookies, sixteen octets each. */
   readonly cookieSecrets: readonly Uint8Array[];
+  /** By which siblings know each other, thirty-two octets; without it none is asked and none answered. */
+  readonly siblingSecret: Uint8Array | undefined;
   /** Of the listener for DNS over TLS. */
   readonly identity: TlsIdentity | undefined;
   /** Certificates that upstreams are verified with, by what stands in `routes[].tls.ca`. */
@@ -35,12 +37,14 @@ export function* readServed(document: SiteDocument, seed: number): Steps<Served>
   const [hosts, zones] = [files(dns.local.hosts), files(dns.local.zones)];
   const local = yield* localSteps(hosts, zones);
   const localZones = local.zones.length + local.hosts.length;
-  const cookieSecrets = dns.cookies.secrets.map((path) => readCookieSecret(localPath(document, path)));
+  const cookieSecrets = dns.cookies.secrets.map((path) => readSecret(localPath(document, path), COOKIE_SECRET));
+  const { secret } = dns.warmFrom;
+  const siblingSecret = secret === undefined ? undefined : readSecret(localPath(document, secret), SIBLING_SECRET);
   const named = dns.routes.flatMap(({ tls: { ca } }) => (ca === undefined ? [] : [ca]));
   const cas = new Map(named.map((path) => [path, readCertificates(localPath(document, path))]));
   const identity = identityOf(document, dns);
   const policies = yield* readPolicies(dns.policies, (path) => localPath(document, path), seed);
-  return { dns, hosts, zones, localZones, cookieSecrets, policies, cas, identity };
+  return { dns, hosts, zones, localZones, cookieSecrets, siblingSecret, policies, cas, identity };
 }
 
 function identityOf(document: SiteDocument, { tls }: DnsSettings): TlsIdentity | undefined {

@@ -1,6 +1,8 @@
+import type { Duration } from "@stitch/clock";
 import type { WorkerContract, WorkerLayout } from "@stitch/health";
 import type { DatagramSocket, Endpoint } from "@stitch/linux-io";
 import type { DeadZones } from "./health.ts";
+import type { HotBounds, Taken } from "./sibling/hot-cache.ts";
 import { REASONS, type Reason } from "./reasons.ts";
 import type { Served } from "./served.ts";
 
@@ -11,6 +13,7 @@ const FIGURES = [
   "cacheStored",
   "cacheEvicted",
   "cacheRestored",
+  "cachePulled",
   "upstreamInFlight",
   "exchanges",
   "overTcp",
@@ -64,17 +67,28 @@ export type LoopNews =
   /** Upstreams that are left out; see LoopWatch. */
   | { readonly kind: "looping"; readonly upstreams: readonly string[] };
 
+/** What siblings give to each other; each `id` comes back with the answer. */
+export type HotOrder =
+  | { readonly kind: "give-hot"; readonly id: number; readonly bounds: HotBounds }
+  /** Of a sibling that was asked `age` ago. */
+  | { readonly kind: "take-hot"; readonly id: number; readonly body: SharedArrayBuffer; readonly age: Duration };
+
+export type HotReport =
+  | { readonly kind: "gave-hot"; readonly id: number; readonly part: Uint8Array }
+  | { readonly kind: "took-hot"; readonly id: number; readonly taken: Taken };
+
 /** What the main thread and the workers of the resolver say to each other. */
 export interface DnsWorkers extends WorkerContract {
   readonly settings: WorkerSettings;
   readonly ready: { readonly sockets: readonly SocketFacts[]; readonly perRoute: number };
   readonly toWorker:
     /** What to serve from now on. */
-    { readonly kind: "serve"; readonly served: Served } | LoopNews;
+    { readonly kind: "serve"; readonly served: Served } | LoopNews | HotOrder;
   readonly toMain:
     /** Zones of the routes whose upstreams are all down, whenever that changes. */
     | { readonly kind: "dead-zones"; readonly zones: DeadZones }
     | LoopNews
+    | HotReport
     /** What the main thread told is served now. */
     | { readonly kind: "adopted" };
   readonly reason: Reason;

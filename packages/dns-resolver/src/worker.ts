@@ -10,12 +10,14 @@ import { SavedCache } from "./saved/file.ts";
 import type { Served } from "./served.ts";
 import { DnsServer } from "./server.ts";
 import { QueryLogs } from "./query-logs.ts";
-import { ServingBuilder } from "./serving.ts";
+import { ServingBuilder, type Serving } from "./serving.ts";
+import { HotCache } from "./sibling/hot-cache.ts";
 import { atOnce, sliced } from "./sliced.ts";
 import type { LoopOptions } from "./upstream/loop-watch.ts";
 import { loopingOf, type Route, type Upstream } from "./upstream/upstream.ts";
 import { warmUp } from "./warm-up.ts";
-import type { DnsWorkers, Figure, LoopNews } from "./worker-contract.ts";
+import type { Query } from "./wire/query.ts";
+import type { DnsWorkers, Figure, HotOrder, LoopNews, SocketFacts } from "./worker-contract.ts";
 
 /**
  * A resolver of its own in a thread of its own: sockets, cache, upstreams, sharing nothing on the path of a query but the
@@ -55,9 +57,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const explainer = new Explainer({ resolver, forwarder: server.forwarder, clock, self });
   resolver.explain = (query) => explainer.lines(query);
   await warmUp(identity, seed);
-  const sockets = server.sockets.map(({ local, implementation, lacking, grantedReceiveBuffer }) => {
-    return { local, implementation, lacking, grantedReceiveBuffer };
-  });
+  const hot = new HotCache(cache, clock);
   const queryLogs = new QueryLogs(server, workers, clock, log);
   queryLogs.adopt(serving.queryLog);
   const adopt = async (served: Served): Promise<void> => {
@@ -68,12 +68,13 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
     tell({ kind: "adopted" });
   };
   return {
-    ready: { sockets, perRoute: server.forwarder.perRoute },
+    ready: { sockets: server.sockets.map(factsOf), perRoute: server.forwarder.perRoute },
     publish: () => {
       publish(row, cache, server, context.index, now.routes.values());
       row.set("queryLogMissed", queryLogs.missed);
     },
-    hear: (told) => (told.kind === "serve" ? void adopt(told.served) : heard(server, told)),
+    hear: (told) =>
+      told.kind === "serve" ? void adopt(told.served) : heard(told, { server, hot, resolver, serving: now, context }),
     close: async () => {
       await server.close();
       queryLogs.close();
@@ -87,6 +88,10 @@ function cacheOf(size: number, staleSeconds: number, seed: number): Cache {
   const cache = new Cache({ size, staleSeconds, seed });
   for (const table of cache.tables) preferHugePages(table);
   return cache;
+}
+
+function factsOf({ local, implementation, lacking, grantedReceiveBuffer }: SocketFacts): SocketFacts {
+  return { local, implementation, lacking, grantedReceiveBuffer };
 }
 
 function publish(
@@ -139,9 +144,34 @@ function loopsOf({ index, log, settings, tell }: WorkerContext<DnsWorkers>): Loo
   };
 }
 
-function heard({ forwarder: { loops } }: DnsServer, news: LoopNews): void {
-  if (news.kind === "came-back") loops?.cameBack(news.token);
-  else loops?.leaveOut(news.upstreams);
+interface Hearing {
+  readonly server: DnsServer;
+  readonly hot: HotCache;
+  readonly resolver: Resolver;
+  readonly serving: Serving;
+  readonly context: WorkerContext<DnsWorkers>;
+}
+
+function heard(told: HotOrder | LoopNews, hearing: Hearing): void {
+  const { loops } = hearing.server.forwarder;
+  if (told.kind === "came-back") loops?.cameBack(told.token);
+  else if (told.kind === "looping") loops?.leaveOut(told.upstreams);
+  else void traded(told, hearing);
+}
+
+/** With a sibling. */
+async function traded(order: HotOrder, { hot, resolver, serving, context }: Hearing): Promise<void> {
+  const { row, tell } = context;
+  const { id } = order;
+  if (order.kind === "give-hot") {
+    const part = await hot.give(serving, order.bounds);
+    return tell({ kind: "gave-hot", id, part }, [part.buffer]);
+  }
+  // A reload may come meanwhile: then what it says about names counts.
+  const names = { placeOf: (query: Query) => resolver.claims.placeOf(query) };
+  const taken = await hot.take(Buffer.from(order.body), order.age, serving, names);
+  row.set("cachePulled", taken.taken);
+  tell({ kind: "took-hot", id, taken });
 }
 
 /** What, where, and what to do. */

@@ -209,6 +209,13 @@ describe("the dns section", () => {
     [`${LISTEN}  routes: [ { zone: a..b, upstreams: ["127.0.0.2"] } ]`, '"a..b" is not a zone'],
     [`${LISTEN}  routes: [ { zone: ".", upstreams: ["127.0.0.1:5300"] } ]`, "is this resolver itself"],
     [
+      `${LISTEN}  warmFrom: { siblings: ["10.2.0.10:8153"] }`,
+      "is missing: siblings answer only those who have the same",
+    ],
+    [`${LISTEN}  warmFrom: { siblings: ["127.0.0.1:8153"], secret: s }`, "127.0.0.1:8153 is this resolver itself"],
+    [`${LISTEN}  warmFrom: { siblings: ["0.0.0.0:8153"], secret: s }`, "is every address: name the sibling's"],
+    [`${LISTEN}  warmFrom: { siblings: ["10.2.0.10:0"], secret: s }`, "has port 0"],
+    [
       `${LISTEN}  routes: [ { zone: a, upstreams: ["127.0.0.2"] }, { zone: A., upstreams: ["127.0.0.3"] } ]`,
       "has a route already, routes[0]",
     ],

@@ -95,15 +95,33 @@ describe("a reload of the resolver", () => {
     ["a zone file that is not there", "  local: { zones: [b.zone] }\n", "b.zone: no such file"],
     ["other workers", "  workers: 2\n", "dns.workers cannot be changed while the resolver runs; restart it"],
     ["another size of the cache", "  cache: { size: 8MiB }\n", "dns.cache.size cannot be changed"],
+    ["a secret of siblings that there was not", "  warmFrom: { secret: s }\n", "dns.warmFrom.secret cannot be changed"],
     ["another health address", '  health: "127.0.0.1:9"\n', "dns.health cannot be changed"],
   ])("with %s changes nothing and says why", async (_what, dns, why) => {
     const { reloader, adopted } = reader(write(""));
+    put("s", "0f".repeat(32));
     write(dns);
     expect(problemsOf(await reloader.reload())).toContain(why);
     expect(adopted).toEqual([]);
     expect(reloader.counts).toEqual({ accepted: 0, refused: 1 });
     write("");
     expect(await reloader.reload()).toEqual({ kind: "accepted", changes: [] });
+  });
+
+  test("takes another secret of siblings, and other siblings for the next start", async () => {
+    put("s", "0f".repeat(32));
+    const { reloader, adopted } = reader(write("  warmFrom: { secret: s }\n"));
+    put("s", "f0".repeat(32));
+    write('  warmFrom: { secret: s, siblings: ["127.0.0.1:9"] }\n');
+    expect(await reloader.reload()).toEqual({
+      kind: "accepted",
+      changes: ["another secret of siblings", "other siblings, for the next start"],
+    });
+    expect(adopted[0]?.siblingSecret).toEqual(Buffer.alloc(32, 0xf0));
+    put("s", "f0".repeat(16));
+    expect(problemsOf(await reloader.reload())).toContain(
+      "does not hold a secret of 64 hexadecimal digits; make one with `openssl rand -hex 32`",
+    );
   });
 
   test("from another site's file, or with a slip in a zone file, is refused", async () => {

@@ -15,6 +15,8 @@ class SlowClock extends FakeClock {
   }
 }
 
+const KEPT = { limits: { maxTtl: 86_400, negativeTtl: 900 }, onAliased: (): void => {} };
+
 describe("a start and a stop do not wait for the cache:", () => {
   const clock = new FakeClock();
   const cache = cacheOf(2 ** 22);
@@ -38,7 +40,7 @@ describe("a start and a stop do not wait for the cache:", () => {
       if (turns < 1_000) pending = setImmediate(turn);
     };
     let pending = setImmediate(turn);
-    const options = { cache: cacheOf(2 ** 22), clock: later, routes: [ROOT], routeOf: () => 0, maxTtl: 86_400 };
+    const options = { cache: cacheOf(2 ** 22), clock: later, routes: [ROOT], routeOf: () => 0, ...KEPT };
     const result = (await restoreCache(saveCache(cache, [ROOT], clock), options)) as Restored;
     clearImmediate(pending);
     expect(turns).toBeGreaterThanOrEqual(4);

@@ -71,6 +71,6 @@ export async function restarted(
 ): Promise<Restart> {
   const clock = new FakeClock(before.wallMicros() + away * 1_000);
   const cache = cacheOf();
-  const result = await restoreCache(bytes, { cache, clock, routes, routeOf, maxTtl: 86_400 });
+  const result = await restoreCache(bytes, { cache, clock, routes, routeOf, limits: LIMITS, onAliased: () => {} });
   return { cache, clock, result };
 }

@@ -1,5 +1,5 @@
 import type { ServerOptions } from "node:https";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 
 /** Milliseconds for a whole request to arrive: a client that dribbles bytes would hold its connection for ever. */
 const REQUEST_TIMEOUT = 5_000;
@@ -7,6 +7,8 @@ const REQUEST_TIMEOUT = 5_000;
 const KEEP_ALIVE_TIMEOUT = 15_000;
 
 export type SecureServerOptions = ServerOptions;
+export type HttpServer = FastifyInstance;
+export type HttpReply = FastifyReply;
 
 export interface ServerBounds {
   /** Octets of a request's body. */
@@ -18,7 +20,7 @@ export interface ServerBounds {
 }
 
 /** An HTTP server that anybody may reach: what a client can hold of it is bounded, and so is for how long. */
-export function boundedServer({ body, connections, tls }: ServerBounds): FastifyInstance {
+export function boundedServer({ body, connections, tls }: ServerBounds): HttpServer {
   const bounds = {
     bodyLimit: body,
     requestTimeout: REQUEST_TIMEOUT,
@@ -30,7 +32,7 @@ export function boundedServer({ body, connections, tls }: ServerBounds): Fastify
   const app =
     tls === undefined
       ? fastify({ ...bounds, http })
-      : (fastify({ ...bounds, https: { ...tls, ...http } }) as unknown as FastifyInstance);
+      : (fastify({ ...bounds, https: { ...tls, ...http } }) as unknown as HttpServer);
   app.server.maxConnections = connections;
   app.server.headersTimeout = REQUEST_TIMEOUT;
   return app;
@@ -41,7 +43,7 @@ export function boundedServer({ body, connections, tls }: ServerBounds): Fastify
  * system's error, after the server is closed.
  */
 export async function listenOn(
-  app: FastifyInstance,
+  app: HttpServer,
   { address, port }: { readonly address: string; readonly port: number },
 ): Promise<number> {
   try {

@@ -1,6 +1,5 @@
-import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
-import { boundedServer, listenOn } from "./bounded-server.ts";
+import { boundedServer, listenOn, type HttpServer } from "./bounded-server.ts";
 import type { Health } from "./health.ts";
 import type { LeaseStream } from "./lease.ts";
 
@@ -14,6 +13,8 @@ export interface HealthEndpointOptions {
   readonly lease: LeaseStream;
   readonly registry: Registry;
   readonly listen: { readonly address: string; readonly port: number };
+  /** Adds paths of the role's own; called once, before the endpoint listens. */
+  readonly paths?: ((app: HttpServer) => void) | undefined;
 }
 
 /** The health endpoint's address cannot be bound: the operator's to mend. */
@@ -35,10 +36,10 @@ function advice(code: string): string {
   return `the system says ${code}`;
 }
 
-/** `GET /health`, `/livez`, `/metrics`, `/health/lease` of one service. */
+/** `GET /health`, `/livez`, `/metrics`, `/health/lease` of one service, and the paths of its role. */
 export class HealthEndpoint {
   readonly port: number;
-  readonly #app: FastifyInstance;
+  readonly #app: HttpServer;
   readonly #lease: LeaseStream;
 
   /** Resolves once listening; rejects with a HealthBindError. */
@@ -51,7 +52,7 @@ export class HealthEndpoint {
     return new HealthEndpoint(app, options.lease, port);
   }
 
-  private constructor(app: FastifyInstance, lease: LeaseStream, port: number) {
+  private constructor(app: HttpServer, lease: LeaseStream, port: number) {
     this.#app = app;
     this.#lease = lease;
     this.port = port;
@@ -63,7 +64,7 @@ export class HealthEndpoint {
   }
 }
 
-function routes({ health, lease, registry }: HealthEndpointOptions): FastifyInstance {
+function routes({ health, lease, registry, paths }: HealthEndpointOptions): HttpServer {
   const app = boundedServer({ body: LARGEST_BODY, connections: MOST_CONNECTIONS });
   app.get("/health", (_request, reply) => {
     const { report } = health;
@@ -77,6 +78,7 @@ function routes({ health, lease, registry }: HealthEndpointOptions): FastifyInst
     if (lease.hold(reply.raw)) reply.hijack();
     else void reply.code(503).send({ error: "no place for another lease holder" });
   });
+  paths?.(app);
   return app;
 }
 

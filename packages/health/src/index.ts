@@ -1,5 +1,11 @@
 export { ControlError, ControlSocket } from "./control-socket.ts";
-export { boundedServer, listenOn, type SecureServerOptions } from "./bounded-server.ts";
+export {
+  boundedServer,
+  listenOn,
+  type HttpReply,
+  type HttpServer,
+  type SecureServerOptions,
+} from "./bounded-server.ts";
 export { HealthBindError, HealthEndpoint } from "./endpoint.ts";
 export type { HealthIdentity, HealthReason, HealthReport, Phase, ReasonClass, Verdict } from "./health.ts";
 export { Health } from "./health.ts";

@@ -1,6 +1,7 @@
 import { milliseconds, seconds, type Clock, type Duration } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
 import type { Registry } from "prom-client";
+import type { HttpServer } from "./bounded-server.ts";
 import { HealthEndpoint } from "./endpoint.ts";
 import { Health, substance, type HealthIdentity } from "./health.ts";
 import { LeaseStream } from "./lease.ts";
@@ -48,6 +49,8 @@ export interface ServiceOptions {
   readonly log: Logger;
   readonly listenHealth: HostPort;
   readonly start: (context: ServiceContext) => Promise<ServingParts>;
+  /** Adds paths of the role's own to the health endpoint; called before `start`. */
+  readonly paths?: ((app: HttpServer) => void) | undefined;
 }
 
 /**
@@ -68,7 +71,7 @@ export class Service {
 
   /** Rejects when a socket cannot be opened; nothing is left open then. */
   static async start(options: ServiceOptions): Promise<Service> {
-    const { identity, clock, log } = options;
+    const { identity, clock, log, listenHealth: listen, paths } = options;
     const health = new Health(identity, clock);
     const registry = createRegistry(identity);
     const lease = new LeaseStream(health, clock);
@@ -79,7 +82,7 @@ export class Service {
       checks: () => service?.selfChecks ?? 0,
     });
     logChanges(health, log);
-    const endpoint = await HealthEndpoint.open({ health, lease, registry, listen: options.listenHealth });
+    const endpoint = await HealthEndpoint.open({ health, lease, registry, listen, paths });
     try {
       const parts = await options.start({ identity, clock, log, health, registry, fail: failed.resolve });
       service = new Service(options, { health, lease, endpoint, parts, failed: failed.promise });

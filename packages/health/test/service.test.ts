@@ -13,6 +13,7 @@ import {
   Service,
   type Probe,
   type ServiceContext,
+  type ServiceOptions,
   type ServingParts,
 } from "../src/index.ts";
 import { LeaseReader } from "./lease-reader.ts";
@@ -41,6 +42,7 @@ class Running {
   static async start(
     parts: Partial<ServingParts> = {},
     extend: (context: ServiceContext) => void = () => {},
+    paths?: ServiceOptions["paths"],
   ): Promise<Running> {
     const running = new Running();
     running.service = await Service.start({
@@ -48,6 +50,7 @@ class Running {
       clock: running.clock,
       log: running.log,
       listenHealth: { address: "127.0.0.1", port: 0 },
+      paths,
       start: async (context) => {
         running.context = context;
         extend(context);
@@ -140,6 +143,16 @@ describe("endpoints", () => {
     expect((await running.get("/health", { method: "POST", body: "x".repeat(100_000) })).status).toBe(413);
     expect((await running.get("/nothing")).status).toBe(404);
     expect(await (await running.get("/metrics")).text()).toContain("stitch_health_lease_holders{");
+  });
+
+  test("a role has paths of its own beside them, bounded in the same way", async () => {
+    const running = await Running.start({}, undefined, (app) => {
+      app.get("/cache", (_request, reply) => reply.code(418).send({ role: "demo" }));
+    });
+    const own = await running.get("/cache");
+    expect([own.status, await own.json()]).toEqual([418, { role: "demo" }]);
+    expect((await running.get("/livez")).status).toBe(200);
+    expect((await running.get("/cache", { method: "POST", body: "x".repeat(100_000) })).status).toBe(413);
   });
 
   test("more connections than any set of checkers needs are not accepted, and room is made again", async () => {

@@ -29,7 +29,8 @@ async function opened(
     layout: LAYOUT,
     settings: { start },
     context: { identity: IDENTITY, clock, health, registry, fail: (failure) => failures.push(failure) },
-    onMessage: ({ did }, worker) => heard.push(`${worker}: ${did}`),
+    onMessage: ({ did, bytes }, worker) =>
+      heard.push(`${worker}: ${did}${bytes === undefined ? "" : ` ${bytes.join()}`}`),
   });
   groups.push(group);
   return { group, health, registry, failures, heard };
@@ -49,6 +50,12 @@ describe("a group of workers", () => {
     );
     expect(await registry.metrics()).toMatch(/stitch_health_worker_outcomes_total\{worker="3"[^}]*\} 2\n/);
     expect(health.verdict).toBe("pass");
+  });
+
+  test("may hand memory over instead of a copy", async () => {
+    const { group, heard } = await opened(2);
+    group.tell({ worker: 1, what: "hand-over" });
+    await vi.waitFor(() => expect(heard).toEqual(["1: handed over 1,2,3", "1: has 0 left"]), POLL);
   });
 
   test("fails the verdict when one hangs, and can still be closed", async () => {

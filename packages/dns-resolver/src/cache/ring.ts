@@ -11,6 +11,7 @@ export class Ring {
   #head: number;
   #tail: number;
   #used = 0;
+  #freed = 0;
 
   /** `base` and `size` in bytes, multiples of 8. */
   constructor(slab: Slab, base: number, size: number) {
@@ -58,8 +59,27 @@ export class Ring {
     const size = this.#slab.words[(at >>> 2) + WORD.size] ?? 0;
     this.#head += size;
     this.#used -= size;
+    this.#freed += size;
     if (this.#head === this.#end) this.#head = this.#base;
     return at;
+  }
+
+  /** The position of the oldest image: bytes freed since the beginning. An image keeps its own until it is evicted. */
+  get first(): number {
+    return this.#freed;
+  }
+
+  /** Behind the newest. */
+  get last(): number {
+    return this.#freed + this.#used;
+  }
+
+  /** Where the image of that position is; -1 when it has been evicted. */
+  placeOf(position: number): number {
+    const ahead = position - this.#freed;
+    if (ahead < 0 || ahead >= this.#used) return -1;
+    const at = this.#head + ahead;
+    return at < this.#end ? at : at - this.size;
   }
 
   /** Places of all that is stored, the oldest first, holes included; nothing may be stored meanwhile. */

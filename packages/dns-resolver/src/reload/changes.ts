@@ -17,6 +17,7 @@ const FIXED: readonly (readonly [string, (settings: DnsSettings) => unknown])[] 
   ["dns.control", ({ control }) => control],
   ["dns.cache.size", ({ cache }) => cache.size],
   ["dns.cache.file", ({ cache }) => cache.file],
+  ["dns.warmFrom.secret", ({ warmFrom }) => warmFrom.secret],
 ];
 
 /** Whether a running resolver may take `next`, and what it would change. */
@@ -79,7 +80,15 @@ function policyChanges({ dns: now, ...before }: Served, { dns: next, ...after }:
     [same(now.allow, next.allow), "another allow list"],
     [same(now.admin, next.admin), "other admin networks"],
     [same(now.limit, next.limit), "another budget of clients"],
-    [same(before.cookieSecrets.map(hex), after.cookieSecrets.map(hex)), "other cookie secrets"],
+    [
+      same(
+        before.cookieSecrets.map((each) => hex(each)),
+        after.cookieSecrets.map((each) => hex(each)),
+      ),
+      "other cookie secrets",
+    ],
+    [same(hex(before.siblingSecret), hex(after.siblingSecret)), "another secret of siblings"],
+    [same(now.warmFrom.siblings, next.warmFrom.siblings), "other siblings, for the next start"],
     [same(now.policies, next.policies), "other policies, or in another order"],
     [same(now.queryLog, next.queryLog), "another query log"],
     [same(before.identity, after.identity), "another certificate"],
@@ -93,7 +102,7 @@ function times({ maxTtl, negativeTtl, stale }: DnsSettings["cache"]): unknown {
   return [maxTtl, negativeTtl, stale];
 }
 
-function hex(secret: Uint8Array): string {
+function hex(secret: Uint8Array = new Uint8Array()): string {
   return Buffer.from(secret).toString("hex");
 }
 

@@ -7,7 +7,7 @@ import type { Names } from "../upstream/flight.ts";
 import type { TtlLimits } from "../upstream/digest.ts";
 import type { Route } from "../upstream/upstream.ts";
 import { fingerprint } from "./layout.ts";
-import { restoreCache } from "./restore.ts";
+import { aliasedIn, restoreCache } from "./restore.ts";
 import { MOST_SAVED_BYTES, saveCache, type SavedRoute } from "./save.ts";
 
 /** What answers depend on, beside the upstreams: another configuration, another cache. */
@@ -63,14 +63,14 @@ export class SavedCache {
       clock: this.#clock,
       routes: routesOf({ routes, limits }),
       routeOf: (query) => names.placeOf(query),
-      maxTtl: limits.maxTtl,
+      limits,
+      onAliased: aliasedIn(routes),
     });
     if (typeof found === "string") {
       this.#log.warn(`${file}: the saved cache is not used: ${found}`);
       return 0;
     }
-    const { taken, dropped, aliased } = found;
-    for (const [number, route] of routes) if (aliased.has(number)) route.aliased = true;
+    const { taken, dropped } = found;
     this.#log.info({ taken, dropped }, `${file}: cache restored`);
     return taken;
   }

@@ -1,4 +1,4 @@
-import { elapsed, seconds, type Clock, type Duration } from "@stitch/clock";
+import { elapsed, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 import { tickOf, type Cache } from "../cache.ts";
 import { packImage, TICKS_PER_SECOND, type ImageParts } from "../cache/image.ts";
 import { AT, HEADER_BYTES, QR, RA } from "../wire/header.ts";
@@ -6,7 +6,9 @@ import { decodeMessage, type Message } from "../wire/message.ts";
 import { lowerName } from "../wire/name.ts";
 import { sameBytes, u16 } from "../wire/octets.ts";
 import { adoptName, Query } from "../wire/query.ts";
+import type { TtlLimits } from "../upstream/digest.ts";
 import { relevantAnswers } from "../upstream/relevant.ts";
+import type { Route } from "../upstream/upstream.ts";
 import { CLASS, RCODE, TYPE } from "../wire/registry.ts";
 import {
   AT_ENTRY,
@@ -34,8 +36,6 @@ export type SavedFault = "short" | "not-a-cache" | "version" | "checksum" | "fro
 export interface Restored {
   readonly taken: number;
   readonly dropped: number;
-  /** Numbers of the routes whose answers hold an alias; see Route. */
-  readonly aliased: ReadonlySet<number>;
 }
 
 export interface RestoreOptions {
@@ -44,7 +44,14 @@ export interface RestoreOptions {
   readonly routes: readonly SavedRoute[];
   /** The number of the route that answers for the query's name now. */
   readonly routeOf: (query: Query) => number;
-  readonly maxTtl: number;
+  /** Answers that were promised a longer life are left out. */
+  readonly limits: TtlLimits;
+  /** Called with the number of a route when an answer of it holds an alias; see Route. */
+  readonly onAliased: (route: number) => void;
+  /** Of a question that has a fresh answer already that one stays. */
+  readonly fills?: boolean;
+  /** When the time began that restoring may take; now, if it is left out. */
+  readonly began?: Instant;
 }
 
 /**
@@ -58,7 +65,23 @@ export async function restoreCache(bytes: Buffer, options: RestoreOptions): Prom
   if (fault !== undefined) return fault;
   const away = options.clock.wallMicros() - Number(bytes.readBigUInt64BE(12));
   if (away < 0) return "from-the-future";
-  const restorer = new Restorer(bytes, options, Math.floor((away * TICKS_PER_SECOND) / 1e6));
+  return restored(bytes, options, Math.floor((away * TICKS_PER_SECOND) / 1e6));
+}
+
+/**
+ * The same of what was written at most `away` ago, by a machine whose clock nobody has to trust. What it says of the time
+ * of writing counts for nothing.
+ */
+export async function restoreRecent(
+  bytes: Buffer,
+  away: Duration,
+  options: RestoreOptions,
+): Promise<Restored | SavedFault> {
+  return faultOf(bytes) ?? restored(bytes, options, Math.ceil((away * TICKS_PER_SECOND) / 1e3));
+}
+
+async function restored(bytes: Buffer, options: RestoreOptions, away: number): Promise<Restored> {
+  const restorer = new Restorer(bytes, options, away);
   await restorer.run();
   return restorer;
 }
@@ -72,13 +95,22 @@ function faultOf(bytes: Buffer): SavedFault | undefined {
   return checksum(body).equals(bytes.subarray(body.length)) ? undefined : "checksum";
 }
 
+/** For `onAliased`: the route remembers it. */
+export function aliasedIn(routes: ReadonlyMap<number, Route>): (number: number) => void {
+  return (number) => {
+    const route = routes.get(number);
+    if (route !== undefined) route.aliased = true;
+  };
+}
+
 class Restorer implements Restored {
   taken = 0;
   dropped = 0;
-  readonly aliased = new Set<number>();
   readonly #bytes: Buffer;
   readonly #options: RestoreOptions;
   readonly #away: number;
+  /** When it began: what is read two seconds later is as old as what was read at once. */
+  readonly #tick: number;
   readonly #end: number;
   readonly #numbers: readonly (number | undefined)[];
   readonly #query = new Query();
@@ -89,6 +121,7 @@ class Restorer implements Restored {
     this.#bytes = bytes;
     this.#options = options;
     this.#away = away;
+    this.#tick = tickOf(options.clock.now());
     this.#end = bytes.length - CHECKSUM_BYTES;
     const known = new Map(options.routes.map(({ number, fingerprint }) => [keyOf(fingerprint), number]));
     this.#numbers = Array.from({ length: bytes.readUInt16BE(20) }, (_, i) => {
@@ -98,8 +131,7 @@ class Restorer implements Restored {
   }
 
   async run(): Promise<void> {
-    const { clock } = this.#options;
-    const began = clock.now();
+    const { clock, began = clock.now() } = this.#options;
     let at = HEAD_BYTES + this.#numbers.length * FINGERPRINT_BYTES;
     for (let seen = 1; at + ENTRY_BYTES <= this.#end; seen += 1) {
       const end = at + ENTRY_BYTES + this.#bytes.readUInt16BE(at + AT_ENTRY.length);
@@ -114,20 +146,21 @@ class Restorer implements Restored {
   }
 
   #take(at: number, end: number): boolean {
-    const { cache, clock, maxTtl, routeOf } = this.#options;
+    const { cache, limits, routeOf, onAliased, fills } = this.#options;
     const number = this.#numbers[this.#bytes.readUInt16BE(at + AT_ENTRY.route)];
     const bits = this.#bytes[at + AT_ENTRY.bits] ?? 0;
     const age = this.#bytes.readUInt32BE(at + AT_ENTRY.age);
     const left = this.#bytes.readInt32BE(at + AT_ENTRY.left);
-    if (number === undefined || age + left < 0 || age + left > maxTtl * TICKS_PER_SECOND) return false;
+    if (number === undefined || age + left < 0) return false;
     const message = decodeMessage(Uint8Array.from(this.#bytes.subarray(at + ENTRY_BYTES, end)));
     const parts = message.ok ? this.#partsOf(message.value) : undefined;
     if (parts === undefined || !message.ok || routeOf(this.#query) !== number) return false;
+    if (age + left > (parts.negative ? limits.negativeTtl : limits.maxTtl) * TICKS_PER_SECOND) return false;
     if (this.#leadsElsewhere(message.value, number)) return false;
-    if (message.value.records.some(({ section, type }) => section === 0 && type === TYPE.CNAME))
-      this.aliased.add(number);
     const tag = (number << 2) | (bits & DO_CD);
-    const tick = tickOf(clock.now());
+    const tick = this.#tick;
+    if (fills === true && cache.holdsFresh(this.#query, tag, tick)) return false;
+    if (message.value.records.some(({ section, type }) => section === 0 && type === TYPE.CNAME)) onAliased(number);
     return cache.restore(packImage(parts, tag), this.#query, {
       tag,
       tick,

@@ -42,6 +42,7 @@ export class Stage {
       cookieSecrets: [],
       policies,
       identity: undefined,
+      siblingSecret: undefined,
       cas: new Map<string, string>(),
     };
     const serving = atOnce(new ServingBuilder(clock, 1, SEED).building(served));

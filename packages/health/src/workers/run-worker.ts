@@ -18,7 +18,8 @@ export interface WorkerContext<C extends WorkerContract> {
   readonly clock: Clock;
   readonly log: Logger;
   readonly row: WorkerRow<C["figure"]>;
-  readonly tell: (message: C["toMain"]) => void;
+  /** What is in `transfer` belongs to the main thread from then on. */
+  readonly tell: (message: C["toMain"], transfer?: readonly ArrayBuffer[]) => void;
 }
 
 /** What a worker gives back once its sockets are open and it is warm. */
@@ -40,8 +41,9 @@ export async function runWorker<C extends WorkerContract>(
 ): Promise<void> {
   const port = parentPort;
   if (port === null) throw new Error("this file is a worker: the role's main.ts starts it");
-  const say = (message: FromWorker<C>): void => port.postMessage(message);
-  const context = contextOf<C>((body) => say({ kind: "told", body }));
+  const say = (message: FromWorker<C>, transfer: readonly ArrayBuffer[] = []): void =>
+    port.postMessage(message, [...transfer]);
+  const context = contextOf<C>((body, transfer) => say({ kind: "told", body }, transfer));
   let parts: WorkerParts<C>;
   try {
     parts = await start(context);
@@ -61,7 +63,7 @@ export async function runWorker<C extends WorkerContract>(
   });
 }
 
-function contextOf<C extends WorkerContract>(tell: (message: C["toMain"]) => void): WorkerContext<C> {
+function contextOf<C extends WorkerContract>(tell: WorkerContext<C>["tell"]): WorkerContext<C> {
   const { index, workers, identity, layout, memory, settings } = workerData as WorkerData<C>;
   const log = createLogger(identity).child({ worker: index + 1 });
   const row = new WorkerRow<C["figure"]>(layout, memory, index);

@@ -1,4 +1,4 @@
-import { runWorker, type WorkerParts } from "../../src/index.ts";
+import { runWorker, type WorkerContext, type WorkerParts } from "../../src/index.ts";
 import type { DemoWorkers } from "./demo-workers.ts";
 
 // A worker of nothing, which does what it is told: counts, hangs, crashes, leaves.
@@ -17,6 +17,13 @@ const BEHAVIOUR = {
   leave: () => process.exit(7),
 } as const;
 
+/** Memory, not a copy of it: none is left here. */
+function handOver(tell: WorkerContext<DemoWorkers>["tell"]): void {
+  const bytes = Uint8Array.of(1, 2, 3);
+  tell({ did: "handed over", bytes }, [bytes.buffer]);
+  tell({ did: `has ${bytes.length} left` });
+}
+
 await runWorker<DemoWorkers>(async ({ index, settings, row, tell }): Promise<WorkerParts<DemoWorkers>> => {
   if (settings.start === "bind" && index === 1) {
     throw Object.assign(new Error("cannot bind udp 127.0.0.1:1: taken"), { name: "BindError", code: "EADDRINUSE" });
@@ -29,6 +36,7 @@ await runWorker<DemoWorkers>(async ({ index, settings, row, tell }): Promise<Wor
     publish: () => row.set("published", (published += 1)),
     hear: ({ worker, what }) => {
       if (worker !== index) return;
+      if (what === "hand-over") return handOver(tell);
       tell({ did: what });
       BEHAVIOUR[what](row.outcomes);
     },
