@@ -12,6 +12,7 @@
             "native/datagram_queue.c",
             "native/endpoint.c",
             "native/lifetime.c",
+            "native/memory.c",
             "native/scheduling.c",
             "native/slabs.c",
             "native/socket_options.c",

@@ -5,12 +5,16 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
+import { placed, setRealtime } from "./priority.ts";
 
 /** Server and load have a core each, so that neither's scheduling is the other's figure. */
-const SERVER_CORE = "0";
-const LOAD_CORE = "1";
+export const SERVER_CORE = "0";
+export const LOAD_CORE = "1";
+/** Where a server has more workers than that: load and server share what there is. */
+export const BOTH_CORES = "0,1";
+const MOST_LAST_WORDS = 5;
 const START_LIMIT_MS = 20_000;
-const LOAD_LIMIT_MS = 120_000;
+const LOAD_LIMIT_MS = 240_000;
 
 /** One that is measured: how its process is started, and what proves that it is ready. */
 export interface Contestant {
@@ -24,7 +28,7 @@ export interface Contestant {
 /** What was started and has not been stopped: it ends with this process, however that ends. */
 const started = new Set<ChildProcess>();
 process.on("exit", () => {
-  for (const child of started) child.kill("SIGKILL");
+  for (const child of started) killGroup(child);
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(1));
 
@@ -34,19 +38,24 @@ export class Running {
   readonly port: number;
   readonly #child: ChildProcess;
 
-  static async start({ name, command, env = {}, serves }: Contestant): Promise<Running> {
-    const child = spawn("taskset", ["-c", SERVER_CORE, ...command], {
-      stdio: ["ignore", serves === undefined ? "pipe" : "ignore", "inherit"],
+  static async start({ name, command, env = {}, serves }: Contestant, cores: string = SERVER_CORE): Promise<Running> {
+    if (serves !== undefined && (await serves.ready(serves.port)))
+      throw new Error(`somebody else serves at port ${serves.port}: ${name} cannot be measured`);
+    const [first, ...rest] = placed(cores, command);
+    const child = spawn(first, rest, {
+      stdio: ["ignore", serves === undefined ? "pipe" : "ignore", "pipe"],
       env: { ...process.env, ...env },
+      detached: true, // a group of its own: what it starts ends with it
     });
     started.add(child);
+    const words = lastWords(child);
     try {
       if (serves === undefined) return new Running(name, await firstNumber(name, child), child);
       await until(name, child, () => serves.ready(serves.port));
       return new Running(name, serves.port, child);
     } catch (failure) {
-      child.kill("SIGKILL");
-      throw failure;
+      killGroup(child);
+      throw new Error([(failure as Error).message, ...words].join("\n  "), { cause: failure });
     }
   }
 
@@ -56,18 +65,85 @@ export class Running {
     this.#child = child;
   }
 
-  /** CPU time of every thread of the process so far, nanoseconds: user and system, as the scheduler accounts it. */
+  /** CPU time of every thread of its processes so far, nanoseconds: user and system, as the scheduler accounts it. */
   cpuNanoseconds(): number {
-    const tasks = `/proc/${this.#child.pid}/task`;
-    const used = (task: string): number => Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]);
-    return readdirSync(tasks).reduce((sum, task) => sum + used(task), 0);
+    return sumOf(this.#threads(), (thread) => Number(textOf(`${thread}/schedstat`).split(" ")[0]));
+  }
+
+  /** Memory that its processes have touched, bytes; what two of them share counts for each of them in part. */
+  residentBytes(): number {
+    return sumOf(processesFrom(this.#pid), (pid) => {
+      const kilobytes = /^Pss:\s+(\d+) kB/m.exec(textOf(`/proc/${pid}/smaps_rollup`))?.[1];
+      return Number(kilobytes ?? 0) * 1_024;
+    });
+  }
+
+  /** Something short with all of its threads realtime: what the rest of the machine does is not in times that it takes. */
+  async urgently<T>(work: () => Promise<T>): Promise<T> {
+    const processes = processesFrom(this.#pid);
+    await setRealtime(processes, true);
+    try {
+      return await work();
+    } finally {
+      await setRealtime(processes, false);
+    }
   }
 
   async stop(): Promise<void> {
     const gone = once(this.#child, "exit");
-    if (this.#child.kill("SIGKILL")) await gone;
+    if (killGroup(this.#child)) await gone;
     started.delete(this.#child);
   }
+
+  get #pid(): number {
+    return this.#child.pid ?? Number.NaN;
+  }
+
+  #threads(): string[] {
+    return processesFrom(this.#pid).flatMap(threadsOf);
+  }
+}
+
+/** The last lines that it wrote to standard error, as they come: what is shown when it does not start. */
+function lastWords({ stderr }: ChildProcess): readonly string[] {
+  const lines: string[] = [];
+  createInterface({ input: stderr as Readable }).on("line", (line) => {
+    lines.push(line);
+    if (lines.length > MOST_LAST_WORDS) lines.shift();
+  });
+  return lines;
+}
+
+/** False when it has ended already. */
+function killGroup({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return false;
+  process.kill(-pid, "SIGKILL");
+  return true;
+}
+
+/** Empty when it has ended since it was listed. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function threadsOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`);
+}
+
+/** A process and all that it has started. */
+function processesFrom(pid: number): number[] {
+  const children = threadsOf(pid).flatMap((thread) =>
+    textOf(`${thread}/children`).split(" ").filter(Boolean).map(Number),
+  );
+  return [pid, ...children.flatMap(processesFrom)];
+}
+
+function sumOf<T>(all: readonly T[], of: (each: T) => number): number {
+  return all.reduce((sum, each) => sum + of(each), 0);
 }
 
 async function firstNumber(name: string, child: ChildProcess): Promise<number> {
@@ -93,8 +169,10 @@ async function until(name: string, child: ChildProcess, ready: () => Promise<boo
 export async function onLoadCore(
   command: readonly [string, ...string[]],
   env: Readonly<Record<string, string>> = {},
+  cores: string = LOAD_CORE,
 ): Promise<string> {
-  const { stdout } = await execa("taskset", ["-c", LOAD_CORE, ...command], { env, timeout: LOAD_LIMIT_MS });
+  const [first, ...rest] = placed(cores, command);
+  const { stdout } = await execa(first, rest, { env, timeout: LOAD_LIMIT_MS });
   return stdout;
 }
 

@@ -16,6 +16,8 @@ export interface Outcome {
   readonly legend?: readonly string[];
   /** A second table under a line of its own. */
   readonly beside?: { readonly title: string; readonly table: readonly Readonly<Record<string, string | number>>[] };
+  /** Sentences about goals that were met. */
+  readonly met?: readonly string[];
   /** Sentences about goals that were missed. */
   readonly missed: readonly string[];
 }
@@ -25,6 +27,7 @@ export function print(outcome: Outcome): void {
   process.stdout.write(`bench ${outcome.bench}: ${facts.join(", ")}\n${table(outcome.table)}\n`);
   for (const line of outcome.legend ?? []) process.stdout.write(`${line}\n`);
   if (outcome.beside !== undefined) process.stdout.write(`\n${outcome.beside.title}\n${table(outcome.beside.table)}\n`);
+  for (const met of outcome.met ?? []) process.stdout.write(`met: ${met}\n`);
   for (const missed of outcome.missed) process.stdout.write(`missed: ${missed}\n`);
 }
 

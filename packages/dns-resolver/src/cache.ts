@@ -86,6 +86,12 @@ export class Cache {
     this.#staleTicks = Math.round(seconds * TICKS_PER_SECOND);
   }
 
+  /** All that it keeps its answers in: read here and there, and not touched before it is needed. */
+  get tables(): readonly Uint8Array[] {
+    const { buffer } = this.#directory.words;
+    return [this.slab.bytes, new Uint8Array(buffer)];
+  }
+
   get entries(): number {
     return this.#directory.count;
   }
@@ -273,7 +279,7 @@ export class Cache {
     const word = at >>> 2;
     if (this.slab.words[word + WORD.tag] !== tag) return false;
     if (this.slab.words[word + WORD.nameLength] !== query.nameLength) return false;
-    return sameBytes(this.slab.bytes, at + MESSAGE_AT + HEADER_BYTES, query.key, 0, query.keyLength);
+    return isKeyAt(this.slab, at + MESSAGE_AT + HEADER_BYTES, query);
   }
 
   #usableUntil(at: number): number {
@@ -288,6 +294,14 @@ export class Cache {
     hash = Math.imul(hash ^ (hash >>> 16), 0x85_eb_ca_6b);
     return (hash ^ (hash >>> 13)) >>> 0;
   }
+}
+
+/** Whether the key of `query` stands at `at`, a multiple of four: four octets at a time, and then what is left. */
+function isKeyAt({ bytes, words }: Slab, at: number, { key, keyLength, keyWords }: Query): boolean {
+  const whole = keyLength >>> 2;
+  const word = at >>> 2;
+  for (let i = 0; i < whole; i += 1) if (words[word + i] !== keyWords[i]) return false;
+  return sameBytes(bytes, at + 4 * whole, key, 4 * whole, keyLength & 3);
 }
 
 const TICKS_BEFORE = DAYS_BEFORE * 86_400 * TICKS_PER_SECOND;

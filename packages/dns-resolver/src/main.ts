@@ -21,7 +21,7 @@ import { Adoptions } from "./reload/adoptions.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { ReloadWishes } from "./reload/wishes.ts";
 import { SelfProbe } from "./self-probe.ts";
-import { randomSeed } from "./resolver.ts";
+import { randomSeed } from "./random-seed.ts";
 import { Giver } from "./sibling/giver.ts";
 import { WarmStart } from "./sibling/warm-start.ts";
 import { readServed, tellUnread, type Served } from "./served.ts";

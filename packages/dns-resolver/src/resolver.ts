@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { COST, LIMITED, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
 import { LEADS_ON, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
@@ -335,9 +334,4 @@ export class Resolver {
 
 function localCache(seed: number): Cache {
   return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });
-}
-
-/** A seed that strangers cannot guess. */
-export function randomSeed(): number {
-  return randomBytes(4).readUInt32BE();
 }

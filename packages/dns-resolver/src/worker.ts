@@ -1,9 +1,11 @@
+import { preferHugePages } from "@stitch/linux-io";
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
 import { formatEndpoint } from "@stitch/linux-io";
 import { Cache } from "./cache.ts";
 import { Explainer } from "./explain.ts";
 import { deadZones } from "./health.ts";
-import { randomSeed, Resolver } from "./resolver.ts";
+import { randomSeed } from "./random-seed.ts";
+import { Resolver } from "./resolver.ts";
 import { SavedCache } from "./saved/file.ts";
 import type { Served } from "./served.ts";
 import { DnsServer } from "./server.ts";
@@ -28,7 +30,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const builder = new ServingBuilder(clock, workers, seed);
   const serving = atOnce(builder.building(settings.served));
   const size = Math.floor(settings.served.dns.cache.size / workers);
-  const cache = new Cache({ size, staleSeconds: serving.staleSeconds, seed });
+  const cache = cacheOf(size, serving.staleSeconds, seed);
   const wallSeconds = (): number => Math.floor(clock.wallMicros() / 1e6);
   const resolver = new Resolver({ ...serving, wallSeconds, cache, seed, identity });
   const saved = new SavedCache(settings.cacheFile, context.index, cache, clock, log);
@@ -83,6 +85,13 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
 
 function factsOf({ local, implementation, lacking, grantedReceiveBuffer }: SocketFacts): SocketFacts {
   return { local, implementation, lacking, grantedReceiveBuffer };
+}
+
+/** Its tables are read here and there: in small pages each read would first have to find its page. */
+function cacheOf(size: number, staleSeconds: number, seed: number): Cache {
+  const cache = new Cache({ size, staleSeconds, seed });
+  for (const table of cache.tables) preferHugePages(table);
+  return cache;
 }
 
 function publish(

@@ -14,6 +14,7 @@ export type {
   Replies,
   SocketCounters,
 } from "./datagrams.ts";
+export { preferHugePages } from "./huge-pages.ts";
 export { readKernelClock } from "./kernel-clock.ts";
 export { setRealtime } from "./realtime.ts";
 export { loadNative, type KernelClock, type TcpState } from "./native.ts";

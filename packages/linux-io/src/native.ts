@@ -94,6 +94,8 @@ export interface Native {
   kernelClock(): KernelClock;
   /** 0 or errno. */
   threadRealtime(on: 0 | 1): number;
+  /** 0 or errno. */
+  hugePages(bytes: Uint8Array): number;
 }
 
 /** TCP_INFO, as far as the owner of a session can use it. */

@@ -1,13 +1,14 @@
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 export const ZONE = "bench.test";
-/** Names that are asked again and again. */
-export const HOT_NAMES = 10_000;
-/** Names below it all exist, each with an address: every one asked for the first time is a question for the upstream. */
-const COLD = `cold.${ZONE}`;
+/** Octets that the answer adds to the question: an A record whose name points into it. */
+export const ANSWER_BYTES = 16;
+export const MOST_NAMES = 1_000_000;
+const HOT_NAMES = 10_000;
+const LINES_AT_ONCE = 50_000;
 
-/** The zone that the upstream serves. */
+/** The zone that the upstream serves: ten thousand names, and below `any` every name that somebody thinks of. */
 export function writeZone(folder: string): string {
   const file = join(folder, "bench.zone");
   const hot = Array.from({ length: HOT_NAMES }, (_, i) => `n${i} IN A 192.0.2.${i % 256}`);
@@ -18,23 +19,35 @@ export function writeZone(folder: string): string {
     "@ IN NS ns",
     "ns IN A 127.0.0.1",
     ...hot,
-    `*.cold IN A 192.0.2.1`,
+    `*.any IN A 192.0.2.1`,
   ];
   writeFileSync(file, `${lines.join("\n")}\n`);
   return file;
 }
 
-/** Questions for dnsperf: the hot names in an order that no cache line likes. */
-export function writeHotQueries(folder: string): string {
-  const file = join(folder, "hot.queries");
+/** Questions for dnsperf, `count` names in an order that no cache line likes; as many as the zone has are of the zone. */
+export function writeHits(folder: string, count: number): string {
   const step = 7_919; // prime, so that every name comes once
-  writeFileSync(file, Array.from({ length: HOT_NAMES }, (_, i) => `n${(i * step) % HOT_NAMES}.${ZONE} A\n`).join(""));
-  return file;
+  const name = count > HOT_NAMES ? (i: number) => `n${i}.any.${ZONE}` : (i: number) => `n${i}.${ZONE}`;
+  return write(join(folder, `hits-${count}.queries`), count, (i) => name((i * step) % count));
 }
 
-/** Questions that nobody has asked before: `run` makes them so. */
-export function writeColdQueries(folder: string, run: string, count: number): string {
-  const file = join(folder, "cold.queries");
-  writeFileSync(file, Array.from({ length: count }, (_, i) => `${run}-${i}.${COLD} A\n`).join(""));
+/** Questions that nobody has asked before and that have an answer; `run` makes them so. */
+export function writeMisses(folder: string, run: string, count: number): string {
+  return write(join(folder, "misses.queries"), count, (i) => `${run}-${i}.any.${ZONE}`);
+}
+
+/** The same, for names that do not exist. */
+export function writeFlood(folder: string, run: string, count: number): string {
+  return write(join(folder, "flood.queries"), count, (i) => `${run}-${i}.${ZONE}`);
+}
+
+function write(file: string, count: number, name: (i: number) => string): string {
+  const fd = openSync(file, "w");
+  for (let i = 0; i < count; i += LINES_AT_ONCE) {
+    const some = Math.min(LINES_AT_ONCE, count - i);
+    writeSync(fd, Array.from({ length: some }, (_, j) => `${name(i + j)} A\n`).join(""));
+  }
+  closeSync(fd);
   return file;
 }

@@ -22,8 +22,8 @@ export interface PeerFacts {
   readonly libraries?: readonly string[];
   /** Programs find their plugins by a compiled-in path: run them with the tree laid over /usr (`inPrivateEtc`). */
   readonly overUsr?: true;
-  /** Fetched by `npm run test:containers` alone: `npm test` starts no container engine. */
-  readonly onlyFor?: "containers";
+  /** Fetched by `npm run test:containers` or `npm run bench` alone: `npm test` starts no container engine and races nobody. */
+  readonly onlyFor?: "containers" | "bench";
 }
 
 const PYTHON_MODULES = "usr/lib/python3/dist-packages";
@@ -125,7 +125,7 @@ export const CATALOGUE = {
   nsd: {
     packages: ["nsd"],
     tested: "4.6.1",
-    programs: { nsd: "usr/sbin/nsd", "nsd-checkconf": "usr/sbin/nsd-checkconf" },
+    programs: { nsd: "usr/sbin/nsd", "nsd-checkconf": "usr/sbin/nsd-checkconf", "nsd-control": "usr/sbin/nsd-control" },
     prove: { program: "nsd", args: ["-v"], expect: /NSD version (\S+)/ },
     users: ["nsd"],
     groups: { nsd: [] },
@@ -185,6 +185,35 @@ export const CATALOGUE = {
     programs: { mmdebstrap: "usr/bin/mmdebstrap" },
     prove: { program: "mmdebstrap", args: ["--version"], expect: /mmdebstrap (\S+)/ },
     onlyFor: "containers",
+  },
+  dnsmasq: {
+    packages: ["dnsmasq-base"],
+    tested: "2.90",
+    programs: { dnsmasq: "usr/sbin/dnsmasq" },
+    prove: { program: "dnsmasq", args: ["--version"], expect: /Dnsmasq version (\S+)/ },
+    onlyFor: "bench",
+  },
+  dnsdist: {
+    packages: ["dnsdist"],
+    tested: "1.7.3",
+    programs: { dnsdist: "usr/bin/dnsdist" },
+    prove: { program: "dnsdist", args: ["--version"], expect: /dnsdist (\S+)/ },
+    onlyFor: "bench",
+  },
+  "knot-resolver": {
+    packages: ["knot-resolver"],
+    tested: "5.6.0",
+    programs: { kresd: "usr/sbin/kresd" },
+    prove: { program: "kresd", args: ["--version"], expect: /Knot Resolver, version (\S+)/ },
+    overUsr: true,
+    onlyFor: "bench",
+  },
+  "pdns-recursor": {
+    packages: ["pdns-recursor"],
+    tested: "4.8.8",
+    programs: { pdns_recursor: "usr/sbin/pdns_recursor" },
+    prove: { program: "pdns_recursor", args: ["--version"], expect: /PowerDNS Recursor (\S+)/ },
+    onlyFor: "bench",
   },
 } as const satisfies Readonly<Record<string, PeerFacts>>;
 

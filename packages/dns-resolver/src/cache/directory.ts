@@ -3,21 +3,23 @@ const WAYS = 16;
 /** Slab offsets are kept in units of this, plus one so that zero means empty. */
 const UNIT = 8;
 
+/** Of a bucket: its hashes, then its places, beside each other because they are read together. */
+const WORDS = 2 * WAYS;
+
 /**
  * From hash to place in the slab, in fixed memory. A bucket that is full gives up an entry: whoever finds colliding
  * names (the hash is seeded) evicts a few images of others and costs nobody time.
  */
 export class Directory {
-  readonly #hashes: Uint32Array;
-  readonly #places: Uint32Array;
+  /** Hash of way w at WORDS * bucket + w, its place WAYS further on. */
+  readonly words: Uint32Array;
   readonly #mask: number;
   #count = 0;
 
   /** `slots` is rounded up to a power of two. */
   constructor(slots: number) {
     const size = 2 ** Math.ceil(Math.log2(Math.max(slots, WAYS)));
-    this.#hashes = new Uint32Array(size);
-    this.#places = new Uint32Array(size);
+    this.words = new Uint32Array(size * 2);
     this.#mask = size / WAYS - 1;
   }
 
@@ -31,49 +33,48 @@ export class Directory {
 
   /** The next image with this hash at or after slot `from` (0 at first) of its bucket; -1 when there is none. */
   find(hash: number, from: number): number {
-    const base = (hash & this.#mask) * WAYS;
+    const base = (hash & this.#mask) * WORDS;
     for (let way = from; way < WAYS; way += 1) {
-      if (this.#hashes[base + way] === hash && this.#places[base + way] !== 0) return way;
+      if (this.words[base + way] === hash && this.words[base + WAYS + way] !== 0) return way;
     }
     return -1;
   }
 
   placeAt(hash: number, way: number): number {
-    return ((this.#places[(hash & this.#mask) * WAYS + way] ?? 0) - 1) * UNIT;
+    return ((this.words[(hash & this.#mask) * WORDS + WAYS + way] ?? 0) - 1) * UNIT;
   }
 
   /** Returns the place of the image that had to make room, or -1. */
   add(hash: number, place: number): number {
-    const base = (hash & this.#mask) * WAYS;
+    const base = (hash & this.#mask) * WORDS;
     let way = 0;
-    while (way < WAYS && this.#places[base + way] !== 0) way += 1;
+    while (way < WAYS && this.words[base + WAYS + way] !== 0) way += 1;
     // Which one goes when all are taken is as good as random: the bits above the bucket's number.
     const displaced = way === WAYS ? (hash >>> 28) % WAYS : -1;
     if (displaced >= 0) way = displaced;
     else this.#count += 1;
     const before = displaced >= 0 ? this.placeAt(hash, way) : -1;
-    this.#hashes[base + way] = hash;
-    this.#places[base + way] = place / UNIT + 1;
+    this.words[base + way] = hash;
+    this.words[base + WAYS + way] = place / UNIT + 1;
     return before;
   }
 
   move(hash: number, from: number, to: number): void {
-    const slot = this.#slotOf(hash, from);
-    if (slot >= 0) this.#places[slot] = to / UNIT + 1;
+    const at = this.#placeOf(hash, from);
+    if (at >= 0) this.words[at] = to / UNIT + 1;
   }
 
   remove(hash: number, place: number): void {
-    const slot = this.#slotOf(hash, place);
-    if (slot < 0) return;
-    this.#places[slot] = 0;
+    const at = this.#placeOf(hash, place);
+    if (at < 0) return;
+    this.words[at] = 0;
     this.#count -= 1;
   }
 
-  #slotOf(hash: number, place: number): number {
-    const base = (hash & this.#mask) * WAYS;
-    for (let way = 0; way < WAYS; way += 1) {
-      if (this.#places[base + way] === place / UNIT + 1) return base + way;
-    }
+  /** The word that has this place, or -1. */
+  #placeOf(hash: number, place: number): number {
+    const base = (hash & this.#mask) * WORDS + WAYS;
+    for (let at = base; at < base + WAYS; at += 1) if (this.words[at] === place / UNIT + 1) return at;
     return -1;
   }
 }

@@ -13,6 +13,7 @@ import { relevantAnswers } from "./relevant.ts";
 import { MOST_CROSSINGS } from "./shares.ts";
 import { splice } from "./splice.ts";
 import type { Route } from "./upstream.ts";
+import type { ReadonlyKeyed } from "./keyed.ts";
 
 /** What is asked for, and whom it waits for: a flight, or a client who asked for local data. */
 export interface Chaser extends Pick<Flight, "type" | "dnssecOk" | "checkingDisabled" | "crossings" | "refreshes"> {
@@ -48,11 +49,11 @@ export type Want = (
 /** Completes answers whose alias leads elsewhere: what it leads to is asked for there, and the two become one answer. */
 export class Crossing {
   readonly #options: () => CrossingOptions;
-  readonly #flights: ReadonlyMap<string, Flight>;
+  readonly #flights: ReadonlyKeyed<Flight>;
   readonly #want: Want;
   readonly #scratch = new Query();
 
-  constructor(options: () => CrossingOptions, flights: ReadonlyMap<string, Flight>, want: Want) {
+  constructor(options: () => CrossingOptions, flights: ReadonlyKeyed<Flight>, want: Want) {
     this.#options = options;
     this.#flights = flights;
     this.#want = want;

@@ -16,6 +16,7 @@ import { FailureCache } from "./failure-cache.ts";
 import { BUSY, failed, flightOf, LOOPED, keyOf, staleOutcome, turnAway } from "./flight.ts";
 import { NOBODY, type Failed, type Flight, type Names, type Outcome, type Settle, type Waiter } from "./flight.ts";
 import { LoopWatch, type LoopOptions } from "./loop-watch.ts";
+import { Keyed } from "./keyed.ts";
 import { MOST_WAITERS, MOST_WAITING_PER_ROUTE, mostSockets, REFRESH_SHARE, sharePerRoute } from "./shares.ts";
 import { socketTransport, type Transport } from "./transport.ts";
 import { allDown, type Route, type Upstream } from "./upstream.ts";
@@ -61,7 +62,7 @@ export class Forwarder {
   perRoute: number;
   readonly #mostWaiting: number;
   #options: ForwarderOptions;
-  readonly #flights = new Map<string, Flight>();
+  readonly #flights = new Keyed<Flight>();
   readonly #scratch = new Query();
   readonly #asker: Asker;
   readonly #failures: FailureCache;

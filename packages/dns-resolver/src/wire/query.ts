@@ -14,7 +14,9 @@ const MOST_ADDITIONALS = 2;
 /** One query, decoded in place and used again for the next: the datagram path allocates nothing. */
 export class Query {
   /** Lower-cased name on the wire, then type and class as they came: the cache key's bytes. */
-  readonly key = new Uint8Array(LONGEST_NAME + 4);
+  readonly key = new Uint8Array((LONGEST_NAME + 4 + 3) & ~3);
+  /** The same, four octets at a time. */
+  readonly keyWords = new Uint32Array(this.key.buffer);
   /** Where each label of the name begins in `key`, the root label excluded. */
   readonly labels = new Uint8Array(128);
   labelCount = 0;

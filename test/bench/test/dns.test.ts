@@ -1,0 +1,135 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DecodedPacket } from "dns-packet";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { problemOf, type DnsChoice } from "../dns.ts";
+import { ADDRESS } from "../dns/client.ts";
+import { differenceOf } from "../dns/compared.ts";
+import { judged } from "../dns/goals.ts";
+import { writeFlood, writeHits, writeMisses } from "../dns/names.ts";
+import type { Spread } from "../spread.ts";
+import { pacedOnce } from "../dns/paced.ts";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "stitch-bench-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const A = { type: "A" as const, name: "n0.bench.test", class: "IN" as const, ttl: 3_000, data: "192.0.2.1" };
+
+function answer(fields: Partial<DecodedPacket> = {}): DecodedPacket {
+  const questions = [{ type: "A" as const, name: "n0.bench.test", class: "IN" as const }];
+  return {
+    id: 1,
+    flags: 0x81_80,
+    questions,
+    answers: [A],
+    authorities: [],
+    additionals: [],
+    ...fields,
+  } as DecodedPacket;
+}
+
+function soa(ttl: number): DecodedPacket {
+  return answer({ authorities: [{ ...A, ttl }] });
+}
+
+function spread(median: number): Spread {
+  return { median, min: median, max: median };
+}
+
+function lines(file: string): string[] {
+  return readFileSync(file, "utf8").trimEnd().split("\n");
+}
+
+describe("two answers to one question", () => {
+  test.each([
+    ["are the same", answer(), answer({ id: 77 })],
+    ["may differ in AA", answer({ flags: 0x85_80 }), answer()],
+    [
+      "have their records in any order",
+      answer({ answers: [A, { ...A, data: "192.0.2.2" }] }),
+      answer({ answers: [{ ...A, data: "192.0.2.2" }, A] }),
+    ],
+    ["were cached within a second of each other", answer(), answer({ answers: [{ ...A, ttl: 2_998 }] })],
+  ])("%s", (_, ours, theirs) => {
+    expect(differenceOf(ours, theirs, 0)).toBeUndefined();
+  });
+
+  test.each([
+    ["rcode", answer({ flags: 0x81_83 }), /flags and rcode 8183 and 8180/],
+    ["data", answer({ answers: [{ ...A, data: "192.0.2.9" }] }), /^answers .*192\.0\.2\.9.* and .*192\.0\.2\.1/],
+    ["a record more", answer({ authorities: [A] }), /^authorities/],
+    ["a TTL that does not age", answer({ answers: [{ ...A, ttl: 3_003 }] }), /TTL in answers 3003 and 3000/],
+  ])("differ in %s", (_, ours, said) => {
+    expect(differenceOf(ours, answer(), 0)).toMatch(said);
+  });
+
+  test("the later one is older by what has passed", () => {
+    expect(differenceOf(answer(), answer({ answers: [{ ...A, ttl: 2_990 }] }), 10)).toBeUndefined();
+    expect(differenceOf(answer(), answer(), 10)).toMatch(/10\.0 s later/);
+  });
+
+  test("the other may have a zone's SOA from before, ours may not", () => {
+    expect(differenceOf(soa(300), soa(200), 0)).toBeUndefined();
+    expect(differenceOf(soa(200), soa(300), 0)).toMatch(/TTL in authorities/);
+  });
+});
+
+test("every goal that was measured is met or missed", () => {
+  const { met, missed } = judged({ "hit/unbound": spread(0.9), "hit/echo": spread(1.4), "hit/dnsmasq": spread(3) });
+  expect(met).toEqual(["hit/unbound is 0.90 at the median, the goal is 1"]);
+  expect(missed).toEqual(["hit/echo is 1.40 at the median, the goal is 1.3"]);
+});
+
+test("questions for hits come once each, others are never asked twice", () => {
+  expect(new Set(lines(writeHits(folder, 10_000))).size).toBe(10_000);
+  const [first, second] = ["a", "b"].map((run) => lines(writeMisses(folder, run, 500)));
+  expect(new Set([...(first ?? []), ...(second ?? []), ...lines(writeFlood(folder, "a", 500))]).size).toBe(1_500);
+});
+
+test.each([
+  [{}, ""],
+  [{ only: ["hit", "miss"], workers: 2 }, ""],
+  [{ only: ["hits"] }, "--only hits: one or more of hit1,hit,hit1M,miss,nxdomain"],
+  [{ workers: 3 }, "--workers: 1 or 2"],
+])("the choice %j", (fields, problem) => {
+  const choice: DnsChoice = { rounds: undefined, quick: false, only: undefined, workers: undefined, ...fields };
+  expect(problemOf(choice) ?? "").toBe(problem);
+});
+
+const elsewhere = process.platform !== "linux" && process.env["CI"] === undefined;
+
+test.skipIf(elsewhere)(
+  "a fixed rate: as many questions as it says, their times, and one answer in so many",
+  async () => {
+    const server = createSocket("udp4");
+    const asked: Buffer[] = [];
+    server.on("message", (bytes, { port, address }) => {
+      asked.push(bytes);
+      if (asked.length % 10 !== 0) server.send(bytes, port, address); // one in ten is lost
+    });
+    server.bind(0, ADDRESS);
+    await once(server, "listening");
+    const queries = writeHits(folder, 10);
+    const { port } = server.address();
+    const seen = await pacedOnce({ port, queries, rate: 500, milliseconds: 400, sockets: 3, sample: 50 }, "0");
+    server.close();
+    expect(seen.sent).toBe(200);
+    expect(seen.answered).toBeGreaterThan(0);
+    expect(seen.answered).toBeLessThanOrEqual(180);
+    expect(seen.p50).toBeGreaterThan(0);
+    expect(seen.p99).toBeGreaterThanOrEqual(seen.p50);
+    const names = asked.map((bytes) => /n\d/.exec(bytes.toString("latin1"))?.[0]);
+    expect(new Set(names).size).toBe(10);
+    for (const { bytes, atMs } of seen.samples) {
+      expect(asked.some((each) => each.equals(bytes))).toBe(true);
+      expect(Math.abs(Date.now() - atMs)).toBeLessThan(60_000);
+    }
+    expect(seen.samples.length).toBeLessThanOrEqual(4);
+  },
+);
