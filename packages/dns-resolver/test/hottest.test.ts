@@ -86,7 +86,7 @@ describe("what clients come back for", () => {
     store(cache, ...many("hot", 300));
     ask(cache, ...many("hot", 300));
     // So many that the first of them, where it looks, move on, and the last do not yet.
-    const all = found(cache, 1_000, () => store(cache, ...many("once", 400)), 1);
+    const all = found(cache, 1_000, () => store(cache, ...many("once", 600)), 1);
     const at = cache.find(view(queryFor("hot299.example")), 0, 0);
     expect([cache.isInMain(at), all[0], all.includes("hot0"), all.length]).toEqual([false, "hot299", true, 300]);
   });

@@ -230,9 +230,11 @@ describe("warm start from a sibling", () => {
     const { taken } = await new HotCache(cache, clock).take(Buffer.from(joined(parts)), seconds(0), serving, names);
     expect(taken).toBeGreaterThan(1_100); // the clock is looked at after each 512
     expect(taken).toBeLessThanOrEqual(600 + 512 + 512);
-    const at = cache.find(view(queryFor("two599.example")), 0, tick);
-    const expires = cache.slab.words[(at >>> 2) + WORD.expires] ?? 0;
-    expect(Math.abs(expires - tick - 36_000)).toBeLessThanOrEqual(4); // ticks: not the second and more that has passed
+    for (const name of ["two599.example", "two100.example"]) {
+      const at = cache.find(view(queryFor(name)), 0, tick);
+      const expires = cache.slab.words[(at >>> 2) + WORD.expires] ?? 0;
+      expect(Math.abs(expires - tick - 36_000)).toBeLessThanOrEqual(4); // ticks: not the second and more that has passed
+    }
   });
 
   test("takes the saved cache of a file for what it is: of other routes", async () => {
