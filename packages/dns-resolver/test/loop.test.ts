@@ -175,6 +175,17 @@ describe("loop detection", () => {
     expect(rig.server.forwarder.counters.timeouts).toBe(0);
   });
 
+  // A site with a route that nobody uses at the moment is as good as any other.
+  test("says nothing of an upstream that is not there, until somebody needs it", async () => {
+    const { clock, rig } = await looking([{ zone: ".", upstreams: [{ address: "127.88.0.2", port: 1 }] }]);
+    const asked = (): number => rig.server.forwarder.counters.exchanges;
+    await passing(clock, () => asked() >= 4);
+    await clock.run(seconds(30));
+    expect([rig.health.verdict, rig.server.forwarder.counters.unreachable]).toEqual(["pass", 0]);
+    for (let i = 0; i < 3; i += 1) await inTime(clock, rig.ask(queryFor(`n${i}.example`)));
+    expect(rig.health.verdict).toBe("degraded");
+  });
+
   test("asks none that is down, and then as soon as it is back", async () => {
     const relay = new Relay();
     const { script } = relay;

@@ -172,10 +172,11 @@ export class Asker {
   #judge({ upstream, terms, sent, probing }: Put, result: Exchange): void {
     if (probing) upstream.probing = false;
     if (result.kind === "no-socket") return;
-    if (terms.kind === "loop" && result.kind === "timeout") return; // a name that nobody has, and some do not answer that
+    const refused = result.kind === "unreachable" || result.kind === "untrusted";
+    // Some do not answer for a name that nobody has; and what is wrong with an upstream is found by those who need it.
+    if (terms.kind === "loop" && (refused || result.kind === "timeout")) return;
     const wasDown = upstream.down;
     if (result.kind === "timeout") this.counters.timeouts += 1;
-    const refused = result.kind === "unreachable" || result.kind === "untrusted";
     if (refused) this.counters.unreachable += 1;
     if (result.kind !== "timeout" && !refused) {
       upstream.succeeded();
