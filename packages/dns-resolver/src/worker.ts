@@ -1,6 +1,5 @@
-import { preferHugePages } from "@stitch/linux-io";
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
-import { formatEndpoint } from "@stitch/linux-io";
+import { formatEndpoint, preferHugePages } from "@stitch/linux-io";
 import { Cache } from "./cache.ts";
 import { Explainer } from "./explain.ts";
 import { deadZones } from "./health.ts";

@@ -144,3 +144,13 @@ export function bench(
     },
   };
 }
+
+/** Of the zone "example", as the authority of a "no" that is good for so many seconds. */
+export function soaFor(seconds: number) {
+  return {
+    type: "SOA",
+    name: "example",
+    ttl: seconds,
+    data: { mname: "ns.example", rname: "x.example", serial: 1, refresh: 1, retry: 1, expire: 1, minimum: seconds },
+  } as const;
+}

@@ -175,7 +175,6 @@ describe("loop detection", () => {
     expect(rig.server.forwarder.counters.timeouts).toBe(0);
   });
 
-  // A site with a route that nobody uses at the moment is as good as any other.
   test("says nothing of an upstream that is not there, until somebody needs it", async () => {
     const { clock, rig } = await looking([{ zone: ".", upstreams: [{ address: "127.88.0.2", port: 1 }] }]);
     const asked = (): number => rig.server.forwarder.counters.exchanges;

@@ -8,16 +8,11 @@ import { readServed, type Served } from "../src/served.ts";
 import { atOnce } from "../src/sliced.ts";
 import { SiteDocument } from "@stitch/config";
 import { respond, type FakeUpstream } from "./fake-upstream.ts";
-import { client, cookieOf, dataOf, decoded, queryFor, ttlsOf, withCookie } from "./fixtures.ts";
+import { client, cookieOf, dataOf, decoded, queryFor, ttlsOf, withCookie, soaFor } from "./fixtures.ts";
 import { inTime, upstream } from "./rig.ts";
 import { addressOf, answering, put, routes, serving, SILENT, write, type Site } from "./site.ts";
 
-const SOA = {
-  type: "SOA",
-  name: "example",
-  ttl: 900,
-  data: { mname: "ns.example", rname: "x.example", serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 900 },
-} as const;
+const SOA = soaFor(900);
 
 interface Changing extends Site {
   readonly fake: FakeUpstream;

@@ -9,18 +9,13 @@ import { digest } from "../src/upstream/digest.ts";
 import { decodeMessage } from "../src/wire/message.ts";
 import type { Query } from "../src/wire/query.ts";
 import { respond } from "./fake-upstream.ts";
-import { queryFor, view, type QueryOptions } from "./fixtures.ts";
+import { queryFor, view, type QueryOptions, soaFor } from "./fixtures.ts";
 
 const LIMITS = { maxTtl: 86_400, negativeTtl: 900 };
 const STALE = 86_400;
 export const ROOT: SavedRoute = { number: 0, fingerprint: fingerprint("root") };
 export const CORP: SavedRoute = { number: 1, fingerprint: fingerprint("corp") };
-const SOA = {
-  type: "SOA",
-  name: "example",
-  ttl: 60,
-  data: { mname: "ns.example", rname: "x.example", serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 60 },
-} as const;
+const SOA = soaFor(60);
 
 export function cacheOf(size = 2 ** 20): Cache {
   return new Cache({ size, staleSeconds: STALE, seed: Math.floor(Math.random() * 2 ** 32) });

@@ -3,15 +3,10 @@ import { FakeClock } from "@stitch/clock/testing";
 import type { Packet } from "dns-packet";
 import { describe, expect, test, vi } from "vitest";
 import { respond, type FakeUpstream } from "./fake-upstream.ts";
-import { decoded, queryFor, ttlsOf } from "./fixtures.ts";
+import { decoded, queryFor, ttlsOf, soaFor } from "./fixtures.ts";
 import { passing, rig, upstream, type Rig } from "./rig.ts";
 
-const SOA = {
-  type: "SOA",
-  name: "example",
-  ttl: 60,
-  data: { mname: "ns.example", rname: "x.example", serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 60 },
-} as const;
+const SOA = soaFor(60);
 
 interface Failing extends Rig {
   readonly fake: FakeUpstream;

@@ -34,7 +34,6 @@ describe("an upstream", () => {
     expect(health.verdict).toBe("degraded");
   });
 
-  // It moves nobody: the site is as good as any other without it.
   test("of a route that is not critical is told as an alarm alone, also beside one that is", async () => {
     const gone = { address: "255.255.255.255", port: 53 };
     const { ask, health } = await rigOf([

@@ -1,15 +1,17 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import dnsPacket from "dns-packet";
+import { askTcp, askUdp } from "../one-shot.ts";
 
 export const US = { address: "127.96.0.1", port: 5_396, health: 18_796 };
 const UPSTREAM = "127.96.0.2";
 const MAIN = join(import.meta.dirname, "..", "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
 const STARTS_WITHIN_MS = 60_000;
+const POLL_MS = 50;
 
 const ZONE = `$ORIGIN local.test.
 $TTL 300
@@ -78,6 +80,7 @@ export class Asked {
     const deadline = performance.now() + STARTS_WITHIN_MS;
     while (performance.now() < deadline && this.#process.exitCode === null) {
       if ((await udp(octets(0x0100, [1, 0, 0, 0], NAME, A_IN), 250)) !== undefined) return;
+      await sleep(POLL_MS); // a port that is not open yet says so at once
     }
     throw new Error(`the resolver does not answer: ${this.#output}`);
   }
@@ -105,38 +108,13 @@ export function octets(flags: number, counts: readonly number[], ...parts: (read
   ]);
 }
 
+const TIMEOUT_MS = 5_000;
+
 /** The reply, or undefined when none comes in time. */
-export function udp(bytes: Buffer, timeoutMs = 5_000): Promise<Buffer | undefined> {
-  const socket = createSocket("udp4");
-  return new Promise((resolve) => {
-    const end = (reply?: Buffer): void => {
-      clearTimeout(timer);
-      socket.close();
-      resolve(reply);
-    };
-    const timer = setTimeout(end, timeoutMs);
-    socket.on("error", () => end());
-    socket.on("message", (reply) => end(reply));
-    socket.send(bytes, US.port, US.address);
-  });
+export function udp(bytes: Buffer, timeoutMs = TIMEOUT_MS): Promise<Buffer | undefined> {
+  return askUdp(US, bytes, timeoutMs);
 }
 
 export function tcp(bytes: Buffer): Promise<Buffer | undefined> {
-  const socket = connect(US.port, US.address);
-  return new Promise((resolve) => {
-    let held = Buffer.alloc(0);
-    const end = (reply?: Buffer): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(reply);
-    };
-    const timer = setTimeout(end, 5_000);
-    socket.on("error", () => end());
-    socket.on("close", () => end());
-    socket.on("data", (chunk: Buffer) => {
-      held = Buffer.concat([held, chunk]);
-      if (held.length > 2 && held.length >= 2 + held.readUInt16BE(0)) end(held.subarray(2));
-    });
-    socket.write(Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]));
-  });
+  return askTcp(US, bytes, TIMEOUT_MS);
 }

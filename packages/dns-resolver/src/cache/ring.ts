@@ -69,11 +69,6 @@ export class Ring {
     return this.#freed;
   }
 
-  /** Behind the newest. */
-  get last(): number {
-    return this.#freed + this.#used;
-  }
-
   /** Where the image of that position is; -1 when it has been evicted. */
   placeOf(position: number): number {
     const ahead = position - this.#freed;

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { elapsed, seconds, type Clock, type Duration } from "@stitch/clock";
 import { tickOf, type Cache } from "../cache.ts";
 import { MESSAGE_AT, SPLICED, USED, WORD } from "../cache/image.ts";
-import type { Steps } from "../sliced.ts";
-import { AT_ENTRY, checksum, CHECKSUM_BYTES, DO_CD, ENTRY_BYTES, HEAD_BYTES, HOT, MAGIC, VERSION } from "./layout.ts";
+import { atOnce, type Steps } from "../sliced.ts";
+import { AT_ENTRY, CHECKSUM_BYTES, DO_CD, ENTRY_BYTES, HEAD_BYTES, HOT, MAGIC, VERSION } from "./layout.ts";
 
 /** A stop must not wait for its cache: what is written by then is what the next start has. */
 const SAVE_LIMIT: Duration = seconds(1);
@@ -88,11 +88,10 @@ export class SavedWriter {
   }
 
   done(): Buffer {
-    const body = this.#bytes.subarray(0, this.#at);
-    return Buffer.concat([body, checksum(body)]);
+    return Buffer.from(atOnce(this.sealing()).buffer);
   }
 
-  /** The same, where the thread has others to serve; in memory of its own, which another thread may be given. */
+  /** The whole, where the thread has others to serve; in memory of its own, which another thread may be given. */
   *sealing(): Steps<Uint8Array<ArrayBuffer>> {
     const hash = createHash("sha256");
     for (let at = 0; at < this.#at; at += SEALED_AT_ONCE) {

@@ -1,7 +1,7 @@
 import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
 import { adoptName, Query } from "../wire/query.ts";
-import { CLASS, RCODE, TYPE } from "../wire/registry.ts";
-import type { Asking, Exchange, Request } from "./exchange.ts";
+import { CLASS, TYPE } from "../wire/registry.ts";
+import { REFUSES_EDNS, type Asking, type Exchange, type Request } from "./exchange.ts";
 import { MixedCase } from "./mixed-case.ts";
 import { RandomIds } from "./random-ids.ts";
 import type { StreamResult } from "./stream.ts";
@@ -147,7 +147,7 @@ export class Asker {
     this.counters.withoutEdns += 1;
     const result = await ask({ ...request, id: this.#ids.next(), edns: false });
     // What cannot be had without it either says nothing about EDNS.
-    if (result.kind === "answer" && !REFUSALS.has(result.message.rcode))
+    if (result.kind === "answer" && !REFUSES_EDNS.has(result.message.rcode))
       upstream.edns.refused(this.#options.clock.now());
     return result;
   }
@@ -219,6 +219,3 @@ const TIMEOUT: Exchange = { kind: "timeout" };
 
 /** What makes a question be put again over TCP, where nobody can answer in the upstream's place. */
 const OVER_TCP: ReadonlySet<Exchange["kind"]> = new Set(["truncated", "malformed", "case-changed", "near-misses"]);
-
-/** Answers that are no better without EDNS. */
-const REFUSALS: ReadonlySet<number> = new Set([RCODE.FORMERR, RCODE.NOTIMP]);

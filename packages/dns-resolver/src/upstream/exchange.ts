@@ -110,7 +110,7 @@ function isBareRefusal(bytes: Uint8Array): boolean {
 }
 
 /** Rcodes of servers that do not know EDNS (RFC 6891 section 7). */
-const REFUSES_EDNS: ReadonlySet<number> = new Set([RCODE.FORMERR, RCODE.NOTIMP]);
+export const REFUSES_EDNS: ReadonlySet<number> = new Set([RCODE.FORMERR, RCODE.NOTIMP]);
 
 /**
  * Reads a matched answer to a question that was asked with or without EDNS. One that is cut or does not parse is worth

@@ -278,7 +278,10 @@ export class Forwarder {
       return names.placeOf(this.#scratch);
     };
     const isAskedHere = (name: Uint8Array): boolean => placeOf(name) === flight.place;
-    const isOwn = (name: Uint8Array): boolean => isAskedHere(name) || placeOf(name) === NOBODY;
+    const isOwn = (name: Uint8Array): boolean => {
+      const place = placeOf(name);
+      return place === flight.place || place === NOBODY;
+    };
     const limits = { maxTtl, negativeTtl };
     const read = (message: Message): Digest => digest(message, flight.dnssecOk, limits, isOwn, isAskedHere);
     const isClosed = (): boolean => this.#closed;

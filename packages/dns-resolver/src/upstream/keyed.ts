@@ -45,14 +45,17 @@ export class Keyed<T> implements ReadonlyKeyed<T> {
 
   /** In place of what was there. */
   set(key: string, value: T): void {
-    this.delete(key);
     const bucket = this.#bucketOf(key);
+    this.#remove(bucket, key);
     this.#buckets[bucket] = { key, value, next: this.#buckets[bucket] };
     this.#size += 1;
   }
 
   delete(key: string): void {
-    const bucket = this.#bucketOf(key);
+    this.#remove(this.#bucketOf(key), key);
+  }
+
+  #remove(bucket: number, key: string): void {
     let before: Entry<T> | undefined;
     for (let entry = this.#buckets[bucket]; entry !== undefined; before = entry, entry = entry.next) {
       if (entry.key !== key) continue;

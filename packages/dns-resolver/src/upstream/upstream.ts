@@ -89,7 +89,7 @@ export interface Route {
   inFlight: number;
   /** Clients that wait for them. */
   waiting: number;
-  /** The site is as good as any other without it. */
+  /** `critical: false` in the file: that it is down is told as an alarm, and moves nobody. */
   minor?: boolean;
   /** An answer of another route, or of local data, stands in an answer of this one: an alias led there. */
   crossed?: boolean;
