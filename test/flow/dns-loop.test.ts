@@ -2,7 +2,8 @@
 import { createSocket, type Socket } from "node:dgram";
 import dnsPacket from "dns-packet";
 import { afterEach, expect, test, vi } from "vitest";
-import { freePort, RoutedResolver, type Endpoint } from "./loops/resolver.ts";
+import { freePort } from "../free-port.ts";
+import { RoutedResolver, type Endpoint } from "./loops/resolver.ts";
 
 const POLL = { timeout: 80_000, interval: 100 };
 const LOOPING = "stitch_dns_upstream_looping";

@@ -8,6 +8,7 @@ import { BgpListener, formatPrefix, TcpTransport, type SessionEvent } from "@sti
 import { SystemClock } from "@stitch/clock";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { freePort } from "../free-port.ts";
 
 const STITCH = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "stitch.js");
 const WITHIN = { timeout: 30_000, interval: 20 };
@@ -102,21 +103,13 @@ async function statusBy(token: string): Promise<number> {
 
 let remotePort: number;
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => void probe.listen(0, "127.40.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise<void>((resolve) => void probe.close(() => resolve()));
-  return port;
-}
-
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "stitch-reload-"));
   service = createServer((socket) => void socket.on("error", () => socket.destroy()).end());
   await new Promise<void>((resolve) => void service.listen(0, "127.40.0.9", resolve));
   await first.listen();
   await second.listen();
-  remotePort = await freePort();
+  remotePort = await freePort("127.40.0.1");
   writeFileSync(join(directory, "token"), TOKENS[0]);
   write({});
   const argv = [STITCH, "run", "announcer", "-c", join(directory, "site.yaml")];

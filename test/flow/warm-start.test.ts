@@ -1,14 +1,13 @@
 /** A resolver that keeps its cache, or gets that of another site: it answers what was known there, with nobody left to ask. */
-import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import dnsPacket from "dns-packet";
 import { afterEach, expect, test, vi } from "vitest";
+import { freePort } from "../free-port.ts";
+import { RoleProcess } from "../role-process.ts";
 
-const MAIN = join(import.meta.dirname, "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
 const ADDRESS = "127.91.10.53";
 const OTHER_SITE = "127.91.10.52";
 const UPSTREAM = "127.91.10.54";
@@ -18,35 +17,12 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-interface Process {
-  readonly child: ChildProcess;
-  output: string;
-}
-
 /** Resolves when it serves. */
-async function started(file: string): Promise<Process> {
-  const child = spawn(process.execPath, [MAIN, file], { stdio: ["ignore", "pipe", "pipe"] });
-  const running: Process = { child, output: "" };
-  closers.push(() => child.exitCode === null && child.kill("SIGKILL"));
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on("data", (chunk: Buffer) => (running.output += chunk.toString()));
-  }
-  await vi.waitFor(() => expect(running.output).toContain('"phase":"serving"'), POLL);
-  return running;
-}
-
-async function stopped({ child }: Process): Promise<void> {
-  const ended = new Promise((resolve) => void child.once("close", resolve));
-  child.kill("SIGTERM");
-  await ended;
-}
-
-async function freePort(address: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, address, resolve));
-  const bound = server.address();
-  await new Promise((resolve) => void server.close(resolve));
-  return bound !== null && typeof bound === "object" ? bound.port : 0;
+async function started(file: string): Promise<RoleProcess> {
+  const resolver = new RoleProcess("dns-resolver", file);
+  closers.push(() => resolver.end());
+  await resolver.serving();
+  return resolver;
 }
 
 async function answering(): Promise<{ socket: Socket; port: number }> {
@@ -101,7 +77,7 @@ dns:
   const first = await started(file);
   expect((await ask(port, "www.example")).answers).toMatchObject([{ data: "192.0.2.77" }]);
   expect((await ask(port, "www.other.test")).answers).toMatchObject([{ data: "192.0.2.77" }]);
-  await stopped(first);
+  await first.stop();
   expect(readdirSync(join(folder, "state"))).toEqual(["cache.1"]);
   upstream.socket.close();
   write('"127.91.10.55:9"');
@@ -112,7 +88,7 @@ dns:
   expect(answers).toMatchObject([{ data: "192.0.2.77" }]);
   expect(answers?.[0] !== undefined && "ttl" in answers[0] && (answers[0].ttl ?? 0) < 3_600).toBe(true);
   expect((await ask(port, "www.other.test")).answers).toEqual([]);
-  await stopped(second);
+  await second.stop();
 });
 
 interface Site {
@@ -181,7 +157,7 @@ test("warm start from a sibling: a site answers at once what clients of another 
   const stranger = await started(taker(`  warmFrom: { ${siblings}, secret: wrong }\n`));
   expect(stranger.output).toContain(`(127.0.0.1:${dead} unreachable, 127.0.0.1:${nyc} refused)`);
   expect((await ask(otherPort, "www.example", OTHER_SITE)).answers).toEqual([]);
-  await stopped(stranger);
+  await stranger.stop();
 
   const second = await started(taker(`  warmFrom: { ${siblings}, secret: secret }\n`));
   expect(second.output).toMatch(/"sibling":"127.0.0.1:\d+","taken":[12],.*"warm start from a sibling"/);
@@ -195,10 +171,10 @@ test("warm start from a sibling: a site answers at once what clients of another 
   const given = (result: string): Promise<number> =>
     metric(nyc, new RegExp(`stitch_dns_cache_given_total\\{result="${result}"`));
   await vi.waitFor(async () => expect([await given("served"), await given("forbidden")]).toEqual([1, 1]), POLL);
-  await stopped(second);
-  await stopped(first);
+  await second.stop();
+  await first.stop();
 
   const alone = await started(taker(""));
   expect((await fetch(`http://127.0.0.1:${lon}/cache`)).status).toBe(404);
-  await stopped(alone);
+  await alone.stop();
 });

@@ -11,11 +11,11 @@ import { LEAP_UNKNOWN } from "@stitch/sntp-responder/wire";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
+import { freePort } from "../free-port.ts";
 import {
   askTime,
   askWithChronyd,
   eventually,
-  freePort,
   healthOf,
   ntpdigEnvironment,
   type Process,

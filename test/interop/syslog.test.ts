@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,11 +6,12 @@ import { peerAvailability } from "@stitch/peers";
 import { type LogRecord, readRecords } from "@stitch/syslog-collector/store";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { freePort } from "../free-port.ts";
+import { RoleProcess } from "../role-process.ts";
 
 // Real senders against the collector as a process: util-linux logger, and loggen of syslog-ng.
 
 const ADDRESS = "127.20.7.14";
-const MAIN = join(import.meta.dirname, "../../packages/syslog-collector/test/run-main.ts");
 const CI = process.env["CI"] !== undefined;
 const loggen = await peerAvailability("loggen");
 /** logger(1) is part of util-linux: on every Linux, and another program elsewhere. */
@@ -24,8 +23,7 @@ const NO_LOGGEN = !CI && !loggen.ok;
 
 let folder: string;
 let port: number;
-let collector: ChildProcess;
-let output = "";
+let collector: RoleProcess;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "stitch-interop-syslog-"));
@@ -36,28 +34,18 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  port = await freePort();
-  const health = await freePort();
+  port = await freePort(ADDRESS);
+  const health = await freePort("127.0.0.1");
   const site = join(folder, `${port}.yaml`);
   await writeFile(
     site,
     `site: nyc\nsyslog:\n  listen: ["udp://${ADDRESS}:${port}"]\n  health: "127.0.0.1:${health}"\n  store: { path: "${store()}" }\n`,
   );
-  collector = spawn(process.execPath, [MAIN, site], { stdio: ["ignore", "pipe", "pipe"] });
-  collector.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  await eventually(
-    async () => (await fetch(`http://127.0.0.1:${health}/health`).catch(() => undefined))?.ok === true,
-    () => `serving: ${output}`,
-  );
+  collector = new RoleProcess("syslog-collector", site);
+  await collector.serving();
 });
 
-afterEach(async () => {
-  const exited = new Promise((resolve) => void collector.once("close", resolve));
-  if (collector.exitCode === null) {
-    collector.kill("SIGTERM");
-    await exited;
-  }
-});
+afterEach(() => collector.stop());
 
 describe("util-linux logger", () => {
   test.skipIf(NO_LOGGER)("RFC 5424: every field, structured data, UTF-8", async () => {
@@ -164,12 +152,4 @@ async function eventually(done: () => Promise<boolean>, what: () => string): Pro
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`never happened: ${what()}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => void server.close(resolve));
-  return address !== null && typeof address === "object" ? address.port : 0;
 }

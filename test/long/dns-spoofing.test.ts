@@ -2,12 +2,12 @@
  * Somebody who can send from the upstream's address and does not see the questions floods the resolver with guesses while he
  * asks for new names all the time. Nothing of it is ever answered; what he would need is printed, the README has the numbers.
  */
-import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { RoleProcess } from "../role-process.ts";
 import {
   ASKS_FROM,
   HEALTH,
@@ -19,14 +19,13 @@ import {
   type Outcome,
 } from "./spoofing/places.ts";
 
-const MAIN = join(import.meta.dirname, "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
 const SECONDS = 20;
 const YEAR = 365 * 86_400;
 /** Of a name that is worth forging, in seconds. */
 const TTL = 300;
 const POLL = { timeout: 60_000, interval: 50 };
 const folder = mkdtempSync(join(tmpdir(), "stitch-spoofing-"));
-let resolver: ChildProcess;
+let resolver: RoleProcess;
 
 beforeAll(async () => {
   const file = join(folder, "site.yaml");
@@ -40,13 +39,12 @@ dns:
   routes: [ { zone: ".", upstreams: ["${SERVER}:${PORT}"], source: ${ASKS_FROM} } ]
 `,
   );
-  resolver = spawn(process.execPath, [MAIN, file], { stdio: "ignore" });
-  await vi.waitFor(metrics, POLL);
+  resolver = new RoleProcess("dns-resolver", file);
+  await resolver.serving();
 });
 
 afterAll(async () => {
-  const ended = new Promise((resolve) => void resolver.once("exit", resolve));
-  if (resolver.exitCode === null && resolver.kill("SIGKILL")) await ended;
+  await resolver.end();
   rmSync(folder, { recursive: true });
 });
 

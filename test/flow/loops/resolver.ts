@@ -1,39 +1,27 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import dnsPacket from "dns-packet";
-import { vi } from "vitest";
-
-const MAIN = join(import.meta.dirname, "..", "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
-const POLL = { timeout: 60_000, interval: 50 };
+import { freePort } from "../../free-port.ts";
+import { type Report, RoleProcess } from "../../role-process.ts";
 
 export interface Endpoint {
   readonly address: string;
   readonly port: number;
 }
 
-export interface Report {
-  readonly verdict: string;
-  readonly reasons: readonly { readonly code: string; readonly class: string; readonly detail: string }[];
-}
-
 /** A resolver with two workers as a process of its own, with these routes. */
 export class RoutedResolver {
   readonly local: Endpoint;
-  output = "";
   readonly #folder = mkdtempSync(join(tmpdir(), "stitch-loops-"));
   readonly #health: number;
-  readonly #process: ChildProcess;
+  readonly #process: RoleProcess;
 
   /** `routes` are lines of site.yaml. */
   static async start(local: Endpoint, routes: readonly string[]): Promise<RoutedResolver> {
     const resolver = new RoutedResolver(local, await freePort(local.address), routes);
-    await vi.waitFor(() => {
-      if (!resolver.output.includes('"phase":"serving"')) throw new Error(resolver.output);
-    }, POLL);
+    await resolver.#process.serving();
     return resolver;
   }
 
@@ -41,19 +29,17 @@ export class RoutedResolver {
     this.local = local;
     this.#health = health;
     this.#write(routes);
-    this.#process = spawn(process.execPath, [MAIN, this.#file], { stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [this.#process.stdout, this.#process.stderr])
-      stream?.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
+    this.#process = new RoleProcess("dns-resolver", this.#file);
+  }
+
+  get output(): string {
+    return this.#process.output;
   }
 
   /** Reads these routes, or those that there are once more. */
   async reload(routes?: readonly string[]): Promise<void> {
     if (routes !== undefined) this.#write(routes);
-    const before = this.#reloads;
-    this.#process.kill("SIGHUP");
-    await vi.waitFor(() => {
-      if (this.#reloads === before) throw new Error(this.output);
-    }, POLL);
+    await this.#process.reload();
   }
 
   async health(): Promise<Report> {
@@ -91,17 +77,12 @@ export class RoutedResolver {
   }
 
   async end(): Promise<void> {
-    const ended = new Promise((resolve) => void this.#process.once("close", resolve));
-    if (this.#process.exitCode === null && this.#process.kill("SIGKILL")) await ended;
+    await this.#process.end();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   get #file(): string {
     return join(this.#folder, "site.yaml");
-  }
-
-  get #reloads(): number {
-    return this.output.split("reload done").length - 1;
   }
 
   #write(routes: readonly string[]): void {
@@ -118,13 +99,4 @@ export class RoutedResolver {
     ];
     writeFileSync(this.#file, `${lines.join("\n")}\n`);
   }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(at: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, at, resolve));
-  const address = server.address();
-  await new Promise((resolve) => void server.close(resolve));
-  return address !== null && typeof address === "object" ? address.port : 0;
 }

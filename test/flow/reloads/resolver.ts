@@ -1,34 +1,28 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import dnsPacket from "dns-packet";
-import { vi } from "vitest";
+import { freePort } from "../../free-port.ts";
+import { RoleProcess } from "../../role-process.ts";
 
-const MAIN = join(import.meta.dirname, "..", "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
-const POLL = { timeout: 60_000, interval: 20 };
 export const ADDRESS = "127.90.10.53";
 const UPSTREAM = "127.90.10.54";
 
 /** A resolver with two workers as a process of its own, over an upstream that knows every name, and a zone that changes. */
 export class ReloadedResolver {
   readonly port: number;
-  output = "";
   readonly #folder = mkdtempSync(join(tmpdir(), "stitch-reloads-"));
   readonly #upstream: Socket;
   readonly #health: number;
-  readonly #process: ChildProcess;
+  readonly #process: RoleProcess;
 
   static async start(): Promise<ReloadedResolver> {
     const upstream = createSocket("udp4");
     upstream.on("message", (query, { port, address }) => void upstream.send(answerTo(query), port, address));
     await new Promise<void>((resolve) => void upstream.bind(0, UPSTREAM, resolve));
-    const resolver = new ReloadedResolver(upstream, await freePort(), await freePort());
-    await vi.waitFor(() => {
-      if (!resolver.output.includes('"phase":"serving"')) throw new Error(resolver.output);
-    }, POLL);
+    const resolver = new ReloadedResolver(upstream, await freePort(ADDRESS), await freePort("127.0.0.1"));
+    await resolver.#process.serving();
     return resolver;
   }
 
@@ -37,10 +31,11 @@ export class ReloadedResolver {
     this.#upstream = upstream;
     this.#health = health;
     this.write(0);
-    const argv = [MAIN, this.file];
-    this.#process = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [this.#process.stdout, this.#process.stderr])
-      stream?.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
+    this.#process = new RoleProcess("dns-resolver", this.file);
+  }
+
+  get output(): string {
+    return this.#process.output;
   }
 
   /** The site's files at their `n`-th version: another address for www.reload.test, another route for other.test. */
@@ -72,23 +67,14 @@ export class ReloadedResolver {
   }
 
   /** Signals, and resolves when the log says that it is `outcome`. */
-  async reload(outcome: "reload done" | "reload refused"): Promise<void> {
-    const before = this.#times(outcome);
-    this.#process.kill("SIGHUP");
-    await vi.waitFor(() => {
-      if (this.#times(outcome) === before) throw new Error(`no "${outcome}" in ${this.output}`);
-    }, POLL);
+  reload(outcome: "reload done" | "reload refused"): Promise<void> {
+    return this.#process.reload(outcome);
   }
 
   async end(): Promise<void> {
-    const ended = new Promise((resolve) => void this.#process.once("close", resolve));
-    if (this.#process.exitCode === null && this.#process.kill("SIGKILL")) await ended;
+    await this.#process.end();
     this.#upstream.close();
     rmSync(this.#folder, { recursive: true, force: true });
-  }
-
-  #times(text: string): number {
-    return this.output.split(text).length - 1;
   }
 }
 
@@ -97,13 +83,4 @@ function answerTo(query: Buffer): Buffer {
   const name = questions[0]?.name ?? ".";
   const answers: dnsPacket.Answer[] = [{ type: "A", name, ttl: 60, data: "192.0.2.250" }];
   return dnsPacket.encode({ type: "response", id, flags: 0x80, questions, answers });
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, ADDRESS, resolve));
-  const address = server.address();
-  await new Promise((resolve) => void server.close(resolve));
-  return address !== null && typeof address === "object" ? address.port : 0;
 }

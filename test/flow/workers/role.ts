@@ -1,12 +1,11 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
+import { freePort } from "../../free-port.ts";
+import { type Report, RoleProcess } from "../../role-process.ts";
 
-const PACKAGES = join(import.meta.dirname, "..", "..", "..", "packages");
 const POLL = { timeout: 30_000, interval: 10 };
 
 export interface RoleKind {
@@ -21,24 +20,16 @@ export interface RoleKind {
   readonly request: Uint8Array;
 }
 
-export interface Report {
-  readonly phase: string;
-  readonly verdict: string;
-  readonly reasons: readonly { readonly code: string; readonly class: string; readonly detail: string }[];
-}
-
 /** A service with two workers as a process of its own, which can be told to break one of them. */
 export class Role {
   readonly port: number;
-  readonly exit: Promise<number | null>;
-  output = "";
   readonly #kind: RoleKind;
-  readonly #process: ChildProcess;
+  readonly #process: RoleProcess;
   readonly #folder: string;
   readonly #health: string;
 
   static async start(kind: RoleKind, port?: number): Promise<Role> {
-    const role = new Role(kind, port ?? (await freePort()), await freePort());
+    const role = new Role(kind, port ?? (await freePort(kind.address)), await freePort("127.0.0.1"));
     running.push(role);
     return role;
   }
@@ -52,11 +43,15 @@ export class Role {
     const { folder, section, address, settings } = kind;
     const listen = `  listen: ["${address}:${port}"]\n  health: "127.0.0.1:${healthPort}"\n  workers: 2\n`;
     writeFileSync(site, `site: nyc\ninstance: nyc-1\n${section}:\n${listen}${settings}`);
-    const script = join(PACKAGES, folder, "test", "run-breakable.ts");
-    this.#process = spawn(process.execPath, [script, site], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
-    for (const stream of [this.#process.stdout, this.#process.stderr])
-      stream?.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
-    this.exit = new Promise((resolve) => void this.#process.once("close", resolve));
+    this.#process = new RoleProcess(folder, site, "run-breakable.ts");
+  }
+
+  get output(): string {
+    return this.#process.output;
+  }
+
+  get exit(): Promise<number | null> {
+    return this.#process.ended;
   }
 
   order(worker: number, what: "hang" | "crash"): void {
@@ -64,7 +59,7 @@ export class Role {
   }
 
   signal(name: NodeJS.Signals): void {
-    this.#process.kill(name);
+    this.#process.signal(name);
   }
 
   async health(): Promise<Report | undefined> {
@@ -107,8 +102,7 @@ export class Role {
   }
 
   async end(): Promise<void> {
-    if (this.#process.exitCode === null) this.#process.kill("SIGKILL");
-    await this.exit;
+    await this.#process.end();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
@@ -118,13 +112,4 @@ const running: Role[] = [];
 /** For afterEach: nothing that was started is left. */
 export async function endAll(): Promise<void> {
   await Promise.all(running.splice(0).map((role) => role.end()));
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => void server.close(resolve));
-  return address !== null && typeof address === "object" ? address.port : 0;
 }

@@ -1,17 +1,13 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import dnsPacket from "dns-packet";
+import { RoleProcess } from "../../role-process.ts";
 import { askTcp, askUdp } from "../one-shot.ts";
 
 export const US = { address: "127.96.0.1", port: 5_396, health: 18_796 };
 const UPSTREAM = "127.96.0.2";
-const MAIN = join(import.meta.dirname, "..", "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
-const STARTS_WITHIN_MS = 60_000;
-const POLL_MS = 50;
 
 const ZONE = `$ORIGIN local.test.
 $TTL 300
@@ -38,8 +34,7 @@ export const A_IN: readonly number[] = [0, 1, 0, 1];
 export class Asked {
   readonly #upstream = createSocket("udp4");
   readonly #folder = mkdtempSync(join(tmpdir(), "stitch-8906-"));
-  readonly #process: ChildProcess;
-  #output = "";
+  readonly #process: RoleProcess;
 
   static async start(): Promise<Asked> {
     const asked = new Asked();
@@ -60,29 +55,18 @@ export class Asked {
       "message",
       (query, { port, address }) => void this.#upstream.send(answerTo(query), port, address),
     );
-    this.#process = spawn(process.execPath, [MAIN, join(this.#folder, "site.yaml")], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    for (const stream of [this.#process.stdout, this.#process.stderr]) {
-      stream?.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
-    }
+    this.#process = new RoleProcess("dns-resolver", join(this.#folder, "site.yaml"));
   }
 
   async end(): Promise<void> {
-    const ended = new Promise((resolve) => void this.#process.once("exit", resolve));
-    if (this.#process.exitCode === null && this.#process.kill("SIGKILL")) await ended;
+    await this.#process.end();
     this.#upstream.close();
     rmSync(this.#folder, { recursive: true });
   }
 
   async #start(): Promise<void> {
     await new Promise<void>((resolve) => void this.#upstream.bind(US.port, UPSTREAM, resolve));
-    const deadline = performance.now() + STARTS_WITHIN_MS;
-    while (performance.now() < deadline && this.#process.exitCode === null) {
-      if ((await udp(octets(0x0100, [1, 0, 0, 0], NAME, A_IN), 250)) !== undefined) return;
-      await sleep(POLL_MS); // a port that is not open yet says so at once
-    }
-    throw new Error(`the resolver does not answer: ${this.#output}`);
+    await this.#process.serving();
   }
 }
 

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { peer } from "@stitch/peers";
+import { RoleProcess } from "../../role-process.ts";
 import { ask } from "./client.ts";
 import { BESIDE, HOSTILE_ZONE, type Places, placesOf, PORT, ZONE } from "./names.ts";
 import { TYPE } from "./wire.ts";
 import type { Made } from "./zone.ts";
 
-const MAIN = join(import.meta.dirname, "..", "..", "..", "packages", "dns-resolver", "test", "run-main.ts");
 const HEALTH = 8_153;
 const STARTS_WITHIN_MS = 60_000;
 
@@ -19,6 +19,7 @@ export class World {
   output = "";
   readonly #folder = mkdtempSync(join(tmpdir(), "stitch-oracle-"));
   readonly #running: ChildProcess[] = [];
+  #ours: RoleProcess | undefined;
   readonly #run: number;
   readonly #places: Places;
 
@@ -43,7 +44,7 @@ export class World {
       .filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
       .map((child) => new Promise<void>((resolve) => void child.once("exit", () => resolve())));
     for (const child of this.#running) child.kill("SIGKILL");
-    await Promise.all(ended);
+    await Promise.all([...ended, this.#ours?.end()]);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -60,7 +61,8 @@ export class World {
       ["-d", "-c", this.#write("unbound.conf", unboundConf(this.#folder, this.#places))],
       unboundPeer.env,
     );
-    this.#spawn(process.execPath, [MAIN, this.#write("site.yaml", siteYaml(this.#places))]);
+    this.#ours = new RoleProcess("dns-resolver", this.#write("site.yaml", siteYaml(this.#places)));
+    await this.#ours.serving();
     for (const address of [nsd, unbound, us]) await this.#answers(address, `ns.${ZONE}`);
     for (const address of hostile) await this.#answers(address, `plain-start.${HOSTILE_ZONE}`);
   }
@@ -89,7 +91,7 @@ export class World {
       const reply = await ask(address, { name, type: TYPE.A }, { id: 1, flags: 0x0100 }, false, 250);
       if (reply !== undefined && (reply.readUInt8(3) & 15) === 0) return;
     }
-    throw new Error(`${address} never answered for ${name}: ${this.output}`);
+    throw new Error(`${address} never answered for ${name}: ${this.output}${this.#ours?.output ?? ""}`);
   }
 }
 

@@ -182,12 +182,3 @@ export async function healthOf(address: string): Promise<{ status: number; repor
   const response = await fetch(`http://${address}/health`);
   return { status: response.status, report: (await response.json()) as Report };
 }
-
-/** A UDP port that nobody holds on this address at this moment. */
-export async function freePort(address: string): Promise<number> {
-  const socket = createSocket("udp4");
-  await new Promise<void>((resolve) => void socket.bind(0, address, resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => void socket.close(() => resolve()));
-  return port;
-}
