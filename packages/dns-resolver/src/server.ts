@@ -80,15 +80,6 @@ export class DnsServer {
     });
   }
 
-  /**
-   * What the kernel dropped, so that the workers' sum is right: node:dgram reads drops by address, those of all sockets
-   * there, so one worker tells for all of them.
-   */
-  kernelDropsOf(worker: number): number {
-    const own = this.sockets.filter(({ implementation }) => worker === 0 || implementation === "native");
-    return own.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
-  }
-
   /** From the next query on; what is on its way is answered by those who were asked. */
   adopt(serving: Serving): void {
     const { resolver } = this.#options;

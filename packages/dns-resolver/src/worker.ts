@@ -1,5 +1,5 @@
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
-import { formatEndpoint, preferHugePages } from "@stitch/linux-io";
+import { formatEndpoint, kernelDropsOf, preferHugePages } from "@stitch/linux-io";
 import { Cache } from "./cache.ts";
 import { Explainer } from "./explain.ts";
 import { deadZones } from "./health.ts";
@@ -128,7 +128,7 @@ function publish(
     "fullBatches",
     sumOf(sockets, ({ counters }) => counters.fullBatches),
   );
-  row.set("kernelDrops", server.kernelDropsOf(index));
+  row.set("kernelDrops", kernelDropsOf(sockets, index));
   row.set("looping", loopingOf(routes));
   row.set("load", forwarder.load);
 }

@@ -1,8 +1,3 @@
-import type { DatagramSocket, DatagramSocketOptions } from "./datagrams.ts";
-import { DgramSocket } from "./dgram-socket.ts";
-import { NativeSocket } from "./native-socket.ts";
-import { loadNative } from "./native.ts";
-
 export { addAddress, BindError } from "./bind-error.ts";
 export type {
   Arrivals,
@@ -16,8 +11,10 @@ export type {
 } from "./datagrams.ts";
 export { preferHugePages } from "./huge-pages.ts";
 export { readKernelClock } from "./kernel-clock.ts";
+export { openDatagramSocket } from "./open-datagrams.ts";
 export { setRealtime } from "./realtime.ts";
 export { loadNative, type KernelClock, type TcpState } from "./native.ts";
+export { claimAddress, kernelDropsOf } from "./shared-address.ts";
 export { openSocketSet, type SetArrivals, type SocketSet, type SocketSetOptions } from "./socket-set.ts";
 export {
   canConnectTcp,
@@ -42,14 +39,3 @@ export {
   readEndpoint,
   writeEndpoint,
 } from "./endpoint.ts";
-
-/** Opens a socket with the best implementation that this machine has, or with node:dgram when that is asked for. */
-export function openDatagramSocket(
-  options: DatagramSocketOptions,
-  implementation: "best" | "dgram" = "best",
-): Promise<DatagramSocket> {
-  const { native } = loadNative();
-  return native === undefined || implementation === "dgram"
-    ? DgramSocket.open(options)
-    : NativeSocket.open(native, options);
-}

@@ -8,8 +8,7 @@ import {
   type ServiceContext,
   type ServingParts,
 } from "@stitch/health";
-import { formatEndpoint } from "@stitch/linux-io";
-import { claimed } from "./claim.ts";
+import { claimAddress, formatEndpoint, type Endpoint } from "@stitch/linux-io";
 import { ntpConfig, type NtpConfig } from "./config.ts";
 import { judgeClock, sayLocalClock } from "./health.ts";
 import type { ClockState } from "./host-clock/clock-state.ts";
@@ -44,7 +43,8 @@ export async function startResponder(
   module: URL = WORKER,
 ): Promise<ServingParts> {
   const { clock, health, log, registry } = context;
-  const listen = await claimed(config.listen, clock);
+  const listen: Endpoint[] = [];
+  for (const local of config.listen) listen.push(await claimAddress(local, clock));
   const group = await WorkerGroup.open<NtpWorkers>({
     module,
     workers: workersHere(config.workers, log),

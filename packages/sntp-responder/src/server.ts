@@ -65,15 +65,6 @@ export class Server {
     return this.#sockets.map(({ local }) => local);
   }
 
-  /**
-   * What the kernel dropped, so that the workers' sum is right: node:dgram reads drops by address, those of all sockets
-   * there, so one worker tells for all of them.
-   */
-  kernelDropsOf(worker: number): number {
-    const own = this.#sockets.filter(({ implementation }) => worker === 0 || implementation === "native");
-    return own.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
-  }
-
   /** What is told of the clock from now on. */
   serve(state: ClockState): void {
     this.#responder?.serve(state);

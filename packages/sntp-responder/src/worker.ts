@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { seconds } from "@stitch/clock";
 import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
+import { kernelDropsOf } from "@stitch/linux-io";
 import { ToldClock, WORKER_WATCH_INTERVAL } from "./host-clock/told-clock.ts";
 import { Server } from "./server.ts";
 import type { Figure, NtpWorkers } from "./worker-contract.ts";
@@ -56,7 +57,7 @@ function publish(row: WorkerRow<Figure>, server: Server, toldClock: ToldClock, i
     "receiveBuffer",
     sum(({ grantedReceiveBuffer }) => grantedReceiveBuffer),
   );
-  row.set("kernelDrops", server.kernelDropsOf(index));
+  row.set("kernelDrops", kernelDropsOf(server.sockets, index));
   row.set("stepped", toldClock.stepped ? 1 : 0);
 }
 

@@ -9,6 +9,7 @@ import {
   type ServiceContext,
   type ServingParts,
 } from "@stitch/health";
+import { kernelDropsOf } from "@stitch/linux-io";
 import { Collector } from "./collector.ts";
 import { syslogConfig, type SyslogConfig } from "./config.ts";
 import { StoreHealth } from "./health.ts";
@@ -77,7 +78,7 @@ async function start(document: SiteDocument, settings: SyslogConfig, context: Se
   logSockets(server, log);
   return {
     probe: probe.probe,
-    progress: () => outcomes.total + server.kernelDrops,
+    progress: () => outcomes.total + kernelDropsOf(server.sockets),
     warm: async () => {
       await store.proveWritable();
       await warmUp(clock);

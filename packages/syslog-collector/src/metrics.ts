@@ -1,5 +1,5 @@
 import { counterFrom, gaugeFrom, OutcomeCounter, type Registry } from "@stitch/health";
-import type { DatagramSocket } from "@stitch/linux-io";
+import { kernelDropsOf, type DatagramSocket } from "@stitch/linux-io";
 import { REASONS, type Reason } from "./reasons.ts";
 import type { Store } from "./store/store.ts";
 
@@ -16,7 +16,7 @@ export function datagramCounter(registry: Registry): OutcomeCounter<Reason> {
 
 export function registerSocketMetrics(registry: Registry, sockets: readonly DatagramSocket[]): void {
   counterFrom(registry, "stitch_syslog_kernel_drops_total", "Datagrams dropped by the kernel for want of buffer", () =>
-    sockets.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0),
+    kernelDropsOf(sockets),
   );
   counterFrom(registry, "stitch_syslog_batches_total", "Times that datagrams were taken from the kernel", () =>
     sockets.reduce((sum, { counters }) => sum + counters.batches, 0),

@@ -40,10 +40,6 @@ export class SyslogServer {
     this.sockets = sockets;
   }
 
-  get kernelDrops(): number {
-    return this.sockets.reduce((sum, socket) => sum + (socket.kernelDrops() ?? 0), 0);
-  }
-
   async close(): Promise<void> {
     await Promise.all(this.sockets.map((socket) => socket.close()));
   }
