@@ -1,18 +1,13 @@
 import { milliseconds, minutes, seconds } from "@stitch/clock";
 import { describe, expect, test } from "vitest";
 
-import { formatPrefix, parsePrefix, type Prefix, type SessionEvent } from "../src/index.ts";
+import { formatPrefix, type SessionEvent } from "../src/index.ts";
 import { decodeUpdate, encodeUpdate } from "../src/wire/index.ts";
 import { asSequence } from "../src/wire/as-path.ts";
+import { prefix } from "./prefix.ts";
 import { Bench, MODERN, ROUTER } from "./wire-peer.ts";
 
 // Owners react to events at once, in the middle of whatever the session is doing.
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`not a prefix: ${text}`);
-  return parsed;
-}
 
 const VIP = prefix("10.10.10.53/32");
 const NTP = prefix("10.10.10.123/32");

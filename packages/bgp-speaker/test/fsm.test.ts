@@ -1,7 +1,7 @@
 import { milliseconds, minutes, seconds } from "@stitch/clock";
 import { describe, expect, test } from "vitest";
 
-import { formatPrefix, GRACEFUL_SHUTDOWN, parsePrefix, type Prefix } from "../src/index.ts";
+import { formatPrefix, GRACEFUL_SHUTDOWN } from "../src/index.ts";
 import {
   decodeUpdate,
   encodeMessage,
@@ -11,13 +11,8 @@ import {
   endOfRib,
 } from "../src/wire/index.ts";
 import { asSequence } from "../src/wire/as-path.ts";
+import { prefix } from "./prefix.ts";
 import { Bench, hex, MODERN, ROUTER } from "./wire-peer.ts";
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`not a prefix: ${text}`);
-  return parsed;
-}
 
 const VIP = prefix("10.10.10.53/32");
 const FAILED = "Connect -> Active (tcp-failed)";

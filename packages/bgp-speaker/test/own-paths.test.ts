@@ -1,14 +1,9 @@
 import { describe, expect, test } from "vitest";
 
-import {
-  type Advertisement,
-  extendedCommunity,
-  formatExtendedCommunity,
-  parsePrefix,
-  type Prefix,
-} from "../src/index.ts";
+import { type Advertisement, extendedCommunity, formatExtendedCommunity } from "../src/index.ts";
 import { asSequence } from "../src/wire/as-path.ts";
 import { decodeUpdate, encodeOpen, encodeUpdate, type PathAttributes } from "../src/wire/index.ts";
+import { prefix } from "./prefix.ts";
 import { Bench, INTERNAL, LOCAL, MODERN, ROUTER } from "./wire-peer.ts";
 
 // What our paths look like on the wire, and how they are known when a peer sends them back.
@@ -17,12 +12,6 @@ const VIP = prefix("10.10.10.53/32");
 const TWIN = prefix("fd00:10:10::53/128");
 const MARK = { global: LOCAL.asn, local1: 1, local2: 7 };
 const SIBLING = { ...MARK, local2: 8 };
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`not a prefix: ${text}`);
-  return parsed;
-}
 
 /** The attributes that the router hears for one advertisement. */
 function sent(bench: Bench, advertisement: Advertisement, internal = false): PathAttributes | undefined {

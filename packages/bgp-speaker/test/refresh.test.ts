@@ -1,7 +1,7 @@
 import { seconds } from "@stitch/clock";
 import { describe, expect, test } from "vitest";
 
-import { formatPrefix, parsePrefix, type Prefix, REFRESH_END_WAIT } from "../src/index.ts";
+import { formatPrefix, type Prefix, REFRESH_END_WAIT } from "../src/index.ts";
 import { AdjRibIn, MAX_WATCHED_ALL } from "../src/adj-rib-in.ts";
 import { asSequence } from "../src/wire/as-path.ts";
 import {
@@ -12,6 +12,7 @@ import {
   encodeUpdate,
   endOfRib,
 } from "../src/wire/index.ts";
+import { prefix } from "./prefix.ts";
 import { Bench, hex, MODERN, type WirePeer } from "./wire-peer.ts";
 
 // Enhanced route refresh, RFC 7313: the sender of routes marks where their repetition begins and ends.
@@ -20,12 +21,6 @@ import { Bench, hex, MODERN, type WirePeer } from "./wire-peer.ts";
 const HEADER_OCTETS = 19;
 const VIP = prefix("10.10.10.53/32");
 const NTP = prefix("10.10.10.123/32");
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`not a prefix: ${text}`);
-  return parsed;
-}
 
 function announce(...prefixes: readonly Prefix[]): Uint8Array {
   const attributes = { origin: 0, asPath: asSequence([65001]), nextHop: "10.1.0.1" };

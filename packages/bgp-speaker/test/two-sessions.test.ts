@@ -9,17 +9,10 @@ import {
   extendedCommunity,
   formatPrefix,
   GRACEFUL_SHUTDOWN,
-  parsePrefix,
-  type Prefix,
   type SessionEvent,
 } from "../src/index.ts";
 import { PipeNetwork } from "../src/pipe-transport.ts";
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`not a prefix: ${text}`);
-  return parsed;
-}
+import { prefix } from "./prefix.ts";
 
 const VIP = prefix("10.10.10.53/32");
 const NTP = prefix("10.10.10.123/32");
