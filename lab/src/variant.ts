@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { STITCH } from "@stitch/cli/program";
 import type { Clock } from "@stitch/clock";
 import type { LayoutOptions } from "./namespace/layout.ts";
 
@@ -17,8 +18,8 @@ export function topologyFile(name: Variant): string {
 }
 
 /** What a host's `cmd` is handed to. */
-export const STITCH: readonly string[] = [process.execPath, join(ROOT, "packages/cli/bin/stitch.js")];
-export const STAND_IN: readonly string[] = [process.execPath, join(import.meta.dirname, "stand-in/stitch.ts")];
+const OURS: readonly string[] = [process.execPath, STITCH];
+const STAND_IN: readonly string[] = [process.execPath, join(import.meta.dirname, "stand-in/stitch.ts")];
 
 export interface VariantOptions {
   readonly clock: Clock;
@@ -34,7 +35,7 @@ export function variant(name: Variant, options: VariantOptions): LayoutOptions {
   return {
     alsoNeeds: standIn ? ["bird"] : [],
     topologyFile: topologyFile(name),
-    stitch: standIn ? STAND_IN : STITCH,
+    stitch: standIn ? STAND_IN : OURS,
     clock,
     progress,
     lasting,

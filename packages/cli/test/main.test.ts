@@ -1,8 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-
-const STITCH = join(import.meta.dirname, "../bin/stitch.js");
+import { STITCH } from "../src/program.ts";
 
 /** Which file a command went for, by its complaint about it. */
 function complaint(args: readonly string[], site: string): string {

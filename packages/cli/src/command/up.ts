@@ -1,5 +1,4 @@
 import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { announcerConfig } from "@stitch/announcer";
 import { SystemClock } from "@stitch/clock";
 import type { SiteDocument } from "@stitch/config";
@@ -8,13 +7,12 @@ import { forwardUpstreams } from "../loopback/forward.ts";
 import { requireLoopbackAddresses } from "../loopback/preflight.ts";
 import { RouteMonitor } from "../loopback/route-monitor.ts";
 import { LOOPBACK, writeLoopbackSite } from "../loopback/site.ts";
+import { STITCH } from "../program.ts";
 import { loadChecked, loopbackDirectory, rolesOf } from "../site.ts";
 import { logText } from "../supervisor/console.ts";
 import type { RoleChange } from "../supervisor/role-process.ts";
 import { Supervisor, type RoleSpec } from "../supervisor/supervisor.ts";
 import { UsageError } from "../usage.ts";
-
-const STITCH = fileURLToPath(new URL("../../bin/stitch.js", import.meta.url));
 
 export interface UpOptions {
   readonly file: string | undefined;
