@@ -1,5 +1,5 @@
 /** The resolver's files change under load: no query is lost, and from each reload on the answers are the new ones. */
-import { join } from "node:path";
+import { STITCH } from "@stitch/cli/program";
 import { execa } from "execa";
 import { afterEach, expect, test, vi } from "vitest";
 import { addressesOf, Clients } from "./reloads/clients.ts";
@@ -29,8 +29,6 @@ test("20 reloads under load lose no query, and a bad file among them changes not
   expect(clients.wrong).toEqual([]);
   expect(resolver.output).toContain("unknown setting");
 });
-
-const STITCH = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "stitch.js");
 
 test("stitch reload says what the resolver made of its file", async () => {
   resolver = await ReloadedResolver.start();

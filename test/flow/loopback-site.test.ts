@@ -3,12 +3,11 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { STITCH } from "@stitch/cli/program";
 import { LOOPBACK } from "@stitch/cli";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
-const ROOT = join(import.meta.dirname, "..", "..");
-const STITCH = join(ROOT, "packages", "cli", "bin", "stitch.js");
 /** The README's promise: everything serves this soon after the start. */
 const SERVES_WITHIN = 20_000;
 /** The issue of a killed service: its route is gone this soon. */

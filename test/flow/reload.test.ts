@@ -4,13 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { STITCH } from "@stitch/cli/program";
 import { BgpListener, formatPrefix, TcpTransport, type SessionEvent } from "@stitch/bgp-speaker";
 import { SystemClock } from "@stitch/clock";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { freePort } from "../free-port.ts";
 
-const STITCH = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "stitch.js");
 const WITHIN = { timeout: 30_000, interval: 20 };
 const TOKENS = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"] as const;
 

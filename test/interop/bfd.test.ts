@@ -1,7 +1,7 @@
-import { loadNative } from "@stitch/linux-io";
-import { namespacesUnavailable, type Peer, peer, peerAvailability } from "@stitch/peers";
+import { type Peer, peer } from "@stitch/peers";
 import { afterEach, describe, expect, test } from "vitest";
 
+import { describeUnless, lacking } from "../lacking.ts";
 import { startBird } from "./bfd/bird.ts";
 import { Cut } from "./bfd/cut.ts";
 import { type FrrRouter, startFrr } from "./bfd/frr.ts";
@@ -24,15 +24,8 @@ const STARTERS: Readonly<Record<RouterName, (found: Peer, wire: Wire, timers: Ti
   bird: startBird,
 };
 
-const unavailable = await namespacesUnavailable();
-const found = await Promise.all((["nft", ...ROUTERS] as const).map((name) => peerAvailability(name)));
 // Without the addon no hop limit is known, and BFD does not run.
-const addon = loadNative();
-const unbuilt = addon.native === undefined ? addon.why : undefined;
-const missing = unavailable ?? unbuilt ?? found.flatMap((one) => (one.ok ? [] : [one.reason]))[0];
-const ci = process.env["CI"] !== undefined;
-// In CI nothing is skipped: there a missing peer fails.
-const reason = ci ? undefined : missing;
+const lacks = await lacking({ namespaces: true, addon: true, peers: ["nft", ...ROUTERS] });
 
 function shows(router: Router, isUp: boolean): Promise<boolean> {
   return eventually(`the router's side is ${isUp ? "up" : "down"}`, 30_000, async () =>
@@ -40,7 +33,7 @@ function shows(router: Router, isUp: boolean): Promise<boolean> {
   );
 }
 
-describe.skipIf(reason !== undefined)(`our BFD and a router${reason === undefined ? "" : ` (${reason})`}`, () => {
+describeUnless(lacks, "our BFD and a router", () => {
   let wire: Wire;
   let host: Host | undefined;
 

@@ -1,16 +1,10 @@
-import {
-  type Advertisement,
-  communityOf,
-  formatPrefix,
-  GRACEFUL_SHUTDOWN,
-  parsePrefix,
-  type Prefix,
-} from "@stitch/bgp-speaker";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Advertisement, communityOf, formatPrefix, GRACEFUL_SHUTDOWN } from "@stitch/bgp-speaker";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
+import { describeUnless, lacking } from "../lacking.ts";
 import { recordCells } from "./bgp/cell-record.ts";
+import { prefix } from "./bgp/prefix.ts";
 import type { Router } from "./bgp/router.ts";
-import { missingRouters } from "./bgp/routers-here.ts";
 import { ASKS_AGAIN, CHOOSES_PATHS, MARKS_A_REFRESH, ROUTERS, SETS_A_FLOOR, startRouter } from "./bgp/routers.ts";
 import { Speaker } from "./bgp/speaker-process.ts";
 import { eventually, ROUTER, SPEAKER, twinOf, Wire } from "./bgp/wire.ts";
@@ -25,20 +19,11 @@ const PLAIN: Advertisement = {
 };
 const LAST_RESORT: Advertisement = { ...PLAIN, communities: [GRACEFUL_SHUTDOWN], prepend: 3, med: 4_294_967_294 };
 
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`not a prefix: ${text}`);
-  return parsed;
-}
-
-const ci = process.env["CI"] !== undefined;
-// In CI nothing is skipped: there a missing peer fails.
-const missing = await missingRouters();
 recordCells([]);
 
 for (const name of ROUTERS) {
-  const reason = ci ? undefined : missing.get(name);
-  describe.skipIf(reason !== undefined)(`our speaker and ${name}${reason === undefined ? "" : ` (${reason})`}`, () => {
+  const lacks = await lacking({ namespaces: true, peers: [name] });
+  describeUnless(lacks, `our speaker and ${name}`, () => {
     let wire: Wire;
     let router: Router;
     let speaker: Speaker;

@@ -1,11 +1,11 @@
 /** What the announcer finds out about a router that takes the session and not the route: FRR as it is installed. */
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { loadNative } from "@stitch/linux-io";
-import { namespacesUnavailable, peer, peerAvailability } from "@stitch/peers";
+import { STITCH } from "@stitch/cli/program";
+import { peer } from "@stitch/peers";
 import { execa } from "execa";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { describeUnless, lacking } from "../lacking.ts";
 import { startFrr } from "./bgp/frr.ts";
 import type { Router, RouterSettings } from "./bgp/router.ts";
 import { eventually, ROUTER, SPEAKER, transcript, Wire } from "./bgp/wire.ts";
@@ -13,23 +13,15 @@ import { eventually, ROUTER, SPEAKER, transcript, Wire } from "./bgp/wire.ts";
 const VIP = "10.10.10.53";
 /** FRR counts before it adds: of these, the third is what breaks a limit of one. */
 const OTHERS = ["10.10.20.1", "10.10.20.2"];
-const STITCH = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "stitch.js");
 
-const unavailable = await namespacesUnavailable();
-const found = await peerAvailability("frr");
-const addon = loadNative();
-const unbuilt = addon.native === undefined ? addon.why : undefined;
-const missing = unavailable ?? unbuilt ?? (found.ok ? undefined : found.reason);
-const ci = process.env["CI"] !== undefined;
-// In CI nothing is skipped: there a missing peer fails.
-const reason = ci ? undefined : missing;
+const lacks = await lacking({ namespaces: true, addon: true, peers: ["frr"] });
 
 interface Shown {
   readonly peers: readonly { readonly session: { readonly state: string } }[];
   readonly alarms: readonly { readonly code: string; readonly subject: string }[];
 }
 
-describe.skipIf(reason !== undefined)(`the closed loop${reason === undefined ? "" : ` (${reason})`}`, () => {
+describeUnless(lacks, "the closed loop", () => {
   let wire: Wire;
   let router: Router | undefined;
   const outputs: (() => string)[] = [];

@@ -1,19 +1,15 @@
 /** What `stitch explain ROUTER` says of a session that real routers do not let come up, or not as it was meant. */
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { STITCH } from "@stitch/cli/program";
 import { execa } from "execa";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import { missingRouters } from "./bgp/routers-here.ts";
+import { afterEach, expect, test, vi } from "vitest";
+import { describeUnless, lacking } from "../lacking.ts";
 import type { Router, RouterSettings } from "./bgp/router.ts";
 import { startRouter } from "./bgp/routers.ts";
 import { eventually, ROUTER, SPEAKER, transcript, Wire } from "./bgp/wire.ts";
 
-const STITCH = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "stitch.js");
 const WITHIN = 90_000;
 const BOTH = { router: ROUTER, speaker: SPEAKER };
-
-const missing = await missingRouters();
-const ci = process.env["CI"] !== undefined;
 
 interface Cell {
   readonly name: string;
@@ -67,9 +63,8 @@ const CELLS = {
 } as const satisfies Readonly<Record<string, readonly Cell[]>>;
 
 for (const vendor of ["frr", "bird"] as const) {
-  // In CI nothing is skipped: there a missing peer fails.
-  const reason = ci ? undefined : missing.get(vendor);
-  describe.skipIf(reason !== undefined)(`beside ${vendor}${reason === undefined ? "" : ` (${reason})`}`, () => {
+  const lacks = await lacking({ namespaces: true, peers: [vendor] });
+  describeUnless(lacks, `beside ${vendor}`, () => {
     let wire: Wire;
     let last = "";
 

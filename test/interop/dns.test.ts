@@ -8,6 +8,7 @@ import dnsPacket from "dns-packet";
 import { execa } from "execa";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
+import { STITCH } from "@stitch/cli/program";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 // Real clients (dig, kdig) ask our resolver, which forwards to real servers (nsd, unbound), all on loopback.
@@ -18,7 +19,6 @@ const UNBOUND = { address: "127.99.0.3", port: 5393 };
 /** Both by DNS over TLS: what we listen on, and what we ask unbound by. */
 const TLS_PORT = 8_853;
 const UNBOUND_TLS_PORT = 8_854;
-const STITCH = join(import.meta.dirname, "../../packages/cli/bin/stitch.js");
 
 const ZONE = `$ORIGIN nsd.test.
 $TTL 300

@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { deleteNamespace, makeNamespace, namespacesUnavailable, peer, type Namespace } from "@stitch/peers";
+import { STITCH } from "@stitch/cli/program";
+import { deleteNamespace, makeNamespace, peer, type Namespace } from "@stitch/peers";
 import { execa } from "execa";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { describeUnless, lacking } from "../lacking.ts";
 
 // The announcer with its kernel speaker and a real service, in a network namespace: what ends up in the kernel's tables.
-const lacking = await namespacesUnavailable();
-const skipped = lacking !== undefined && process.env["CI"] === undefined;
+const lacks = await lacking({ namespaces: true });
 
-const STITCH = join(import.meta.dirname, "../../packages/cli/bin/stitch.js");
 const SOON = { timeout: 20_000, interval: 20 };
 const NORMAL = "10.10.10.123 dev lo scope link metric 20";
 
@@ -45,7 +45,7 @@ function vipSix(address: string, service: string): string {
   return `{ prefix: "${address}/128", service: ${service}, check: { lease: "http://127.0.0.1:8123" } }`;
 }
 
-describe.skipIf(skipped)("the kernel speaker", () => {
+describeUnless(lacks, "the kernel speaker", () => {
   let namespace: Namespace;
   let folder: string;
   const processes = new Set<ChildProcess>();

@@ -1,17 +1,10 @@
-import {
-  clockStepped,
-  clockStepReference,
-  namespacesUnavailable,
-  peerAvailability,
-  type Peer,
-  withNamespace,
-  withoutClockAccess,
-} from "@stitch/peers";
+import { clockStepped, clockStepReference, peer, withNamespace, withoutClockAccess } from "@stitch/peers";
 import { LEAP_UNKNOWN } from "@stitch/sntp-responder/wire";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import { freePort } from "../free-port.ts";
+import { describeUnless, lacking } from "../lacking.ts";
 import {
   askTime,
   askWithChronyd,
@@ -38,18 +31,9 @@ const NO_EARLIER_THAN_MS = 8_000;
 /** Seconds. On one host nothing but scheduling is between the clocks. */
 const SAME_CLOCK = 0.05;
 
-const CI = process.env["CI"] !== undefined;
-const chronyFound = await peerAvailability("chrony");
-const ntpsecFound = await peerAvailability("ntpsec");
-// The peer cannot be fetched: no Debian, or no package mirror.
-const NO_CHRONY = !CI && !chronyFound.ok;
+const lacksChrony = await lacking({ peers: ["chrony"] });
 // ntpdig asks port 123 only, which takes a namespace of its own and so root.
-const NO_NTPDIG = !CI && (!ntpsecFound.ok || (await namespacesUnavailable()) !== undefined);
-
-function found(availability: Awaited<ReturnType<typeof peerAvailability>>): Peer {
-  if (!availability.ok) throw new Error(availability.reason);
-  return availability.peer;
-}
+const lacksNtpdig = await lacking({ namespaces: true, peers: ["chrony", "ntpsec"] });
 
 let folder: Awaited<ReturnType<typeof scratch>>;
 let clockBefore: bigint;
@@ -78,7 +62,7 @@ async function hostDaemon(...directives: string[]): Promise<{ process: Process; 
   const port = await freePort(DAEMON);
   const command = await freePort(DAEMON);
   const places = [`port ${port}`, `bindaddress ${DAEMON}`, `cmdport ${command}`, `bindcmdaddress ${DAEMON}`];
-  const started = startChronyd(found(chronyFound), folder.path, [...places, ...directives]);
+  const started = startChronyd(await peer("chrony"), folder.path, [...places, ...directives]);
   running.push(started);
   await eventually(
     () => `chronyd: ${started.output}`,
@@ -103,12 +87,12 @@ async function serves({ listen, health }: ResponderAddress, stratum: number, sta
   );
 }
 
-describe.skipIf(NO_CHRONY)("chronyd", () => {
+describeUnless(lacksChrony, "chronyd", () => {
   test("as a client takes our answers and finds its clock right, for it is the same", async () => {
     const ours = await responder(`${VIP}:0`, "local");
     await serves(ours, 10, 200, 10_000);
     const { address, port } = ours.listen;
-    const said = await askWithChronyd(found(chronyFound), folder.path, `server ${address} port ${port} iburst`);
+    const said = await askWithChronyd(await peer("chrony"), folder.path, `server ${address} port ${port} iburst`);
     const [, offset] = /System clock wrong by (-?[\d.]+) seconds \(ignored\)/.exec(said) ?? [];
     expect(said).toContain("System clock wrong by");
     expect(Math.abs(Number(offset))).toBeLessThan(SAME_CLOCK);
@@ -148,12 +132,17 @@ describe.skipIf(NO_CHRONY)("chronyd", () => {
   });
 });
 
-describe.skipIf(NO_NTPDIG)("ntpdig", () => {
+describeUnless(lacksNtpdig, "ntpdig", () => {
   test("takes our answers on port 123, whose stratum auto has from chronyd where that is", async () => {
-    const ntpsec = found(ntpsecFound);
+    const ntpsec = await peer("ntpsec");
     await withNamespace(async ({ enter }) => {
       let last = "";
-      const daemon = startChronyd(found(chronyFound), folder.path, ["port 0", "cmdport 323", "local stratum 7"], enter);
+      const daemon = startChronyd(
+        await peer("chrony"),
+        folder.path,
+        ["port 0", "cmdport 323", "local stratum 7"],
+        enter,
+      );
       running.push(daemon);
       const { process: ours } = await startResponder(folder.path, { listen: `${VIP}:123`, clock: "auto", enter });
       running.push(ours);

@@ -1,34 +1,26 @@
 /** The announcer as it stands in a rack: a session with TCP-MD5 and GTSM, watched by BFD, beside FRR. */
 import { writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { loadNative } from "@stitch/linux-io";
-import { namespacesUnavailable, peer, peerAvailability } from "@stitch/peers";
+import { STITCH } from "@stitch/cli/program";
+import { peer } from "@stitch/peers";
 import { execa } from "execa";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { describeUnless, lacking } from "../lacking.ts";
 import { Cut } from "./bfd/cut.ts";
 import { eventually, ROUTER, SPEAKER, transcript, Wire } from "./bgp/wire.ts";
 import { startProtectedFrr, type ProtectedRouter } from "./protected/frr.ts";
 
 const VIP = "10.10.10.53";
 const PASSWORD = "an-old-one-but-long";
-const STITCH = join(import.meta.dirname, "..", "..", "packages", "cli", "bin", "stitch.js");
 
-const unavailable = await namespacesUnavailable();
-const found = await Promise.all((["frr", "nft"] as const).map((name) => peerAvailability(name)));
-const addon = loadNative();
-const unbuilt = addon.native === undefined ? addon.why : undefined;
-const missing = unavailable ?? unbuilt ?? found.flatMap((one) => (one.ok ? [] : [one.reason]))[0];
-const ci = process.env["CI"] !== undefined;
-// In CI nothing is skipped: there a missing peer fails.
-const reason = ci ? undefined : missing;
+const lacks = await lacking({ namespaces: true, addon: true, peers: ["frr", "nft"] });
 
 interface PeerShown {
   readonly session: { readonly state: string; readonly reason: string | undefined };
   readonly bfd: { readonly state: string } | undefined;
 }
 
-describe.skipIf(reason !== undefined)(`a protected session${reason === undefined ? "" : ` (${reason})`}`, () => {
+describeUnless(lacks, "a protected session", () => {
   let wire: Wire;
   let router: ProtectedRouter | undefined;
   const outputs: (() => string)[] = [];

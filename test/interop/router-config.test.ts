@@ -2,11 +2,12 @@ import type { ChildProcess } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { type Advertisement, communityOf, GRACEFUL_SHUTDOWN, parsePrefix, type Prefix } from "@stitch/bgp-speaker";
+import { type Advertisement, communityOf, GRACEFUL_SHUTDOWN } from "@stitch/bgp-speaker";
 import { routerConfig } from "@stitch/cli";
-import { namespacesUnavailable, peerAvailability } from "@stitch/peers";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { prefix } from "./bgp/prefix.ts";
+import { describeUnless, lacking } from "../lacking.ts";
 import type { Order, SpeakerOptions } from "./bgp/speaker.ts";
 import { eventually, ROUTER, SPEAKER, twinOf, Wire } from "./bgp/wire.ts";
 import { configureBird } from "./router-config/bird.ts";
@@ -33,12 +34,6 @@ announcer:
     - { prefix: ${GPU}, service: gpu, check: { http: "http://127.0.0.1:9000/health", load: /gpu/utilization } }
 `;
 
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`not a prefix: ${text}`);
-  return parsed;
-}
-
 const PLAIN: Advertisement = { prefix: prefix(DNS) };
 const BUSY: Advertisement = { prefix: prefix(GPU), largeCommunities: [{ global: SPEAKER.asn, local1: 2, local2: 7 }] };
 const V6: Advertisement = { prefix: prefix(TWIN), nextHop: twinOf(SPEAKER.address) };
@@ -56,90 +51,82 @@ async function stanzaOf(vendor: string, file: string, site: string): Promise<str
   return stanza;
 }
 
-const unavailable = await namespacesUnavailable();
-const ci = process.env["CI"] !== undefined;
-
 for (const [vendor, configure] of ROUTERS) {
-  const found = await peerAvailability(vendor);
-  // In CI nothing is skipped: there a missing peer fails.
-  const reason = ci ? undefined : (unavailable ?? (found.ok ? undefined : found.reason));
-  describe.skipIf(reason !== undefined)(
-    `${vendor}, configured by us${reason === undefined ? "" : ` (${reason})`}`,
-    () => {
-      let wire: Wire;
-      let router: ConfiguredRouter;
-      let speaker: ChildProcess;
+  const lacks = await lacking({ namespaces: true, peers: [vendor] });
+  describeUnless(lacks, `${vendor}, configured by us`, () => {
+    let wire: Wire;
+    let router: ConfiguredRouter;
+    let speaker: ChildProcess;
 
-      beforeAll(async () => {
-        wire = await Wire.lay();
-        const file = wire.file("site.yaml");
-        router = await configure(wire, await stanzaOf(vendor, file, SITE));
-        const options: SpeakerOptions = {
-          peer: { address: ROUTER.address, asn: ROUTER.asn },
-          local: { asn: SPEAKER.asn, routerId: SPEAKER.routerId },
-          families: ["ipv4", "ipv6"],
-          watch: [],
-        };
-        const script = join(import.meta.dirname, "bgp/speaker.ts");
-        speaker = wire.start(wire.host, [process.execPath, script, JSON.stringify(options)]);
-        speaker.stdout?.resume();
-        speaker.stderr?.pipe(process.stderr);
-        say({ set: [NOT_A_VIP, PLAIN, BUSY, V6] });
-        await eventually("the router has every VIP", 30_000, async () => {
-          const all = await Promise.all([DNS, GPU, TWIN].map((vip) => router.preference(vip)));
-          return all.includes(undefined) ? undefined : true;
-        });
+    beforeAll(async () => {
+      wire = await Wire.lay();
+      const file = wire.file("site.yaml");
+      router = await configure(wire, await stanzaOf(vendor, file, SITE));
+      const options: SpeakerOptions = {
+        peer: { address: ROUTER.address, asn: ROUTER.asn },
+        local: { asn: SPEAKER.asn, routerId: SPEAKER.routerId },
+        families: ["ipv4", "ipv6"],
+        watch: [],
+      };
+      const script = join(import.meta.dirname, "bgp/speaker.ts");
+      speaker = wire.start(wire.host, [process.execPath, script, JSON.stringify(options)]);
+      speaker.stdout?.resume();
+      speaker.stderr?.pipe(process.stderr);
+      say({ set: [NOT_A_VIP, PLAIN, BUSY, V6] });
+      await eventually("the router has every VIP", 30_000, async () => {
+        const all = await Promise.all([DNS, GPU, TWIN].map((vip) => router.preference(vip)));
+        return all.includes(undefined) ? undefined : true;
       });
+    });
 
-      afterAll(async () => {
-        await wire?.close();
+    afterAll(async () => {
+      await wire?.close();
+    });
+
+    function say(order: Order): void {
+      speaker.stdin?.write(`${JSON.stringify(order)}\n`);
+    }
+
+    test("takes the VIPs of both families at its usual preference, and nothing else", async () => {
+      expect(await router.preference(DNS)).toBe(100);
+      expect(await router.preference(TWIN)).toBe(100);
+      expect(await router.preference(STRANGER)).toBeUndefined();
+    });
+
+    test("makes LOCAL_PREF of a load step", async () => {
+      expect(await router.preference(GPU)).toBe(93);
+    });
+
+    test.each([
+      ["TCP-MD5 and GTSM", "password: secret, ttlSecurity: 1"],
+      ["GTSM over hops", "ttlSecurity: 3"],
+      ["a session over hops", "multihop: 3"],
+      ["slow BFD", "bfd: { interval: 2s, multiplier: 5 }"],
+      ["a long hold time", "holdTime: 90s"],
+    ])("understands what is printed for %s", async (_name, settings) => {
+      const site = SITE.replace("bfd: { interval: 100ms }", settings);
+      expect(site).not.toBe(SITE);
+      expect(await router.complaintsOf(await stanzaOf(vendor, wire.file("other.yaml"), site))).toBe("");
+      expect(await router.complaintsOf("neighbour who { nonsense")).not.toBe("");
+    });
+
+    test("understands what is printed for a session within one AS", async () => {
+      const site = SITE.replace(`asn: ${ROUTER.asn}`, `asn: ${SPEAKER.asn}`);
+      expect(await router.complaintsOf(await stanzaOf(vendor, wire.file("other.yaml"), site))).toBe("");
+    });
+
+    test("agrees on our hold time", async () => {
+      expect(await router.holdTime()).toBe(9);
+    });
+
+    test("puts a last resort below every other path", async () => {
+      const leaving = [PLAIN, BUSY, V6].map((each) => ({ ...each, communities: [GRACEFUL_SHUTDOWN] }));
+      say({ set: leaving });
+      const lowest = await eventually("every VIP is a last resort", 15_000, async () => {
+        const all = await Promise.all([DNS, GPU, TWIN].map((vip) => router.preference(vip)));
+        return all.every((preference) => preference === 0) ? all : undefined;
       });
-
-      function say(order: Order): void {
-        speaker.stdin?.write(`${JSON.stringify(order)}\n`);
-      }
-
-      test("takes the VIPs of both families at its usual preference, and nothing else", async () => {
-        expect(await router.preference(DNS)).toBe(100);
-        expect(await router.preference(TWIN)).toBe(100);
-        expect(await router.preference(STRANGER)).toBeUndefined();
-      });
-
-      test("makes LOCAL_PREF of a load step", async () => {
-        expect(await router.preference(GPU)).toBe(93);
-      });
-
-      test.each([
-        ["TCP-MD5 and GTSM", "password: secret, ttlSecurity: 1"],
-        ["GTSM over hops", "ttlSecurity: 3"],
-        ["a session over hops", "multihop: 3"],
-        ["slow BFD", "bfd: { interval: 2s, multiplier: 5 }"],
-        ["a long hold time", "holdTime: 90s"],
-      ])("understands what is printed for %s", async (_name, settings) => {
-        const site = SITE.replace("bfd: { interval: 100ms }", settings);
-        expect(site).not.toBe(SITE);
-        expect(await router.complaintsOf(await stanzaOf(vendor, wire.file("other.yaml"), site))).toBe("");
-        expect(await router.complaintsOf("neighbour who { nonsense")).not.toBe("");
-      });
-
-      test("understands what is printed for a session within one AS", async () => {
-        const site = SITE.replace(`asn: ${ROUTER.asn}`, `asn: ${SPEAKER.asn}`);
-        expect(await router.complaintsOf(await stanzaOf(vendor, wire.file("other.yaml"), site))).toBe("");
-      });
-
-      test("agrees on our hold time", async () => {
-        expect(await router.holdTime()).toBe(9);
-      });
-
-      test("puts a last resort below every other path", async () => {
-        const leaving = [PLAIN, BUSY, V6].map((each) => ({ ...each, communities: [GRACEFUL_SHUTDOWN] }));
-        say({ set: leaving });
-        const lowest = await eventually("every VIP is a last resort", 15_000, async () => {
-          const all = await Promise.all([DNS, GPU, TWIN].map((vip) => router.preference(vip)));
-          return all.every((preference) => preference === 0) ? all : undefined;
-        });
-        expect(lowest).toHaveLength(3);
-      });
-    },
-  );
+      expect(lowest).toHaveLength(3);
+    });
+  });
 }

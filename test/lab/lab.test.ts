@@ -1,9 +1,7 @@
 import { DRILLS } from "@stitch/lab";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { describeUnless } from "../lacking.ts";
 import { DRILL_LIMIT_MS, inLab, lacking, LONG_DRILLS, type RunDrill } from "./in-lab.ts";
-
-// CI has all that the lab needs, and skips nothing.
-const skipped = lacking !== undefined && process.env["CI"] === undefined;
 
 const drilled = new Set<string>();
 
@@ -15,7 +13,7 @@ function noting(run: RunDrill): RunDrill {
   };
 }
 
-describe.skipIf(skipped)("two sites behind FRR", () => {
+describeUnless(lacking, "two sites behind FRR", () => {
   const run = noting(inLab("anycast", { brief: true }));
 
   test(
@@ -153,7 +151,7 @@ describe.skipIf(skipped)("two sites behind FRR", () => {
   );
 });
 
-describe.skipIf(skipped)("two sites in OSPF, by the kernel speaker", () => {
+describeUnless(lacking, "two sites in OSPF, by the kernel speaker", () => {
   const run = noting(inLab("ospf", { brief: true }));
 
   test(
@@ -174,7 +172,7 @@ describe.skipIf(skipped)("two sites in OSPF, by the kernel speaker", () => {
   );
 });
 
-describe.skipIf(skipped)("two nodes of one site behind ECMP", () => {
+describeUnless(lacking, "two nodes of one site behind ECMP", () => {
   const run = noting(inLab("ecmp", { brief: true }));
 
   test(

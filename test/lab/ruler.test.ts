@@ -5,15 +5,12 @@ import { once } from "node:events";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { seconds, SystemClock } from "@stitch/clock";
-import { DRILLS, type Lab, layOut, requirements, runDrill, settled, until, variant } from "@stitch/lab";
+import { DRILLS, type Lab, layOut, runDrill, settled, until, variant } from "@stitch/lab";
 import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeUnless } from "../lacking.ts";
+import { lacking } from "./in-lab.ts";
 
-const available = await requirements((line) => void process.stderr.write(`${line}\n`)).then(
-  () => true,
-  () => false,
-);
-const skipped = !available && process.env["CI"] === undefined;
 const clock = new SystemClock();
 const LIMIT_MS = 120_000;
 const quiet = (): void => undefined;
@@ -26,7 +23,7 @@ async function machine(): Promise<string> {
   return [links.stdout.split("\n").filter((line) => /to-|eth1/.test(line)), routes.stdout, forward].join("\n");
 }
 
-describe.skipIf(skipped)("the drills, with a stand-in for stitch", () => {
+describeUnless(lacking, "the drills, with a stand-in for stitch", () => {
   let lab: Lab;
   let before = "";
   beforeAll(async () => {
@@ -84,7 +81,7 @@ describe.skipIf(skipped)("the drills, with a stand-in for stitch", () => {
   });
 });
 
-describe.skipIf(skipped)("a runner that is killed", () => {
+describeUnless(lacking, "a runner that is killed", () => {
   test(
     "leaves no process of any node behind",
     async () => {

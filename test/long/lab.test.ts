@@ -1,12 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { describeUnless } from "../lacking.ts";
 import { DRILL_LIMIT_MS, inLab, lacking, LONG_DRILLS } from "../lab/in-lab.ts";
-
-// CI has all that the lab needs, and skips nothing.
-const skipped = lacking !== undefined && process.env["CI"] === undefined;
 
 // The drills in full, and those that take longer than every run of the tests can wait.
 
-describe.skipIf(skipped)("two sites behind FRR", () => {
+describeUnless(lacking, "two sites behind FRR", () => {
   const run = inLab("anycast", { brief: false });
 
   test(
@@ -29,7 +27,7 @@ describe.skipIf(skipped)("two sites behind FRR", () => {
   );
 });
 
-describe.skipIf(skipped)("three sites behind FRR", () => {
+describeUnless(lacking, "three sites behind FRR", () => {
   const run = inLab("three", { brief: false });
 
   test(

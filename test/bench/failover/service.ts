@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { STITCH } from "@stitch/cli/program";
 import type { Namespace } from "@stitch/peers";
 import { execa } from "execa";
 import { transcript, type Wire } from "../../interop/bgp/wire.ts";
@@ -11,7 +12,6 @@ import { VIP } from "./network.ts";
 export const NAME = "whoami.bench.test";
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const COMPILE_CACHE = join(ROOT, ".cache", "bench", "compile-cache");
-export const STITCH: string = join(ROOT, "packages", "cli", "bin", "stitch.js");
 const HEALTH = "127.0.0.1:8153";
 
 /** Fills the cache that the roles start with, as the images do it: a role that strips types itself is larger, and slower to die. */

@@ -1,9 +1,10 @@
+import { STITCH } from "@stitch/cli/program";
 import { milliseconds } from "@stitch/clock";
 import { execa } from "execa";
 import { eventually, ROUTER, SPEAKER } from "../../interop/bgp/wire.ts";
 import { type Contender, ended, pidOf, type Started } from "./contender.ts";
 import { BFD, type Network } from "./network.ts";
-import { Site, STITCH } from "./service.ts";
+import { Site } from "./service.ts";
 
 /** A renewal of the lease each 100 ms. */
 const INTERVAL = milliseconds(100);

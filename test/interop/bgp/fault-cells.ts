@@ -1,7 +1,8 @@
-import { type Advertisement, parsePrefix, type Prefix } from "@stitch/bgp-speaker";
+import { type Advertisement } from "@stitch/bgp-speaker";
 import { type Duration, seconds } from "@stitch/clock";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
+import { prefix } from "./prefix.ts";
 import type { Router, RouterSettings } from "./router.ts";
 import { type RouterName, startRouter } from "./routers.ts";
 import type { SpeakerOptions } from "./speaker.ts";
@@ -24,12 +25,6 @@ export interface Timing {
 export function printTimings(timings: readonly Timing[]): void {
   const lines = timings.map(({ cell, milliseconds }) => `  ${milliseconds.toFixed(0).padStart(7)} ms  ${cell}`);
   process.stdout.write(`\nTimes to the router's kernel route, or its table:\n${lines.join("\n")}\n`);
-}
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`not a prefix: ${text}`);
-  return parsed;
 }
 
 const PLAIN: Advertisement = { prefix: prefix(VIP) };

@@ -1,8 +1,9 @@
-import { type Advertisement, parsePrefix, type Prefix } from "@stitch/bgp-speaker";
+import { type Advertisement } from "@stitch/bgp-speaker";
 import { type Duration, seconds } from "@stitch/clock";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import type { Timing } from "./fault-cells.ts";
+import { prefix } from "./prefix.ts";
 import type { RibEntry, Router } from "./router.ts";
 import { type RouterName, startRouter } from "./routers.ts";
 import { Speaker } from "./speaker-process.ts";
@@ -15,12 +16,6 @@ const ENDS = {
   router: { ...ROUTER, address: twinOf(ROUTER.address) },
   speaker: { ...SPEAKER, address: twinOf(SPEAKER.address) },
 };
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`not a prefix: ${text}`);
-  return parsed;
-}
 
 /** Both families over an IPv6 session: IPv6 with the session's own next hop, IPv4 with one that is configured. */
 const BOTH: readonly Advertisement[] = [

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { STITCH } from "@stitch/cli/program";
 
 import { peer } from "@stitch/peers";
 import { execa } from "execa";
@@ -8,7 +8,6 @@ import { execa } from "execa";
 import { type FrrDaemons, startFrrDaemons } from "../../interop/bgp/frr-daemons.ts";
 import { eventually, ROUTER, SPEAKER, transcript, Wire } from "../../interop/bgp/wire.ts";
 
-const STITCH = join(import.meta.dirname, "..", "..", "..", "packages", "cli", "bin", "stitch.js");
 export const VIP = "10.10.10.53";
 export const ZONE = "load.test";
 /** Names of the zone that the load asks for. */

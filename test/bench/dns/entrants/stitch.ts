@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { STITCH } from "@stitch/cli/program";
 import { ADDRESS } from "../client.ts";
 import { answers, UPSTREAM_PORT, type Entrant, type Setup } from "../entrant.ts";
 
@@ -7,7 +8,6 @@ const PORT = 5_402;
 export const HEALTH_PORT = 5_403;
 /** Names that were asked for once share a fifth of it, and a million of them have to find room there. */
 const MEBIBYTES_PER_WORKER = 640;
-const ROOT = join(import.meta.dirname, "..", "..", "..", "..");
 
 /** The resolver of this repository, as `stitch run dns` runs it: health, self-check, allow list, limiter and metrics. */
 export async function stitch({ folder, workers }: Setup): Promise<Entrant> {
@@ -32,7 +32,7 @@ dns:
     name: "stitch",
     version: process.version,
     settings: `allow list, limiter without exemption, metrics read each second, cache.size ${size} MiB`,
-    command: [process.execPath, join(ROOT, "packages", "cli", "bin", "stitch.js"), "run", "dns", "-c", file],
+    command: [process.execPath, STITCH, "run", "dns", "-c", file],
     serves: { port: PORT, ready: answers },
   };
 }
