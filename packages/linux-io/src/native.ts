@@ -146,10 +146,38 @@ function load(): NativeLoad {
     return { native: undefined, why: "the native batches are for Linux; datagrams go through node:dgram here" };
   }
   try {
-    return { native: createRequire(import.meta.url)("#addon") as Native };
+    return fitting(createRequire(import.meta.url)("#addon") as Partial<Native>);
   } catch (failure) {
     return { native: undefined, why: reasonOf(failure as NodeJS.ErrnoException) };
   }
+}
+
+/** Every function of it: a build from before a `git pull` lacks those that have come since. */
+const FUNCTIONS: Readonly<Record<keyof Native, true>> = {
+  udpOpen: true,
+  udpSend: true,
+  udpSendMany: true,
+  udpDrops: true,
+  udpClose: true,
+  setCreate: true,
+  setOpen: true,
+  setSend: true,
+  setCloseSocket: true,
+  setClose: true,
+  tcpConnect: true,
+  tcpTake: true,
+  tcpClose: true,
+  tcpState: true,
+  kernelClock: true,
+  threadRealtime: true,
+  hugePages: true,
+};
+
+/** The addon, if it has all that is called; one that has less would fail in the midst of the work. */
+export function fitting(addon: Partial<Native>): NativeLoad {
+  const missing = Object.keys(FUNCTIONS).filter((name) => typeof addon[name as keyof Native] !== "function");
+  if (missing.length === 0) return { native: addon as Native };
+  return { native: undefined, why: "the addon is older than this code; build it again with `npm run build:addon`" };
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
