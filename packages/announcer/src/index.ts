@@ -3,6 +3,8 @@ export type { AnnouncerOptions } from "./options.ts";
 export { leasesIn, namesLoad, targetsOf } from "./check/describe.ts";
 export type { CheckObserver, RouteCheck } from "./check/observer.ts";
 export { CHECK_KINDS, type CheckConfig } from "./config/checks.ts";
+export { resolvedConfig } from "./config/password.ts";
+export { remoteKeys } from "./config/remote.ts";
 export { announcerConfig, announcerSection, type AnnouncerConfig } from "./config.ts";
 export { REASONS, type Reason } from "./decision/reasons.ts";
 export type { StateName, Verdict, Wish } from "./decision/machine.ts";

@@ -171,7 +171,7 @@ describe("its token", () => {
     ["in site.yaml itself", TOKEN, "s3cret", /announcer\.remote\.token.*must be file:PATH/],
     ["too short", "s3cret\n", "file:token", /holds 6 characters; a token needs 32/],
     ["of two words", `s3cret ${TOKEN}\n`, "file:token", /more than one word of printable ASCII/],
-    ["gone", undefined, "file:gone", /gone cannot be read \(ENOENT\)/],
+    ["gone", undefined, "file:gone", /gone: no such file/],
   ])("%s is refused with a sentence that does not quote it", (_name, text, setting, why) => {
     const sentence = read(text, setting);
     expect(sentence).toMatch(why);

@@ -204,7 +204,7 @@ describe("a journal file", () => {
   });
 
   test.each([
-    ["gone.jsonl", undefined, /gone\.jsonl: cannot be read \(ENOENT\)/],
+    ["gone.jsonl", undefined, /gone\.jsonl: no such file/],
     ["other.jsonl", "hello\n", /other\.jsonl: has no line of a journal in it/],
   ])("%s is refused with a sentence", (name, text, why) => {
     if (text !== undefined) writeFileSync(join(directory, name), text);

@@ -60,5 +60,6 @@ function plainText(message: string): string {
     )
     .replace(/, received .*$/, "")
     .replace(/^expected object$/, "expected a map of settings")
-    .replace(/^expected array$/, "expected a list");
+    .replace(/^expected array$/, "expected a list")
+    .replace(/^expected array to have >=1 items$/, "expected one entry at least");
 }

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { ConfigError } from "./problem.ts";
+import { unreadable, UnreadableFile } from "./unreadable.ts";
 
 /** Largest file that is read; a site is a few KiB, and a wrong path may name anything, a device without end included. */
 const LARGEST_FILE = 1 << 20;
@@ -25,8 +26,7 @@ function readBytes(file: string): Uint8Array {
       closeSync(descriptor);
     }
   } catch (failure) {
-    const code = (failure as NodeJS.ErrnoException).code ?? String(failure);
-    throw refusal(file, code === "ENOENT" ? "no such file; name another with -c FILE" : `cannot be read (${code})`);
+    throw new UnreadableFile(file, `${unreadable(failure)}; name another with -c FILE`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { SiteDocument } from "@stitch/config";
+import { unreadable, type SiteDocument } from "@stitch/config";
 
 const FROM_FILE = "file:";
 
@@ -24,6 +24,6 @@ export function textOf(path: string, complain: Complain): string {
   try {
     return readFileSync(path, "utf8");
   } catch (failure) {
-    return complain(`${path} cannot be read (${(failure as NodeJS.ErrnoException).code ?? String(failure)})`);
+    return complain(`${path}: ${unreadable(failure)}`);
   }
 }

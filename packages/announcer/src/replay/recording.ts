@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { unreadable } from "@stitch/config";
 import { entryOf, type JournalEntry } from "../journal.ts";
 
 /** A journal and the one before it have 16 MiB together; something larger is none of ours. */
@@ -19,6 +20,6 @@ function textOf(file: string, required: boolean): string {
   } catch (failure) {
     const { code, message } = failure as NodeJS.ErrnoException;
     if (code === "ENOENT" && !required) return "";
-    throw new Error(`${file}: ${code === undefined ? message : `cannot be read (${code})`}`, { cause: failure });
+    throw new Error(`${file}: ${code === undefined ? message : unreadable(failure)}`, { cause: failure });
   }
 }

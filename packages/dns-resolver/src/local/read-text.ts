@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { ConfigError, type Problem } from "@stitch/config";
+import { ConfigError, unreadable, UnreadableFile, type Problem } from "@stitch/config";
 
 /** Largest file that is read; a wrong path may name anything. */
 const LARGEST_FILE = 16 * 2 ** 20;
@@ -36,7 +36,6 @@ export function readText(file: string, largest = LARGEST_FILE): string {
     return readFileSync(file, "utf8");
   } catch (failure) {
     if (failure instanceof ConfigError) throw failure;
-    const code = (failure as NodeJS.ErrnoException).code ?? String(failure);
-    throw new ConfigError(file, [whole(code === "ENOENT" ? "no such file" : `cannot be read (${code})`)]);
+    throw new UnreadableFile(file, unreadable(failure));
   }
 }
