@@ -196,6 +196,38 @@ describe("following", () => {
     expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, i) => (seen[0]?.seq ?? 0) + i));
   });
 
+  test("tells the last records first where that is asked for, and each once", async () => {
+    const bench = await openBench();
+    await bench.put(...Array.from({ length: 5 }, (_, i) => `<13>old ${i}`), "<11>bad");
+    const { seen, stop } = start(bench, { recent: 2 });
+    await eventually(() => seen.length === 2, "two");
+    await bench.put("<13>new");
+    await eventually(() => seen.length === 3, "three");
+    await stop();
+    expect(seen.map(({ message }) => message)).toEqual(["old 4", "bad", "new"]);
+  });
+
+  test("the last records are those that match", async () => {
+    const bench = await openBench();
+    await bench.put("<11>one", "<13>other", "<11>two", "<13>other");
+    const { seen, stop } = start(bench, { recent: 10, severity: 3 });
+    await eventually(() => seen.length === 2, "two");
+    await stop();
+    expect(seen.map(({ message }) => message)).toEqual(["one", "two"]);
+  });
+
+  test("the last records are looked for in the last MiB, whose first line is cut", async () => {
+    const bench = await openBench();
+    const long = "x".repeat(40_000);
+    for (let i = 0; i < 40; i += 1) await bench.put(`<13>${i} ${long}`);
+    const { seen, stop } = start(bench, { recent: 40 });
+    await eventually(() => seen.at(-1)?.seq === 40, "the last");
+    await stop();
+    expect(seen.length).toBeGreaterThan(5);
+    expect(seen.length).toBeLessThan(30);
+    expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, i) => 41 - seen.length + i));
+  });
+
   test("misses nothing while segments are sealed as fast as they can be", async () => {
     const bench = await openBench({ sealBytes: 3_000 });
     const { seen, stop } = start(bench, { after: 0 });

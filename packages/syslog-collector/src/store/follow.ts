@@ -1,7 +1,7 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { milliseconds, type Clock, type Duration } from "@stitch/clock";
 import { RecordMatcher } from "./filter.ts";
-import { LineSplitter } from "./lines.ts";
+import { LineSplitter, LONGEST_LINE } from "./lines.ts";
 import { readSegment, type ReadOptions } from "./reader.ts";
 import { parseRecord, type LogRecord } from "./record.ts";
 import { listSegments, openPath, type SegmentFiles } from "./segment.ts";
@@ -16,6 +16,8 @@ export interface FollowOptions extends ReadOptions {
   readonly signal?: AbortSignal;
   /** Sequence number after which to begin; by default what is there already is passed over. */
   readonly after?: number;
+  /** Of what is passed over, the last records that match are told all the same: at most so many, of the last MiB. */
+  readonly recent?: number;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface FollowOptions extends ReadOptions {
 export async function* follow(options: FollowOptions): AsyncGenerator<LogRecord, void> {
   const follower = new Follower(options);
   try {
-    await follower.begin();
+    yield* await follower.begin();
     while (options.signal?.aborted !== true) {
       let any = false;
       for await (const record of follower.fresh()) {
@@ -63,15 +65,16 @@ class Follower {
     this.#last = options.after ?? -1;
   }
 
-  /** Passes over what is there, unless `after` says where to begin. */
-  async begin(): Promise<void> {
-    if (this.#options.after !== undefined) return;
+  /** Passes over what is there, unless `after` says where to begin. Returns what of it is recent. */
+  async begin(): Promise<LogRecord[]> {
+    if (this.#options.after !== undefined) return [];
     const newest = (await listSegments(this.#options.path)).at(-1);
-    if (newest === undefined) return;
+    if (newest === undefined) return [];
     this.#finished = newest.first - 1;
     await this.#open(newest.first);
-    if (this.#reading === undefined) this.#finished = newest.first;
-    else await this.#skipToEnd(this.#reading);
+    if (this.#reading !== undefined) return this.#skipToEnd(this.#reading);
+    this.#finished = newest.first;
+    return [];
   }
 
   async end(): Promise<void> {
@@ -119,10 +122,14 @@ class Follower {
     }
   }
 
-  async #skipToEnd(reading: Reading): Promise<void> {
-    for (let read = await this.#read(reading); read.length > 0; read = await this.#read(reading)) {
-      for (const line of reading.splitter.lines(read)) void line;
-    }
+  /** A line that is being written began within the last MiB, so that is where to begin; in the midst of another. */
+  async #skipToEnd(reading: Reading): Promise<LogRecord[]> {
+    const { recent = 0 } = this.#options;
+    const { size } = await reading.file.stat();
+    reading.offset = Math.max(0, size - LONGEST_LINE);
+    const found: LogRecord[] = [];
+    for await (const record of this.#readOn(reading)) if (found.push(record) > recent) found.shift();
+    return found;
   }
 
   async *#readOn(reading: Reading): AsyncGenerator<LogRecord, void> {
