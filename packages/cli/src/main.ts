@@ -12,6 +12,7 @@ import { routerConfig } from "./command/router-config.ts";
 import { run } from "./command/run.ts";
 import { tryOut } from "./command/try.ts";
 import { up } from "./command/up.ts";
+import { VERSION } from "./program.ts";
 import { loadChecked, siteFile } from "./site.ts";
 import { Output } from "./supervisor/output.ts";
 import { CommandError, USAGE, UsageError } from "./usage.ts";
@@ -20,6 +21,7 @@ const OPTIONS = {
   config: { type: "string", short: "c" },
   json: { type: "boolean", default: false },
   help: { type: "boolean", short: "h", default: false },
+  version: { type: "boolean", default: false },
   forward: { type: "string" },
   for: { type: "string" },
   reason: { type: "string", default: "" },
@@ -62,8 +64,17 @@ function parse(argv: readonly string[]) {
     if (named !== undefined && named !== "") parsed.values.config ??= named;
     return parsed;
   } catch (failure) {
-    throw new UsageError((failure as Error).message);
+    throw new UsageError(misuse(failure as NodeJS.ErrnoException));
   }
+}
+
+/** What node:util says of a wrong option, without its advice to programmers. */
+function misuse({ code, message }: NodeJS.ErrnoException): string {
+  const option = /'(-[^ ',]*)/.exec(message)?.[1] ?? "an option";
+  if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") return `no such option: ${option}; see stitch --help`;
+  if (message.includes("argument missing") || message.includes("argument is ambiguous"))
+    return `${option} needs a value; see stitch --help`;
+  return `${message}; see stitch --help`;
 }
 
 /** Refuses an option that the command would silently ignore. */
@@ -80,6 +91,10 @@ function requireFitting(command: string, tokens: ReturnType<typeof parse>["token
 async function dispatch(argv: readonly string[]): Promise<number> {
   const { values, positionals, tokens } = parse(argv);
   const [command, ...words] = positionals;
+  if (values.version) {
+    print(`stitch ${VERSION}`);
+    return EXIT.stopped;
+  }
   if (values.help || command === undefined || command === "help") {
     print(USAGE);
     return values.help || command === "help" ? EXIT.stopped : EXIT.unusable;

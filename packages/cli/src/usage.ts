@@ -29,6 +29,7 @@ export const USAGE = `stitch: DNS, syslog and NTP behind anycast addresses, and 
 
   -c FILE   site.yaml; without it what STITCH_SITE names, or else the built-in site on loopback
   --dry-run  of run announcer: decide and journal, announce nothing; of status, watch, explain: speak to that one
+  --version
   --json    machine-readable output of check, try, status, watch, explain, drain, undrain, reload, replay, router-config and logs
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 `;

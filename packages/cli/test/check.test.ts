@@ -47,7 +47,7 @@ test.each(["127.0.0.1:8443", "10.1.0.10:8443"])(
   async (listen) => {
     const tls = listen.startsWith("127.") ? "" : ", tls: { cert: a.pem, key: a.key }";
     const remote = `  remote: { listen: "${listen}", token: "file:token"${tls} }\n  peers:`;
-    expect(await printed(GOOD.replace("  peers:", remote))).not.toContain("token");
+    expect(await printed(GOOD.replace("  peers:", remote))).not.toContain("token travels");
   },
 );
 
@@ -126,6 +126,44 @@ test.each([
 ])("a further door at %s draws no warning", async (_name, door) => {
   const text = GOOD.replace('listen: ["10.10.10.53:53"]', `listen: ["10.10.10.53:53", ${door}]`);
   expect(await printed(text)).not.toMatch(/warning/);
+});
+
+describe("the files that a site names", () => {
+  const zone = GOOD.replace("  health", "  local: { zones: [corp.zone] }\n  health");
+  const secret = GOOD.replace("asn: 65100 }", 'asn: 65100, password: "file:bgp" }');
+
+  test.each([
+    ["a zone", zone, /^warning: .*corp\.zone: no such file: dns does not start without it$/m],
+    [
+      "a list of a policy",
+      GOOD.replace("  health", "  policies: [ { file: bad.rpz, kind: rpz } ]\n  health"),
+      /^warning: .*bad\.rpz: no such file: dns does not start without it$/m,
+    ],
+    [
+      "a password",
+      secret,
+      /^warning: .*site\.yaml:\d+: announcer\.peers\[0\]\.password: .*bgp: no such file; the announcer does not start so$/m,
+    ],
+    [
+      "a token",
+      GOOD.replace("  peers:", '  remote: { listen: "127.0.0.1:8443", token: "file:token" }\n  peers:'),
+      /^warning: .*announcer\.remote\.token: .*token: no such file; the announcer does not start so$/m,
+    ],
+  ])("%s that is not here draws a warning", async (_what, text, warning) => {
+    expect(await printed(text)).toMatch(warning);
+  });
+
+  test("those that are here and good draw none", async () => {
+    writeFileSync(join(directory, "corp.zone"), "$ORIGIN corp.example.\n$TTL 60\n@ SOA ns root 1 2 3 4 5\n");
+    writeFileSync(join(directory, "bgp"), "a-password\n");
+    expect(await printed(zone)).not.toMatch(/warning/);
+    expect(await printed(secret)).not.toMatch(/warning/);
+  });
+
+  test("a zone that is here and broken is an error, with its line", async () => {
+    writeFileSync(join(directory, "corp.zone"), "$ORIGIN corp.example.\n@ SOAP ns root 1 2 3 4 5\n");
+    await expect(printed(zone)).rejects.toThrow(/corp\.zone:2: /);
+  });
 });
 
 test("a long hold time with BFD draws no warning", async () => {

@@ -22,3 +22,20 @@ describe("the site that a command means", () => {
     expect(complaint([], "")).toContain("the built-in site has not run here");
   });
 });
+
+describe("a mistake in the command line is one sentence that says where to look", () => {
+  test.each<[args: readonly string[], said: string]>([
+    [["--bogus"], "no such option: --bogus; see stitch --help"],
+    [["-c"], "-c needs a value; see stitch --help"],
+    [["-c", "--json"], "-c needs a value; see stitch --help"],
+    [["--json=yes"], "Option '--json' does not take an argument; see stitch --help"],
+  ])("%j", (args, said) => {
+    expect(complaint(args, "")).toBe(`${said}\n`);
+  });
+});
+
+test("--version says which one this is", () => {
+  expect(spawnSync(process.execPath, [STITCH, "--version"], { encoding: "utf8" }).stdout).toMatch(
+    /^stitch \d+\.\d+\.\d+\n$/,
+  );
+});

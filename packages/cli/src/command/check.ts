@@ -6,6 +6,7 @@ import { formatEndpoint } from "@stitch/linux-io";
 import { ntpConfig } from "@stitch/sntp-responder";
 import { syslogConfig } from "@stitch/syslog-collector";
 import { ask } from "../control-client.ts";
+import { fileWarnings } from "../doctor/files.ts";
 import { listenerWarnings } from "../doctor/listeners.ts";
 import { peerWarnings } from "../doctor/peers.ts";
 import { runningFindings } from "../doctor/running.ts";
@@ -25,7 +26,7 @@ export async function check({ file, json, print }: OperateContext): Promise<numb
   const document = loadChecked(file);
   const roles = rolesOf(document);
   const announced = document.has("announcer") ? announcerWarnings(document) : [];
-  const warnings = [...announced, ...listenerWarnings(document)];
+  const warnings = [...announced, ...listenerWarnings(document), ...(await fileWarnings(document))];
   const findings = document.has("announcer") ? await running(document) : undefined;
   if (json) {
     print(JSON.stringify({ file, site: document.site, instance: document.instance, roles, warnings, findings }));

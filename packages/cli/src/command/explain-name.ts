@@ -6,7 +6,7 @@ import { formatEndpoint, type Endpoint } from "@stitch/linux-io";
 import dnsPacket from "dns-packet";
 import { CommandError, UsageError } from "../usage.ts";
 import type { OperateContext } from "./operate.ts";
-import { ANSWER_LIMIT_MS } from "./udp-exchange.ts";
+import { ANSWER_LIMIT_MS, whyNot } from "./udp-exchange.ts";
 
 /** `www.corp.example`: it has a dot and a letter, and is no address, prefix or endpoint. */
 export function isDomainName(target: string): boolean {
@@ -47,7 +47,7 @@ function overTcp(to: Endpoint, query: Uint8Array): Promise<Buffer> {
       reject(new CommandError(`${formatEndpoint(to)}: ${why}`));
     };
     socket.setTimeout(ANSWER_LIMIT_MS, () => fail(`no answer within ${ANSWER_LIMIT_MS / 1_000} s`));
-    socket.on("error", ({ message }) => fail(message));
+    socket.on("error", (failure) => fail(whyNot(failure)));
     socket.on("close", () => fail("closed the connection without an answer"));
     socket.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);

@@ -26,6 +26,9 @@ export interface LogsOptions {
 
 const clock = new SystemClock();
 
+/** What -f shows of what is there already: a person sees at once that the right thing is being followed. */
+const RECENT = 10;
+
 /** Prints what the collector has stored, oldest first; with -f goes on with what comes, from now or from --since. */
 export async function logs({ file, json, print }: OperateContext, options: LogsOptions): Promise<number> {
   const { path } = syslogConfig(SiteDocument.load(file)).store;
@@ -41,9 +44,9 @@ export async function logs({ file, json, print }: OperateContext, options: LogsO
       }
     }
     if (!options.follow) return 0;
-    // From --since on, nothing between the reading and the following may be missed; without it, only what is new.
-    const after = options.since === undefined ? {} : { after: last ?? -1 };
-    for await (const record of follow({ ...reading, ...after, clock })) show(record);
+    // From --since on, nothing between the reading and the following may be missed; without it, what is new behind the last few.
+    const from = options.since === undefined ? { recent: RECENT } : { after: last ?? -1 };
+    for await (const record of follow({ ...reading, ...from, clock })) show(record);
     return 0;
   } catch (failure) {
     throw unreadable(path, failure as NodeJS.ErrnoException);

@@ -13,6 +13,11 @@ export interface Answered {
   readonly arrivedMicros: number;
 }
 
+/** Why a question could not be put, in words. */
+export function whyNot({ code, message }: NodeJS.ErrnoException): string {
+  return code === "ECONNREFUSED" ? "nothing listens there; is the site up, and is this its file (-c FILE)?" : message;
+}
+
 /** Sends one datagram and takes the first answer from where it was sent. Throws CommandError when none comes. */
 export function exchange(to: Endpoint, payload: Uint8Array, wallMicros: () => number): Promise<Answered> {
   return new Promise((resolve, reject) => {
@@ -27,7 +32,7 @@ export function exchange(to: Endpoint, payload: Uint8Array, wallMicros: () => nu
       end(() => reject(new CommandError(`no answer from ${formatEndpoint(to)} within ${ANSWER_LIMIT_MS / 1_000} s`)));
     }, ANSWER_LIMIT_MS);
     socket.on("error", (failure) => {
-      end(() => reject(new CommandError(`${formatEndpoint(to)}: ${failure.message}`)));
+      end(() => reject(new CommandError(`${formatEndpoint(to)}: ${whyNot(failure)}`)));
     });
     socket.on("message", (bytes) => {
       const arrived = { bytes, milliseconds: performance.now() - began, arrivedMicros: wallMicros() };
