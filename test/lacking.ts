@@ -26,5 +26,5 @@ export async function lacking({ namespaces = false, addon = false, peers = [] }:
  */
 export function describeUnless(lacks: string | undefined, name: string, tests: () => void): void {
   const reason = CI ? undefined : lacks;
-  describe.skipIf(reason !== undefined)(`${name}${reason === undefined ? "" : ` (${reason})`}`, () => tests());
+  describe.skipIf(reason !== undefined)(`${name}${reason === undefined ? "" : ` (${reason})`}`, () => void tests());
 }
