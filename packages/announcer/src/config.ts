@@ -83,7 +83,6 @@ export const announcerSection = section({
 
 export type AnnouncerConfig = z.infer<typeof announcerSection>;
 export type VipConfig = AnnouncerConfig["vips"][number];
-export type KernelConfig = NonNullable<AnnouncerConfig["kernel"]>;
 
 /** The announcer's part of site.yaml, with what only several settings together can show. Throws ConfigError. */
 export function announcerConfig(document: SiteDocument): AnnouncerConfig {

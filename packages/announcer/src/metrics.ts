@@ -1,3 +1,4 @@
+import { gaugeFrom } from "@stitch/health";
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Announcer } from "./announcer.ts";
 import { REASONS, type Reason } from "./decision/reasons.ts";
@@ -82,34 +83,14 @@ function registerTimeliness(registry: Registry, announcer: Announcer): void {
 
 /** What the kernel speaker tells Prometheus. */
 export function registerKernelMetrics(registry: Registry, kernel: KernelSpeaker): void {
-  const gauge = (name: string, help: string, value: () => number): void =>
-    registry.registerMetric(
-      new Gauge({
-        name,
-        help,
-        registers: [],
-        collect(this: Gauge) {
-          this.set(value());
-        },
-      }),
-    );
+  const gauge = (name: string, help: string, value: () => number): void => gaugeFrom(registry, name, help, value);
   gauge("stitch_announcer_kernel_routes", "Routes of ours in the kernel's main table", () => kernel.asserted.length);
   gauge("stitch_announcer_kernel_working", "1 while the kernel's tables can be read and changed", () =>
     Number(kernel.established),
   );
   gauge("stitch_announcer_kernel_watched", "1 while a watchdog runs", () => Number(kernel.watched));
-  registry.registerMetric(
-    new Counter({
-      name: "stitch_announcer_kernel_events_total",
-      help: "What the kernel speaker had to put right, by reason",
-      labelNames: ["reason"],
-      registers: [],
-      collect(this: Counter) {
-        this.reset();
-        for (const [reason, count] of kernel.counts) this.inc({ reason }, count);
-      },
-    }),
-  );
+  const help = "What the kernel speaker had to put right, by reason";
+  registry.registerMetric(counterByReason("stitch_announcer_kernel_events_total", help, kernel.counts));
 }
 
 function decisionCounter(journal: Journal): Counter {
@@ -117,9 +98,14 @@ function decisionCounter(journal: Journal): Counter {
   journal.onEntry((entry) => {
     if (entry.kind === "decision") counts.set(entry.reason, (counts.get(entry.reason) ?? 0) + 1);
   });
+  return counterByReason("stitch_announcer_decisions_total", "Decisions by reason", counts);
+}
+
+/** `counts` is read at each scrape. */
+function counterByReason(name: string, help: string, counts: ReadonlyMap<string, number>): Counter {
   return new Counter({
-    name: "stitch_announcer_decisions_total",
-    help: "Decisions by reason",
+    name,
+    help,
     labelNames: ["reason"],
     registers: [],
     collect(this: Counter) {

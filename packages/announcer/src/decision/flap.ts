@@ -17,7 +17,7 @@ export interface DampingRules {
 }
 
 /** One fall for cause. The first two in a row cost nothing but the hold-down. */
-export const PENALTY_PER_FALL = 1_000;
+const PENALTY_PER_FALL = 1_000;
 const CUT_OFF = 2_000;
 const REUSE = 1_000;
 
