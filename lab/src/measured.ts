@@ -42,7 +42,7 @@ export function recordRun(run: MeasuredRun, folder: string = FOLDER): void {
 }
 
 /** Pure: of each drill in each topology the latest. */
-export function merged(before: readonly Measured[], { variant, time, versions, drills }: MeasuredRun): Measured[] {
+function merged(before: readonly Measured[], { variant, time, versions, drills }: MeasuredRun): Measured[] {
   const run = time.toString({ smallestUnit: "minute" }).replace("T", " ").replace("Z", "");
   const latest = drills.map(({ drill, figures, failures }) => ({ drill, figures, failures, variant, run, versions }));
   const replaced = new Set(latest.map(keyOf));

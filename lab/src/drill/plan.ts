@@ -16,7 +16,7 @@ export interface SitePlan {
 }
 export const NYC: SitePlan = { site: "nyc", host: "host-nyc", router: "tor-nyc", hostAddress: "10.3.1.10" };
 export const LON: SitePlan = { site: "lon", host: "host-lon", router: "tor-lon", hostAddress: "10.3.2.10" };
-export const TOK: SitePlan = { site: "tok", host: "host-tok", router: "tor-tok", hostAddress: "10.3.3.10" };
+const TOK: SitePlan = { site: "tok", host: "host-tok", router: "tor-tok", hostAddress: "10.3.3.10" };
 
 const TWO: readonly SitePlan[] = [NYC, LON];
 /** The sites of a topology, from the one nearest to the branch on. */
@@ -29,7 +29,7 @@ export const SITES: Readonly<Record<Variant, readonly SitePlan[]>> = {
 
 /** The core's way to each site. */
 export const CORE = "core";
-export const CORE_TO_NYC = "to-nyc";
+const CORE_TO_NYC = "to-nyc";
 export const TOR_TO_HOST = "to-host";
 
 /** Client -> the site it should reach while all is well. */

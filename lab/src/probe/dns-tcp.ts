@@ -1,8 +1,9 @@
 // Runs inside a client: `node dns-tcp.ts ADDRESS PORT NAME`. Keeps one TCP connection to a resolver and puts a query on it every ten
 // milliseconds, answered or not; when the connection ends it opens the next. At the end of standard input, the record.
 import { connect, type Socket } from "node:net";
+import { Answers, print } from "./answers.ts";
 import { answererOf, whoAnswers } from "./nsid.ts";
-import { CHANGED, type Connection, type Ending, type TcpRecord, WARM } from "./record.ts";
+import type { Connection, Ending, TcpRecord } from "./record.ts";
 import { onSchedule } from "./schedule.ts";
 
 const INTERVAL_US = 10_000;
@@ -18,25 +19,19 @@ const TRY_AGAIN_MS = 10;
 
 const [address = "", port = "", name = ""] = process.argv.slice(2);
 const query = whoAnswers(name);
-const start = process.hrtime.bigint();
-const sent: number[] = [];
-const answered: number[] = [];
-const site: number[] = [];
-const sites: string[] = [];
+const answers = new Answers(WARM_AFTER);
 const connections: Connection[] = [];
-let current = -1;
-let answers = 0;
 let stopAt = MOST_QUERIES;
 let open: Socket | undefined;
 let over = false;
 
-process.stdin.on("end", () => void (stopAt = sent.length + TAIL)).resume();
+process.stdin.on("end", () => void (stopAt = answers.asked + TAIL)).resume();
 dial();
 onSchedule(INTERVAL_US, send);
 
 function dial(): void {
   if (over) return;
-  const tried = sinceStart();
+  const tried = answers.now();
   let opened = -1;
   let ending: Ending | undefined;
   const socket = connect({ host: address, port: Number(port), noDelay: true });
@@ -47,7 +42,7 @@ function dial(): void {
   };
   socket.on("connect", () => {
     clearTimeout(impatient);
-    opened = sinceStart();
+    opened = answers.now();
     open = socket;
   });
   readFrames(socket);
@@ -59,7 +54,7 @@ function dial(): void {
   socket.on("close", () => {
     clearTimeout(impatient);
     if (open === socket) open = undefined;
-    connections.push({ tried, opened, ended: sinceStart(), ending: ending ?? "left" });
+    connections.push({ tried, opened, ended: answers.now(), ending: ending ?? "left" });
     setTimeout(dial, TRY_AGAIN_MS);
   });
 }
@@ -79,15 +74,7 @@ function readFrames(socket: Socket): void {
 
 function receive(message: Buffer): void {
   const sequence = message.readUInt16BE(0);
-  if (answered[sequence] !== -1) return;
-  answered[sequence] = sinceStart();
-  const text = answererOf(message, "site");
-  const known = sites.indexOf(text);
-  const index = known >= 0 ? known : sites.push(text) - 1;
-  site[sequence] = index;
-  if (++answers === WARM_AFTER) print(WARM);
-  if (index !== current) print(`${CHANGED}${text}`);
-  current = index;
+  if (answers.isOpen(sequence)) answers.note(sequence, answers.now(), answererOf(message, "site"));
 }
 
 /** Without a connection the query is lost before it leaves: to its sender that is the same. */
@@ -96,9 +83,7 @@ function send(sequence: number): boolean {
     setTimeout(report, LAST_ANSWER_MS);
     return false;
   }
-  sent.push(sinceStart());
-  answered.push(-1);
-  site.push(-1);
+  answers.ask();
   const frame = Buffer.alloc(2 + query.length);
   frame.writeUInt16BE(query.length, 0);
   query.copy(frame, 2);
@@ -116,13 +101,6 @@ function report(): void {
 }
 
 function finish(): void {
-  const record: TcpRecord = { start: String(start), sent, answered, site, sites, connections };
+  const record: TcpRecord = { ...answers.record, connections };
   print(JSON.stringify(record));
-}
-
-function sinceStart(): number {
-  return Number(process.hrtime.bigint() - start);
-}
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -1,10 +1,9 @@
 // Runs inside a client: `node dns.ts ADDRESS PORT NAME FLOWS site|instance RATE`. RATE queries a second until standard input closes, then the record.
 import { createSocket } from "node:dgram";
+import { Answers, print } from "./answers.ts";
 import { answererOf, whoAnswers } from "./nsid.ts";
-import { CHANGED, type DnsRecord, WARM } from "./record.ts";
 import { onSchedule } from "./schedule.ts";
 
-/** Answers before the drill may begin: the interpreter has compiled the loop, ARP and caches are filled. */
 const WARM_AFTER = 500;
 /** Queries sent after standard input closed, so that the end of a gap is inside the record. */
 const TAIL = 200;
@@ -18,29 +17,20 @@ const [address = "", port = "", name = "", flows = "1", by = "site", rate = "100
 const intervalUs = Math.round(1_000_000 / Number(rate));
 const query = whoAnswers(name);
 
-const start = process.hrtime.bigint();
-const sent: number[] = [];
-const answered: number[] = [];
-const site: number[] = [];
-const sites: string[] = [];
+const answers = new Answers(WARM_AFTER);
 const sockets = Array.from({ length: Number(flows) }, () =>
   createSocket({ type: address.includes(":") ? "udp6" : "udp4", recvBufferSize: RECEIVE_BUFFER }),
 );
-let answers = 0;
-let current = -1;
 let stopAt = MOST_QUERIES;
 
 function receive(message: Buffer): void {
-  const now = sinceStart();
+  const now = answers.now();
   const sequence = latestWithId(message.readUInt16BE(0));
-  if (sequence === undefined || answered[sequence] !== -1) return;
-  answered[sequence] = now;
-  site[sequence] = siteIndex(message);
-  if (++answers === WARM_AFTER) print(WARM);
-  noteChange(site[sequence]);
+  if (sequence === undefined || !answers.isOpen(sequence)) return;
+  answers.note(sequence, now, answererOf(message, by === "instance" ? "instance" : "site"));
 }
 
-process.stdin.on("end", () => void (stopAt = sent.length + TAIL)).resume();
+process.stdin.on("end", () => void (stopAt = answers.asked + TAIL)).resume();
 let unbound = sockets.length;
 for (const socket of sockets) {
   socket.on("message", receive);
@@ -57,9 +47,7 @@ function send(sequence: number): boolean {
   }
   const packet = Buffer.from(query);
   packet.writeUInt16BE(sequence & 0xffff, 0);
-  sent.push(sinceStart());
-  answered.push(-1);
-  site.push(-1);
+  answers.ask();
   // No route to the address is a query without an answer, like any other way to lose it.
   sockets[sequence % sockets.length]?.send(packet, Number(port), address, () => undefined);
   return true;
@@ -67,32 +55,12 @@ function send(sequence: number): boolean {
 
 /** Ids repeat every 65536 queries, a minute apart. */
 function latestWithId(id: number): number | undefined {
-  const last = sent.length - 1;
+  const last = answers.asked - 1;
   const sequence = last - ((last - id) & 0xffff);
   return sequence >= 0 ? sequence : undefined;
 }
 
-function siteIndex(message: Buffer): number {
-  const text = answererOf(message, by === "instance" ? "instance" : "site");
-  const known = sites.indexOf(text);
-  return known >= 0 ? known : sites.push(text) - 1;
-}
-
-function noteChange(index: number): void {
-  if (index === current) return;
-  current = index;
-  print(`${CHANGED}${sites[index]}`);
-}
-
 function report(): void {
-  const record: DnsRecord = { start: String(start), sent, answered, site, sites };
-  print(JSON.stringify(record));
+  print(JSON.stringify(answers.record));
   for (const socket of sockets) socket.close();
-}
-
-function sinceStart(): number {
-  return Number(process.hrtime.bigint() - start);
-}
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
