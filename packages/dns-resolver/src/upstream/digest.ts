@@ -53,11 +53,15 @@ export function digest(
   if (isReferral(message)) return { kind: "useless", why: "answered with a referral" };
   const { answers, hasTarget, leadsTo, loops, end } = relevantAnswers(message, isOwn);
   if (loops) return { kind: "loop" };
-  if (leadsTo !== undefined) return { kind: "alias", alias: aliasOf(message, answers, leadsTo, dnssecOk, false) };
+  if (leadsTo !== undefined) {
+    const authorities = aliasProofs(message, dnssecOk);
+    return { kind: "alias", alias: { message, answers, authorities, leadsTo, within: false } };
+  }
   const positive = rcode === RCODE.NOERROR && hasTarget;
   const soa = positive ? undefined : soaOf(message, end);
   if (end !== undefined && stopsShort(message, answers, positive, soa) && isAskedHere(end)) {
-    return { kind: "alias", alias: aliasOf(message, answers, end, dnssecOk, true) };
+    const authorities = aliasProofs(message, dnssecOk);
+    return { kind: "alias", alias: { message, answers, authorities, leadsTo: end, within: true } };
   }
   const authorities = relevantAuthorities(message, positive, dnssecOk, soa);
   const kept = [...answers, ...authorities];
@@ -81,16 +85,9 @@ function stopsShort({ rcode }: Message, answers: readonly RecordAt[], positive: 
 }
 
 /** With a SOA the authorities speak of the name that the alias leads to, and that is not this upstream's. */
-function aliasOf(
-  message: Message,
-  answers: readonly RecordAt[],
-  leadsTo: Uint8Array,
-  dnssecOk: boolean,
-  within: boolean,
-): Alias {
+function aliasProofs(message: Message, dnssecOk: boolean): readonly RecordAt[] {
   const says = message.records.some(({ section, type }) => section === 1 && type === TYPE.SOA);
-  const authorities = says ? [] : relevantAuthorities(message, true, dnssecOk);
-  return { message, answers, authorities, leadsTo, within };
+  return says ? [] : relevantAuthorities(message, true, dnssecOk);
 }
 
 /** A copy of the message up to the last of `kept`, as it is when nothing before that is left out, else rebuilt. */
