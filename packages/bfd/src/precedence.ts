@@ -7,7 +7,7 @@ export type Precedence = "realtime" | "nice" | "none";
  * Share of a processor beyond which the thread is realtime no longer. Sixteen sessions at 50 ms need a fiftieth; who floods
  * the port from the link with forged packets would otherwise take a whole processor from the services.
  */
-export const MOST_SHARE = 0.25;
+const MOST_SHARE = 0.25;
 /** Then it has to be quiet for so long. */
 export const PENANCE: Duration = minutes(1);
 

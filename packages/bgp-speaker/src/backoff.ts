@@ -8,7 +8,7 @@ const LAST_RUNG = LADDER.length - 1;
  * "Soon" is for a router that still holds the session of our previous life; it gives it up after its hold time. One that
  * turns us away for more attempts than this (1.5 s each, so for more than 90 s) has another reason.
  */
-export const MAX_SOON = 90;
+const MAX_SOON = 90;
 
 /**
  * Waits between attempts. The ladder climbs with every wait, so that a peer that fails us is not stormed; it starts

@@ -19,7 +19,7 @@ export interface NotificationView {
   readonly text: string;
 }
 
-export function viewOf(direction: NotificationView["direction"], notification: Notification): NotificationView {
+function viewOf(direction: NotificationView["direction"], notification: Notification): NotificationView {
   const { code, subcode } = notification;
   return {
     direction,
@@ -120,7 +120,7 @@ export class SessionRecord {
 }
 
 /** Octets and messages in one direction. */
-export class TrafficCounter implements Traffic {
+class TrafficCounter implements Traffic {
   bytes = 0;
   readonly messages: Record<MessageType, number> = {
     open: 0,

@@ -21,7 +21,7 @@ export const ROUTER = { asn: 65001, routerId: "10.1.0.1" } as const;
 export const INTERNAL: Sender = { fourOctet: true, internal: true };
 export const MODERN: Sender = { fourOctet: true, internal: false };
 export const TWO_OCTET: Sender = { fourOctet: false, internal: false };
-export const ROUTER_ADDRESS = "127.0.0.2";
+const ROUTER_ADDRESS = "127.0.0.2";
 
 export function hex(text: string): Uint8Array {
   return Uint8Array.from(text.replaceAll(/[^0-9a-f]/g, "").match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));

@@ -3,7 +3,7 @@ import { put32, sameBytes, u32, u8 } from "./wire/octets.ts";
 import { SipHash } from "./wire/siphash.ts";
 
 /** RFC 9018 section 4: version, reserved, timestamp, hash. */
-export const SERVER_COOKIE = 16;
+const SERVER_COOKIE = 16;
 const VERSION = 1;
 /** RFC 9018 section 4.3, seconds: how old a cookie may be, how far in the future, and from when on a new one is given. */
 const OLDEST = 3_600;

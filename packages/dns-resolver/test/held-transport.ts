@@ -23,7 +23,7 @@ export interface Held {
 }
 
 /** Upstreams without a network, which answer when told; thousands of questions may wait and take no socket. */
-export class HeldTransport implements Transport {
+class HeldTransport implements Transport {
   readonly held: Held[] = [];
   /** What is answered over TCP. */
   overTcp: Exchange = { kind: "timeout" };

@@ -30,7 +30,7 @@ export const RENEWAL_AGE: Duration = milliseconds(300);
  * A service that works and has left the probe unanswered for this long is flooded. To wait for the probe's limit would only age
  * the renewal: on a saturated machine the check's own timers are late, and two renewals missed in a row lose the lease.
  */
-export const FLOODED_AFTER: Duration = milliseconds(150);
+const FLOODED_AFTER: Duration = milliseconds(150);
 /**
  * Probes of one check while some worker has shown no life: the kernel deals them out by their source port, so of two
  * workers one is missed once in a hundred checks, and nothing but the next check is made of that.

@@ -5,7 +5,7 @@ import type { Responder } from "../src/responder.ts";
 const SLOT = 2_048;
 
 /** Longer than a header, so that a reply that overruns is seen. */
-export const REPLY_SLOT = 256;
+const REPLY_SLOT = 256;
 
 export interface Asked {
   readonly reason: Reason;

@@ -12,7 +12,7 @@ import { Store, type StoreOptions } from "../src/store/store.ts";
 import { arrivalsOf, RECEIVED, type Sent } from "./arrivals.ts";
 
 /** A disk that does as it is told: a quota in bytes, then ENOSPC, half-way through a write if it falls so. */
-export class FickleDisk implements Disk {
+class FickleDisk implements Disk {
   /** Bytes that may still be written. */
   room = Infinity;
   share = 1;

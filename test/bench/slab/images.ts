@@ -1,7 +1,7 @@
 /** Images of one size in a slab with a directory in front, as the resolver's cache has them: only what a look-up reads. */
 const WAYS = 16;
 const WORDS_AHEAD = 10;
-export const KEY_BYTES = 24;
+const KEY_BYTES = 24;
 export const MESSAGE_BYTES = 120;
 const IMAGE_BYTES = 4 * WORDS_AHEAD + MESSAGE_BYTES + 8;
 const SEQUENCE = 0;

@@ -29,7 +29,7 @@ export interface PeerFacts {
 const PYTHON_MODULES = "usr/lib/python3/dist-packages";
 export const pythonModules: string = PYTHON_MODULES;
 
-export const CATALOGUE = {
+const CATALOGUE = {
   frr: {
     packages: ["frr"],
     tested: "8.4.4",

@@ -1,6 +1,6 @@
 /** Bits of an attribute's flags (RFC 4271 section 4.3). */
 export const OPTIONAL = 0x80;
-export const TRANSITIVE = 0x40;
+const TRANSITIVE = 0x40;
 export const EXTENDED_LENGTH = 0x10;
 export const WELL_KNOWN = TRANSITIVE;
 export const OPTIONAL_TRANSITIVE = OPTIONAL | TRANSITIVE;

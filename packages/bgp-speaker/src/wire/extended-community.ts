@@ -10,7 +10,7 @@ export interface ExtendedCommunity {
   readonly low: number;
 }
 
-export const EXTENDED_COMMUNITY_BYTES = 8;
+const EXTENDED_COMMUNITY_BYTES = 8;
 
 /** Two-octet AS specific (RFC 4360 section 3.1) and four-octet AS specific (RFC 5668), both transitive. */
 const TWO_OCTET_AS = 0x00;

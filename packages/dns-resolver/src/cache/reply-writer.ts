@@ -6,14 +6,9 @@ import { OPTION } from "../wire/registry.ts";
 import { evenAfter, MESSAGE_AT, WORD, type Slab } from "./image.ts";
 
 /** RFC 8767 section 4: what a stale record's TTL says. */
-export const STALE_TTL = 30;
+const STALE_TTL = 30;
 /** RFC 1035 section 4.2.2: a two-byte length. */
 export const LARGEST_TCP = 65_535;
-
-export interface ReplyTarget {
-  readonly bytes: Uint8Array;
-  readonly at: number;
-}
 
 /** Records that point into the question, in a buffer that is used again. */
 export interface OwnRecords {

@@ -16,7 +16,7 @@ const LEAST_PATIENCE: Duration = milliseconds(50);
  * Share of an upstream's questions that another one may be asked as well. Without a bound, an upstream that gets slow
  * because it is overloaded would double the load of all.
  */
-export const HEDGED_SHARE = 0.1;
+const HEDGED_SHARE = 0.1;
 /** Hedges saved up: a short stop of the upstream finds several questions on their way. */
 const MOST_SAVED = 10;
 

@@ -3,7 +3,7 @@ import type { Health } from "../health.ts";
 import type { SelfCheckReason } from "../reasons.ts";
 
 /** How often the hearts are looked at. */
-export const HEART_LOOK: Duration = milliseconds(50);
+const HEART_LOOK: Duration = milliseconds(50);
 /**
  * A worker whose heart has not moved for this long is hung: eight beats. With one beat, one look and the announcer's
  * part it stays below the 0.7 s in which the route of a hung service must be gone; and no collection of garbage, no
@@ -11,7 +11,7 @@ export const HEART_LOOK: Duration = milliseconds(50);
  */
 export const HUNG_AFTER: Duration = milliseconds(400);
 /** A worker that hangs for this long will not come back: the process ends, and a supervisor starts one that serves. */
-export const GIVEN_UP_AFTER: Duration = seconds(10);
+const GIVEN_UP_AFTER: Duration = seconds(10);
 /** Of the time between two looks no more than this counts: a longer gap is our own stop, not theirs. */
 const LONGEST_GAP: Duration = milliseconds(100);
 

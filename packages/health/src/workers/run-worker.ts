@@ -5,7 +5,7 @@ import { textOfFailure, type FromWorker, type ToWorker, type WorkerContract, typ
 import { WorkerRow } from "./table.ts";
 
 /** How often a worker shows that its event loop turns, and copies its figures. */
-export const BEAT_INTERVAL: Duration = milliseconds(50);
+const BEAT_INTERVAL: Duration = milliseconds(50);
 
 /** What a worker gets to work with. */
 export interface WorkerContext<C extends WorkerContract> {

@@ -6,7 +6,7 @@ import { failureOfText, type FromWorker, type ToWorker, type WorkerContract, typ
  * A worker that is not ready by then never will be: it hangs, and has no heart yet that could be watched. Long, for zones
  * of many megabytes are read at the start, and a machine that boots is slow.
  */
-export const START_LIMIT: Duration = seconds(60);
+const START_LIMIT: Duration = seconds(60);
 /** A worker that has not closed its sockets by then is ended: it may hang. Below the limit of the whole service. */
 const CLOSE_LIMIT: Duration = seconds(2);
 

@@ -5,13 +5,13 @@ import type { ClockSource, SourceAnswer } from "./source.ts";
 import { StepWatch } from "./step-watch.ts";
 
 /** How often the source is asked. */
-export const POLL_INTERVAL: Duration = seconds(1);
+const POLL_INTERVAL: Duration = seconds(1);
 /** How long one answer may take. */
-export const POLL_LIMIT: Duration = milliseconds(800);
+const POLL_LIMIT: Duration = milliseconds(800);
 /** A source that has been silent for longer says nothing about now. */
-export const READING_LIFETIME: Duration = seconds(10);
+const READING_LIFETIME: Duration = seconds(10);
 /** How often the two clocks are compared and the state is worked out anew. */
-export const WATCH_INTERVAL: Duration = milliseconds(100);
+const WATCH_INTERVAL: Duration = milliseconds(100);
 
 /** Seconds of error per second: RFC 5905's PHI, the worst frequency error of a disciplined clock. */
 const PHI = 15e-6;

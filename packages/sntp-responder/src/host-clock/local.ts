@@ -4,7 +4,7 @@ import { OWN_PRECISION } from "./clock-state.ts";
 import type { ClockSource, SourceAnswer } from "./source.ts";
 
 /** Worse than any server that follows one, good enough to be followed in a lab. */
-export const LOCAL_STRATUM = 10;
+const LOCAL_STRATUM = 10;
 /** Seconds. Nobody knows how far off the clock is; the figure only keeps clients from taking it for a good one. */
 const LOCAL_DISPERSION = 0.01;
 

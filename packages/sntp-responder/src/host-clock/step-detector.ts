@@ -2,7 +2,7 @@ import type { Instant } from "@stitch/clock";
 import type { Leap } from "../wire/index.ts";
 
 /** Milliseconds. Slewing moves REALTIME and MONOTONIC alike, so their difference stands still unless somebody steps. */
-export const STEP_THRESHOLD = 1;
+const STEP_THRESHOLD = 1;
 /** Milliseconds between the two monotonic readings around a wall reading; a wider pair was interrupted and proves nothing. */
 const WIDEST_READING = 0.25;
 const LEAP_SECOND = 1_000;

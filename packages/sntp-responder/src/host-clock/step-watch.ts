@@ -3,7 +3,7 @@ import type { Leap } from "../wire/index.ts";
 import { StepDetector } from "./step-detector.ts";
 
 /** After a jump nothing is believed for this long: the daemon needs a few polls of its own to see it. */
-export const STEP_HOLD: Duration = seconds(10);
+const STEP_HOLD: Duration = seconds(10);
 
 /** A daemon may take its announcement of a leap second back before the step is seen, and is believed for this long. */
 const ANNOUNCEMENT_MEMORY: Duration = seconds(90);

@@ -7,7 +7,7 @@ import { StepWatch } from "./step-watch.ts";
  * hangs, and with it whoever would notice that the daemon is gone. The dispersion that the state gains meanwhile, 15 ppm
  * of a second, is what the protocol's fields round away.
  */
-export const STATE_LIFETIME: Duration = seconds(1);
+const STATE_LIFETIME: Duration = seconds(1);
 const LIFETIME_MICROS = STATE_LIFETIME * 1_000;
 /** How often a worker looks by itself, so that a step does not stay unseen for want of requests. */
 export const WORKER_WATCH_INTERVAL: Duration = milliseconds(100);

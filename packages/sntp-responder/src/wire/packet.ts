@@ -22,11 +22,11 @@ export const HEADER_BYTES = 48;
 export const FLAGS_AT = 0;
 export const STRATUM_AT = 1;
 export const POLL_AT = 2;
-export const PRECISION_AT = 3;
+const PRECISION_AT = 3;
 export const ROOT_DELAY_AT = 4;
 export const ROOT_DISPERSION_AT = 8;
 export const REFERENCE_ID_AT = 12;
-export const REFERENCE_AT = 16;
+const REFERENCE_AT = 16;
 export const ORIGIN_AT = 24;
 export const RECEIVE_AT = 32;
 export const TRANSMIT_AT = 40;
@@ -39,9 +39,6 @@ export const MODE_SERVER = 4;
 /** Leap indicator, RFC 5905 figure 9: 0 none, 1 the last minute of the day has 61 seconds, 2 it has 59, 3 unknown. */
 export type Leap = 0 | 1 | 2 | 3;
 export const LEAP_UNKNOWN = 3;
-
-/** From 16 on a stratum means "unsynchronised"; 0 on the wire means the same, with a kiss code as reference id. */
-export const STRATUM_UNSYNCHRONISED = 16;
 
 export interface Header {
   readonly leap: Leap;

@@ -12,7 +12,7 @@ import { readUint16, readUint32, writeUint16, writeUint32 } from "./octets.ts";
  *     56 reference time: seconds high, low, nanoseconds | 68 current correction | 72 last offset | 76 RMS offset
  *     80 frequency | 84 residual frequency | 88 skew | 92 root delay | 96 root dispersion | 100 last update interval
  */
-export const TRACKING_BYTES = 104;
+const TRACKING_BYTES = 104;
 
 const VERSION = 6;
 const REQUEST = 1;

@@ -188,7 +188,7 @@ function sameAddress(known: Uint8Array, record: Uint8Array, offset: number): boo
 }
 
 /** Bytes of the well-formed UTF-8 character at `at` (RFC 3629: no overlong forms, no surrogates); 0 when it is none. */
-export function utf8Width(source: Uint8Array, at: number, end: number): number {
+function utf8Width(source: Uint8Array, at: number, end: number): number {
   const lead = source[at] as number;
   const width = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
   if (width === 0 || at + width > end) return 0;

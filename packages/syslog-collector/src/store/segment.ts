@@ -13,15 +13,15 @@ export interface SegmentFiles {
   sidecar: boolean;
 }
 
-export function openName(first: number): string {
+function openName(first: number): string {
   return `${String(first).padStart(DIGITS, "0")}.ndjson`;
 }
 
-export function sealedName(first: number): string {
+function sealedName(first: number): string {
   return `${openName(first)}.zst`;
 }
 
-export function sidecarName(first: number): string {
+function sidecarName(first: number): string {
   return `${String(first).padStart(DIGITS, "0")}.json`;
 }
 

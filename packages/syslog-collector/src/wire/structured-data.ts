@@ -1,9 +1,9 @@
 import { BACKSLASH, CLOSE, DASH, EQUALS, isVisible, OPEN, QUOTE, SPACE } from "./ascii.ts";
 
 /** Parameters of one message that are indexed. A datagram full of `a=""` would otherwise cost 13,000 rows; the raw text has all. */
-export const MOST_PARAMETERS = 64;
+const MOST_PARAMETERS = 64;
 /** Elements of one message that are indexed; the raw text has all. */
-export const MOST_ELEMENTS = 32;
+const MOST_ELEMENTS = 32;
 /**
  * Bytes of a name that is indexed; section 6.3.3 allows 32. Names are compared with each other: 64 that differ in the
  * last of a thousand bytes would cost 25 times what text of that size does.

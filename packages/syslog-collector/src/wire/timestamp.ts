@@ -51,7 +51,7 @@ export function decodeRfc3339(bytes: Uint8Array, at: number, end: number, into: 
 }
 
 /** `22:14:15`, `22:14:15.003` */
-export function decodeTimeOfDay(bytes: Uint8Array, at: number, end: number, into: Timestamp): number {
+function decodeTimeOfDay(bytes: Uint8Array, at: number, end: number, into: Timestamp): number {
   into.hour = fixedNumber(bytes, at, end, 2);
   into.minute = fixedNumber(bytes, at + 3, end, 2);
   into.second = fixedNumber(bytes, at + 6, end, 2);
