@@ -35,6 +35,7 @@ async function claim(local: Endpoint, clock: Clock): Promise<Endpoint> {
 
 async function claimTcp(local: Endpoint, clock: Clock): Promise<Endpoint> {
   const tcp = await TcpListener.open({ local, clock, admits: () => false, onQuery: () => {} });
+  const { port } = tcp;
   await tcp.close();
-  return { address: local.address, port: tcp.port };
+  return { address: local.address, port };
 }
