@@ -1,6 +1,6 @@
 import { COST, LIMITED, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
-import { LEADS_ON, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import { LEADS_ON, NEVER, NO_ALIAS, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
 import { asksToExplain } from "./explain.ts";
 import { Claims } from "./claims.ts";
@@ -9,7 +9,8 @@ import { EXTENDED, staleError } from "./extended-error.ts";
 import { told } from "./faults.ts";
 import { anyAnswer, textAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
-import type { PolicyJudge } from "./policy/policy-judge.ts";
+import { AliasJudge, reasonOf } from "./policy/alias-judge.ts";
+import { VERDICT, type PolicyJudge } from "./policy/policy-judge.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
 import type { Replaced, ResolverOptions } from "./resolver-options.ts";
 import { RouteTable } from "./routes.ts";
@@ -25,8 +26,13 @@ import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
 export const ACTION = { silent: 0, answer: 1, forward: 2, refresh: 3 } as const;
 export type Action = (typeof ACTION)[keyof typeof ACTION];
 
-/** Images of local answers, which are made when first asked for; names that do not exist are made up by strangers. */
-const LOCAL_CACHE_BYTES = 4 * 2 ** 20;
+/**
+ * Images of local answers, and of what lists make of answers whose aliases lead to a name of theirs. They are made when first
+ * asked for; names that do not exist are made up by strangers.
+ */
+const OWN_CACHE_BYTES = 4 * 2 ** 20;
+/** In the tags of the latter: those of the former have the number of a place there. */
+const BY_LIST = 0x80_00_00_00;
 
 /**
  * The decision for one query; no I/O, no clock of its own, and for local and cached answers no allocation.
@@ -50,14 +56,17 @@ export class Resolver {
   tag = 0;
   #options: ResolverOptions;
   #claims: Claims;
-  #local: Cache;
+  #aliases: AliasJudge;
+  #version = 1;
+  #own: Cache;
   readonly #writer: ReplyWriter;
 
   constructor(options: ResolverOptions) {
     this.#options = options;
     this.cache = options.cache;
     this.#claims = new Claims(options.places, RouteTable.of(options.suffixes, options.seed));
-    this.#local = localCache(options.seed);
+    this.#aliases = this.#aliasJudge();
+    this.#own = ownCache(options.seed);
     this.#writer = new ReplyWriter(Buffer.from(options.identity));
   }
 
@@ -102,8 +111,8 @@ export class Resolver {
     const place = this.#claims.at(this.place);
     if (place === undefined) return this.#refuse(bytes, at, EXTENDED.noRoute, REASON.noRoute, out, outAt);
     const { judge } = this.#options;
-    if (judge !== undefined && place.kind === "route" && (query.flags & RD) !== 0 && judge.judge(query)) {
-      return this.#byPolicy(judge, bytes, at, tcp, out, outAt);
+    if (judge !== undefined && place.kind === "route" && (query.flags & RD) !== 0) {
+      if (judge.judge(query) === VERDICT.answered) return this.#byPolicy(judge, bytes, at, tcp, out, outAt);
     }
     if (query.type === TYPE.ANY) return this.#made(anyAnswer(query, 0), REASON.anyMinimal, bytes, at, tcp, out, outAt);
     const isLocal = place.kind === "zone";
@@ -125,7 +134,9 @@ export class Resolver {
     const { admin, allow, budget, cookies, judge, places, suffixes, table } = next;
     this.#options = { ...this.#options, admin, allow, budget, cookies, judge, places, suffixes };
     this.#claims = new Claims(places, table);
-    this.#local = localCache(this.#options.seed); // an alias may have led from one zone's answer into another zone
+    this.#version += 1;
+    this.#aliases = this.#aliasJudge();
+    this.#own = ownCache(this.#options.seed); // an alias may have led from one zone's answer into another zone
   }
 
   /** Whether the client at this endpoint record may ask at all. */
@@ -137,6 +148,8 @@ export class Resolver {
   lateImage(image: Slab, stale: boolean, bytes: Uint8Array, peer: Uint8Array, tcp: boolean, out: Uint8Array): void {
     decodeQuery(bytes, 0, bytes.length, this.query);
     this.#cookie(bytes, peer, 0);
+    const instead = this.#aliases.insteadOf(image);
+    if (instead !== undefined) return void this.#writeByList(instead, 0, stale ? -1 : 0, bytes, 0, tcp, out, 0);
     this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? staleError(image) : undefined, out, 0);
     this.reason = stale ? REASON.stale : REASON.forwarded;
   }
@@ -165,6 +178,11 @@ export class Resolver {
     return this.#options.judge;
   }
 
+  /** The same, for names that aliases lead to. */
+  get aliases(): AliasJudge {
+    return this.#aliases;
+  }
+
   #fromCache(bytes: Uint8Array, at: number, tcp: boolean, tick: number, out: Uint8Array, outAt: number): Action {
     const { query, cache } = this;
     this.tag = tagOf(this.place, query.dnssecOk, (query.lowFlags & CD) !== 0);
@@ -172,9 +190,63 @@ export class Resolver {
     if (found < 0 || !cache.isFresh(found, tick)) return ACTION.forward;
     const stored = cache.slab.words[(found >>> 2) + WORD.stored] ?? 0;
     const age = Math.floor((tick - stored) / TICKS_PER_SECOND);
-    this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
-    this.reason = REASON.cached;
+    const verdict = cache.slab.words[(found >>> 2) + WORD.verdict];
+    const passes = verdict === NO_ALIAS || verdict === this.#aliases.passing;
+    if (passes || !this.#byAlias(found, age, bytes, at, tcp, tick, out, outAt)) {
+      this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
+      this.reason = REASON.cached;
+    }
     return cache.wantsRefresh(found, tick) ? ACTION.refresh : ACTION.answer;
+  }
+
+  /**
+   * The answer at `found` has an alias that these lists have not let pass yet: false when they do. What they say instead is
+   * made once, for as long as the answer is there and the lists are the same.
+   */
+  #byAlias(
+    found: number,
+    age: number,
+    bytes: Uint8Array,
+    from: number,
+    tcp: boolean,
+    tick: number,
+    out: Uint8Array,
+    outAt: number,
+  ): boolean {
+    const { query, cache } = this;
+    const { words } = cache.slab;
+    const verdict = (found >>> 2) + WORD.verdict;
+    const tag = (this.tag | BY_LIST) >>> 0;
+    let at = words[verdict] === this.#aliases.answered ? this.#own.find(query, tag, tick) : -1;
+    if (at < 0) {
+      const instead = this.#aliases.instead(cache.slab, found);
+      if (instead === undefined) return false;
+      words[verdict] = this.#aliases.answered;
+      at = this.#own.store(instead, query, tag, tick, NEVER);
+      if (at < 0) return this.#writeByList(instead, 0, age, bytes, from, tcp, out, outAt);
+    }
+    return this.#writeByList(this.#own.slab, at, age, bytes, from, tcp, out, outAt);
+  }
+
+  /** What a list says of a name that an alias led to. */
+  #writeByList(
+    slab: Slab,
+    image: number,
+    age: number,
+    bytes: Uint8Array,
+    at: number,
+    tcp: boolean,
+    out: Uint8Array,
+    outAt: number,
+  ): true {
+    this.#write(slab, image, age, bytes, at, tcp, this.#aliases.extendedOf(slab, image), out, outAt);
+    this.reason = reasonOf(slab, image);
+    return true;
+  }
+
+  #aliasJudge(): AliasJudge {
+    const isLocal = (name: Uint8Array): boolean => this.#claims.zoneOf(name) !== undefined;
+    return new AliasJudge(this.#options.judge, isLocal, this.#version);
   }
 
   #fromZone(
@@ -188,18 +260,18 @@ export class Resolver {
   ): Action {
     const { query } = this;
     const tag = this.place << 2;
-    let at = this.#local.find(query, tag, tick);
+    let at = this.#own.find(query, tag, tick);
     if (at < 0) {
       const image = this.#claims.answer(query, zone, tag);
-      at = this.#local.store(image, query, tag, tick, NEVER);
+      at = this.#own.store(image, query, tag, tick, NEVER);
       if (at < 0) return this.#made(image, REASON.local, bytes, from, tcp, out, outAt);
     }
-    const state = this.#local.slab.words[(at >>> 2) + WORD.state] ?? 0;
+    const state = this.#own.slab.words[(at >>> 2) + WORD.state] ?? 0;
     if ((state & LEADS_ON) !== 0 && (query.flags & RD) !== 0) {
       this.place = this.#claims.placeOf(query); // what is at the end is a route's to say; see Names for the number
       return ACTION.forward;
     }
-    this.#write(this.#local.slab, at, 0, bytes, from, tcp, undefined, out, outAt);
+    this.#write(this.#own.slab, at, 0, bytes, from, tcp, undefined, out, outAt);
     this.reason = REASON.local;
     return ACTION.answer;
   }
@@ -332,6 +404,6 @@ export class Resolver {
   }
 }
 
-function localCache(seed: number): Cache {
-  return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });
+function ownCache(seed: number): Cache {
+  return new Cache({ size: OWN_CACHE_BYTES, staleSeconds: 0, seed });
 }

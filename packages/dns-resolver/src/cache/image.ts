@@ -7,7 +7,7 @@ import { put16 } from "../wire/octets.ts";
  *        1  state bits                                     6  expires, in ticks
  *        2  hash of the key                                7  message length << 16 | number of TTLs
  *        3  tag: place << 2 | DO << 1 | CD                 8  from when on it may be asked for anew, in ticks
- *        4  name length                                    9  reserved
+ *        4  name length                                    9  what the lists say of its aliases; see AliasJudge
  *   byte 40  the message, its question in lower case: with the tag it is the whole key
  *   after it, on an even offset: the offset of each TTL in the message, two bytes each
  */
@@ -21,6 +21,7 @@ export const WORD = {
   expires: 6,
   lengths: 7,
   refreshAt: 8,
+  verdict: 9,
 } as const;
 export const MESSAGE_AT = 40;
 
@@ -37,6 +38,10 @@ export const LEADS_ON = 64;
 export const WANTED = 16;
 /** ... and again, so that it has been asked for anew. */
 export const REFRESHED = 32;
+
+/** Verdicts: nothing in the image leads on, so that the lists have no say; or they have not been asked yet. */
+export const NO_ALIAS = 0;
+export const UNJUDGED = 1;
 
 /** A tenth of a second: fine enough for TTLs, and 32 bits of them last 13 years. */
 export const TICKS_PER_SECOND = 10;
@@ -85,6 +90,7 @@ export function packImage(parts: ImageParts, tag: number): Slab {
   words[WORD.nameLength] = parts.nameLength;
   words[WORD.expires] = NEVER;
   words[WORD.lengths] = (message.length << 16) | ttlsAt.length;
+  words[WORD.verdict] = parts.aliased === true ? UNJUDGED : NO_ALIAS;
   bytes.set(message, MESSAGE_AT);
   for (const [i, at] of ttlsAt.entries()) put16(bytes, offsetsAt + 2 * i, at);
   return { bytes, words };

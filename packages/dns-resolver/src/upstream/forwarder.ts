@@ -2,6 +2,7 @@ import { milliseconds, type Clock, type Duration } from "@stitch/clock";
 import { tickOf, type Cache } from "../cache.ts";
 import { packImage, type ImageParts, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
+import type { AliasJudge } from "../policy/alias-judge.ts";
 import { REASON } from "../reasons.ts";
 import { CD } from "../wire/header.ts";
 import type { Message } from "../wire/message.ts";
@@ -33,6 +34,8 @@ export interface ForwarderOptions extends TtlLimits {
   /** By number. */
   readonly routes: ReadonlyMap<number, Route>;
   readonly names: Names;
+  /** The lists as they are when they are asked; without them every answer is kept as it is. */
+  readonly lists?: () => Pick<AliasJudge, "note">;
   /** Sockets of this machine where it is not given. */
   readonly transport?: Transport;
   /** Sockets that may be open at once, shared out among the routes; without it only the limits per route hold. */
@@ -318,6 +321,7 @@ export class Forwarder {
   #stored({ question, nameLength, type, tag, route }: Flight, parts: ImageParts, ttl: number): Outcome {
     const { cache, clock } = this.#options;
     const image = packImage(parts, tag);
+    this.#options.lists?.().note(image);
     if (parts.aliased === true) route.aliased = true;
     if (ttl > 0) {
       adoptName(this.#scratch, question.subarray(0, nameLength), type, CLASS.IN);

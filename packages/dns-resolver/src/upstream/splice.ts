@@ -42,7 +42,7 @@ export function splice({ message, answers, authorities }: Alias, { image, age }:
   const nameLength = message.questionEnd - 4 - HEADER_BYTES;
   return {
     kind: "answer",
-    parts: { message: bytes, nameLength, ttlsAt, negative, spliced: true },
+    parts: { message: bytes, nameLength, ttlsAt, negative, spliced: true, aliased: true },
     ttl: lowest(all, cap),
   };
 }
