@@ -1,6 +1,6 @@
 import { COST, LIMITED, type Limited } from "./client-budget.ts";
 import { Cache } from "./cache.ts";
-import { LEADS_ON, NEVER, NO_ALIAS, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import { CUT, LEADS_ON, NEVER, NO_ALIAS, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
 import { asksToExplain } from "./explain.ts";
 import { Claims } from "./claims.ts";
@@ -150,6 +150,7 @@ export class Resolver {
     this.#cookie(bytes, peer, 0);
     const instead = this.#aliases.insteadOf(image);
     if (instead !== undefined) return void this.#writeByList(instead, 0, stale ? -1 : 0, bytes, 0, tcp, out, 0);
+    if (((image.words[WORD.state] ?? 0) & CUT) !== 0) return this.#failed(EXTENDED.aliasCut, REASON.upstreamFailed, bytes, out);
     this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? staleError(image) : undefined, out, 0);
     this.reason = stale ? REASON.stale : REASON.forwarded;
   }
@@ -158,6 +159,10 @@ export class Resolver {
   lateFailure(extended: Uint8Array, reason: ReasonCode, bytes: Uint8Array, peer: Uint8Array, out: Uint8Array): void {
     decodeQuery(bytes, 0, bytes.length, this.query);
     this.#cookie(bytes, peer, 0);
+    this.#failed(extended, reason, bytes, out);
+  }
+
+  #failed(extended: Uint8Array, reason: ReasonCode, bytes: Uint8Array, out: Uint8Array): void {
     this.length = this.#writer.status(this.query, bytes, 0, RCODE.SERVFAIL, extended, out, 0);
     this.reason = reason;
   }
@@ -191,19 +196,18 @@ export class Resolver {
     const stored = cache.slab.words[(found >>> 2) + WORD.stored] ?? 0;
     const age = Math.floor((tick - stored) / TICKS_PER_SECOND);
     const verdict = cache.slab.words[(found >>> 2) + WORD.verdict];
-    const passes = verdict === NO_ALIAS || verdict === this.#aliases.passing;
-    if (passes || !this.#byAlias(found, age, bytes, at, tcp, tick, out, outAt)) {
+    if (verdict === NO_ALIAS || verdict === this.#aliases.passing) {
       this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
       this.reason = REASON.cached;
-    }
+    } else if (!this.#fromChain(found, age, bytes, at, tcp, tick, out, outAt)) return ACTION.forward;
     return cache.wantsRefresh(found, tick) ? ACTION.refresh : ACTION.answer;
   }
 
   /**
-   * The answer at `found` has an alias that these lists have not let pass yet: false when they do. What they say instead is
-   * made once, for as long as the answer is there and the lists are the same.
+   * The answer at `found` has an alias that these lists have not let pass yet. What they say instead is made once, for as
+   * long as the answer is there and the lists are the same. False when it ends where older lists had something to say.
    */
-  #byAlias(
+  #fromChain(
     found: number,
     age: number,
     bytes: Uint8Array,
@@ -220,7 +224,11 @@ export class Resolver {
     let at = words[verdict] === this.#aliases.answered ? this.#own.find(query, tag, tick) : -1;
     if (at < 0) {
       const instead = this.#aliases.instead(cache.slab, found);
-      if (instead === undefined) return false;
+      if (instead === undefined) {
+        this.#write(cache.slab, found, age, bytes, from, tcp, undefined, out, outAt);
+        this.reason = REASON.cached;
+        return ((words[(found >>> 2) + WORD.state] ?? 0) & CUT) === 0;
+      }
       words[verdict] = this.#aliases.answered;
       at = this.#own.store(instead, query, tag, tick, NEVER);
       if (at < 0) return this.#writeByList(instead, 0, age, bytes, from, tcp, out, outAt);

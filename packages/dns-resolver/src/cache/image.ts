@@ -34,6 +34,8 @@ export const NEGATIVE = 4;
 export const SPLICED = 8;
 /** Local data with an alias at its end that a route answers for: the rest is asked for. */
 export const LEADS_ON = 64;
+/** Ends in an alias to a name that a list answers: what stands there has not been asked for. Always SPLICED. */
+export const CUT = 128;
 /** Asked for once since `refreshAt`, ... */
 export const WANTED = 16;
 /** ... and again, so that it has been asked for anew. */
@@ -62,6 +64,7 @@ export interface ImageParts {
   readonly ttlsAt: readonly number[];
   readonly negative: boolean;
   readonly spliced?: boolean;
+  readonly cut?: boolean;
   readonly leadsOn?: boolean;
   /** An alias stands in it. */
   readonly aliased?: boolean;
@@ -85,6 +88,7 @@ export function packImage(parts: ImageParts, tag: number): Slab {
     LIVE |
     (parts.negative ? NEGATIVE : 0) |
     (parts.spliced === true ? SPLICED : 0) |
+    (parts.cut === true ? CUT : 0) |
     (parts.leadsOn === true ? LEADS_ON : 0);
   words[WORD.tag] = tag;
   words[WORD.nameLength] = parts.nameLength;

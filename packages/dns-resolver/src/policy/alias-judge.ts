@@ -1,5 +1,5 @@
-import { MESSAGE_AT, NO_ALIAS, packImage, WORD, type Slab } from "../cache/image.ts";
-import { LARGEST_MESSAGE, writeHeader } from "../upstream/digest.ts";
+import { CUT, MESSAGE_AT, NO_ALIAS, packImage, WORD, type Slab } from "../cache/image.ts";
+import { LARGEST_MESSAGE, writeHeader, type Alias } from "../upstream/digest.ts";
 import { rebuild } from "../upstream/rebuild.ts";
 import { HEADER_BYTES } from "../wire/header.ts";
 import { decodeMessage, type Message } from "../wire/message.ts";
@@ -9,7 +9,7 @@ import { adoptName, Query } from "../wire/query.ts";
 import { CLASS, RCODE } from "../wire/registry.ts";
 import { aliasesOf, namesOf } from "./alias-chain.ts";
 import type { PolicyRecords } from "./policy-answer.ts";
-import { VERDICT, type PolicyJudge } from "./policy-judge.ts";
+import { VERDICT, type PolicyJudge, type Verdict } from "./policy-judge.ts";
 import type { ReasonCode } from "../reasons.ts";
 
 /** What `instead` makes has the list's number and, in so many bits, the reason in the place of a verdict. */
@@ -18,11 +18,14 @@ const REASON_BITS = 8;
 /** Names of local data: what the operator says of them stands. */
 export type IsLocal = (name: Uint8Array) => boolean;
 
-/** A name that the lists have an answer for, and the names that led to it. */
+/** The first name along an answer that the lists know, what they say to it, and the names that led to it. */
 interface Met {
+  readonly verdict: Verdict;
   readonly name: Uint8Array;
   readonly passed: readonly Uint8Array[];
 }
+
+const NOWHERE: Met = { verdict: VERDICT.none, name: new Uint8Array(), passed: [] };
 
 /**
  * What the lists say of the names that aliases lead to: `innocent.example CNAME tracker.example` is as good as the tracker
@@ -53,20 +56,29 @@ export class AliasJudge {
   }
 
   /** For an image that is about to be kept: that it passes is noted in it. */
-  note({ words, bytes }: Slab): void {
-    if (words[WORD.verdict] === NO_ALIAS) return;
-    const message = this.#judge === undefined ? undefined : messageAt(bytes, words, 0);
-    if (message === undefined || this.#met(message) === undefined) words[WORD.verdict] = this.passing;
+  note(image: Slab): void {
+    if (image.words[WORD.verdict] !== NO_ALIAS && !this.answers(image, 0)) this.#pass(image, 0);
   }
 
-  /** What clients get for the image at `at`, which is none of these lists' yet; undefined when it passes, which is noted. */
-  instead({ bytes, words }: Slab, at: number): Slab | undefined {
-    const message = this.#judge === undefined ? undefined : messageAt(bytes, words, at);
-    const met = message === undefined ? undefined : this.#met(message);
-    if (this.#judge !== undefined && message !== undefined && met !== undefined) {
-      return answerOf(this.#judge, message, met, words[(at >>> 2) + WORD.tag] ?? 0);
+  /** Whether clients get something else for the image at `at`. */
+  answers(slab: Slab, at: number): boolean {
+    const message = this.#messageAt(slab, at);
+    return message !== undefined && this.#met(message).verdict === VERDICT.answered;
+  }
+
+  /** What the lists say on the way to where an alias leads, which nobody has been asked for yet. */
+  along({ message, answers }: Pick<Alias, "message" | "answers">): Verdict {
+    return this.#judge === undefined ? VERDICT.none : this.#met({ ...message, records: answers }).verdict;
+  }
+
+  /** What clients get for the image at `at`; undefined when it passes, which is noted in it. */
+  instead(slab: Slab, at: number): Slab | undefined {
+    const message = this.#messageAt(slab, at);
+    const met = message === undefined ? NOWHERE : this.#met(message);
+    if (this.#judge !== undefined && message !== undefined && met.verdict === VERDICT.answered) {
+      return answerOf(this.#judge, message, met, slab.words[(at >>> 2) + WORD.tag] ?? 0);
     }
-    words[(at >>> 2) + WORD.verdict] = this.passing;
+    this.#pass(slab, at);
     return undefined;
   }
 
@@ -79,11 +91,12 @@ export class AliasJudge {
   }
 
   /** For people: where the image at `at` leads, and what answers there; undefined when it passes. */
-  textOf({ bytes, words }: Slab, at: number): string | undefined {
-    const isAliased = words[(at >>> 2) + WORD.verdict] !== NO_ALIAS;
-    const message = isAliased && this.#judge !== undefined ? messageAt(bytes, words, at) : undefined;
-    const met = message === undefined ? undefined : this.#met(message);
-    return met === undefined ? undefined : `leads to ${formatName(met.name)}, answered by ${this.#judge?.text ?? ""}`;
+  textOf(slab: Slab, at: number): string | undefined {
+    const isAliased = slab.words[(at >>> 2) + WORD.verdict] !== NO_ALIAS;
+    const message = isAliased ? this.#messageAt(slab, at) : undefined;
+    const { verdict, name } = message === undefined ? NOWHERE : this.#met(message);
+    if (verdict !== VERDICT.answered) return undefined;
+    return `leads to ${formatName(name)}, which is answered by ${this.#judge?.text ?? ""}`;
   }
 
   /** The extended error of what `instead` has made, wherever it lies now. */
@@ -91,30 +104,51 @@ export class AliasJudge {
     return this.#judge?.extendedOf((words[(at >>> 2) + WORD.verdict] ?? 0) >>> REASON_BITS);
   }
 
-  /** The first name that the lists answer, unless one before it is an exception: then the judge has the answer. */
-  #met(message: Message): Met | undefined {
+  /** One that was cut short is never given as it is. */
+  #pass({ words }: Slab, at: number): void {
+    const word = at >>> 2;
+    if (((words[word + WORD.state] ?? 0) & CUT) === 0) words[word + WORD.verdict] = this.passing;
+  }
+
+  /** When the verdict is an answer, it stands ready in the judge. */
+  #met(message: Message): Met {
     const names = namesOf(message);
     const type = u16(message.bytes, message.questionEnd - 4);
     for (const [i, name] of names.entries()) {
       if (this.#isLocal(name)) continue;
       adoptName(this.#query, name, type, CLASS.IN);
-      const verdict = this.#judge?.judge(this.#query);
-      if (verdict === VERDICT.passes) return undefined;
-      if (verdict === VERDICT.answered) return { name, passed: names.slice(0, i) };
+      const verdict = this.#judge?.judge(this.#query) ?? VERDICT.none;
+      if (verdict !== VERDICT.none) return { verdict, name, passed: names.slice(0, i) };
     }
-    return undefined;
+    return NOWHERE;
   }
+
+  /** Undefined too where there is no list. */
+  #messageAt({ bytes, words }: Slab, at: number): Message | undefined {
+    if (this.#judge === undefined) return undefined;
+    const length = (words[(at >>> 2) + WORD.lengths] ?? 0) >>> 16;
+    const message = decodeMessage(bytes.subarray(at + MESSAGE_AT, at + MESSAGE_AT + length));
+    return message.ok ? message.value : undefined;
+  }
+}
+
+/**
+ * What ends at a name that a list answers is of use while one does, and to nobody whose own aliases are an exception
+ * (`passes`); everything else is.
+ */
+export function isOfUse(
+  slab: Slab,
+  at: number,
+  passes: boolean,
+  lists: Pick<AliasJudge, "answers"> | undefined,
+): boolean {
+  if (((slab.words[(at >>> 2) + WORD.state] ?? 0) & CUT) === 0) return true;
+  return !passes && lists?.answers(slab, at) === true;
 }
 
 /** The reason of what `instead` has made. */
 export function reasonOf({ words }: Slab, at: number): ReasonCode {
   return (words[(at >>> 2) + WORD.verdict] ?? 0) & (2 ** REASON_BITS - 1);
-}
-
-function messageAt(bytes: Uint8Array, words: Uint32Array, at: number): Message | undefined {
-  const length = (words[(at >>> 2) + WORD.lengths] ?? 0) >>> 16;
-  const message = decodeMessage(bytes.subarray(at + MESSAGE_AT, at + MESSAGE_AT + length));
-  return message.ok ? message.value : undefined;
 }
 
 /**

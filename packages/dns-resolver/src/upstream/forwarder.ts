@@ -2,7 +2,7 @@ import { milliseconds, type Clock, type Duration } from "@stitch/clock";
 import { tickOf, type Cache } from "../cache.ts";
 import { packImage, type ImageParts, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
-import type { AliasJudge } from "../policy/alias-judge.ts";
+import { isOfUse, type AliasJudge } from "../policy/alias-judge.ts";
 import { REASON } from "../reasons.ts";
 import { CD } from "../wire/header.ts";
 import type { Message } from "../wire/message.ts";
@@ -35,7 +35,7 @@ export interface ForwarderOptions extends TtlLimits {
   readonly routes: ReadonlyMap<number, Route>;
   readonly names: Names;
   /** The lists as they are when they are asked; without them every answer is kept as it is. */
-  readonly lists?: () => Pick<AliasJudge, "note">;
+  readonly lists?: () => Pick<AliasJudge, "note" | "along" | "answers">;
   /** Sockets of this machine where it is not given. */
   readonly transport?: Transport;
   /** Sockets that may be open at once, shared out among the routes; without it only the limits per route hold. */
@@ -154,6 +154,7 @@ export class Forwarder {
       crossings: 0,
       refreshes: false,
       waitsFor: undefined,
+      passes: false,
     };
     this.counters.crossed += 1;
     this.#leading += 1;
@@ -183,17 +184,27 @@ export class Forwarder {
   }
 
   /** The flight that `settle` waits for now; undefined when it has been turned away. */
-  #want(query: Query, place: number, route: Route, tag: number, settle: Settle, crossings = 0): Flight | undefined {
-    const key = keyOf(query, tag);
+  #want(
+    query: Query,
+    place: number,
+    route: Route,
+    tag: number,
+    settle: Settle,
+    crossings = 0,
+    passes = false,
+  ): Flight | undefined {
+    const key = keyOf(query, tag, passes);
     const known = this.#flights.get(key);
     if (known !== undefined) return this.#join(known, settle);
     const standing = this.#failures.standing(key);
     if (standing !== undefined) {
       const before: Failed = { kind: "failed", extended: standing, reason: REASON.failedBefore };
-      return turnAway(settle, this.#staleFor(query, tag), before);
+      return turnAway(settle, this.#staleFor(query, tag, passes), before);
     }
-    if (route.inFlight >= this.perRoute || this.#isFull(route)) return turnAway(settle, this.#staleFor(query, tag));
-    const flight = this.#begin(key, query, place, route, tag, [settle], crossings);
+    if (route.inFlight >= this.perRoute || this.#isFull(route)) {
+      return turnAway(settle, this.#staleFor(query, tag, passes));
+    }
+    const flight = this.#begin(key, query, place, route, tag, [settle], crossings, passes);
     void this.#fly(flight);
     return flight;
   }
@@ -220,19 +231,20 @@ export class Forwarder {
     tag: number,
     waiters: Settle[],
     crossings: number,
+    passes = false,
   ): Flight {
-    const stale = this.#staleFor(query, tag);
-    const flight = flightOf(query, { key, place, route, tag, waiters, crossings, stale });
+    const stale = this.#staleFor(query, tag, passes);
+    const flight = flightOf(query, { key, place, route, tag, waiters, crossings, passes, stale });
     this.#flights.set(key, flight);
     route.inFlight += 1;
     route.waiting += waiters.length;
     return flight;
   }
 
-  #staleFor(query: Query, tag: number): Slab | undefined {
-    const { cache, clock } = this.#options;
+  #staleFor(query: Query, tag: number, passes: boolean): Slab | undefined {
+    const { cache, clock, lists } = this.#options;
     const at = cache.find(query, tag, tickOf(clock.now()));
-    return at < 0 ? undefined : cache.copy(at);
+    return at >= 0 && isOfUse(cache.slab, at, passes, lists?.()) ? cache.copy(at) : undefined;
   }
 
   async #fly(flight: Flight): Promise<void> {
