@@ -32,6 +32,16 @@ big TXT "of another"
 large TXT ${Array.from({ length: 12 }, (_, i) => `"${String.fromCharCode(97 + i).repeat(200)}"`).join(" ")}
 *.large CNAME large
 *.pol A 192.0.2.99
+gone.cloak CNAME gone.pol
+below.cloak CNAME X.below.pol
+deep.cloak CNAME gone.cloak
+empty.cloak CNAME empty.pol
+garden.cloak CNAME garden.pol
+free.cloak CNAME free.below.pol
+passed.cloak CNAME gone.pol
+mid.cloak CNAME passed.cloak
+dname.cloak DNAME below.pol
+plain.cloak CNAME www
 odd TYPE1000 \\# 3 010203
 `;
 
@@ -45,6 +55,7 @@ empty.pol.nsd.test CNAME *.
 free.below.pol.nsd.test CNAME rpz-passthru.
 *.deep.below.pol.nsd.test CNAME *.
 good.sub.below.pol.nsd.test CNAME rpz-passthru.
+passed.cloak.nsd.test CNAME rpz-passthru.
 garden.pol.nsd.test A 192.0.2.1
 garden.pol.nsd.test AAAA 2001:db8::1
 `;
@@ -359,6 +370,26 @@ test.each([
 ])("a response policy zone means to us what it means to unbound: %s.pol.nsd.test", async (label) => {
   for (const type of ["A", "AAAA", "MX"] as const) {
     const query = questionFor(`${label}.pol.nsd.test`, type);
+    const [ours, theirs] = [await ask(US, query), await ask(UNBOUND, query)];
+    if (ours === undefined || theirs === undefined) throw new Error("no answer");
+    expect([(ours[3] ?? 0) & 15, dataOf(ours)]).toEqual([(theirs[3] ?? 0) & 15, dataOf(theirs)]);
+  }
+});
+
+test.each([
+  "gone",
+  "below",
+  "deep",
+  "empty",
+  "garden",
+  "free",
+  "passed",
+  "mid",
+  "x.dname",
+  "plain",
+])("a response policy zone means to us what it means to unbound, of an alias: %s.cloak.nsd.test", async (label) => {
+  for (const type of ["A", "AAAA", "MX"] as const) {
+    const query = questionFor(`${label}.cloak.nsd.test`, type);
     const [ours, theirs] = [await ask(US, query), await ask(UNBOUND, query)];
     if (ours === undefined || theirs === undefined) throw new Error("no answer");
     expect([(ours[3] ?? 0) & 15, dataOf(ours)]).toEqual([(theirs[3] ?? 0) & 15, dataOf(theirs)]);
