@@ -1,6 +1,6 @@
 import { COST, LIMITED, type Limited } from "./client-budget.ts";
-import { Cache } from "./cache.ts";
-import { CUT, LEADS_ON, NEVER, NO_ALIAS, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import type { Cache } from "./cache.ts";
+import { NO_ALIAS, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
 import { asksToExplain } from "./explain.ts";
 import { Claims } from "./claims.ts";
@@ -9,7 +9,8 @@ import { EXTENDED, staleError } from "./extended-error.ts";
 import { told } from "./faults.ts";
 import { anyAnswer, textAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
-import { AliasJudge, reasonOf } from "./policy/alias-judge.ts";
+import { isCut, OwnAnswers } from "./own-answers.ts";
+import type { AliasJudge } from "./policy/alias-judge.ts";
 import { VERDICT, type PolicyJudge } from "./policy/policy-judge.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
 import type { Replaced, ResolverOptions } from "./resolver-options.ts";
@@ -25,14 +26,6 @@ import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
  */
 export const ACTION = { silent: 0, answer: 1, forward: 2, refresh: 3 } as const;
 export type Action = (typeof ACTION)[keyof typeof ACTION];
-
-/**
- * Images of local answers, and of what lists make of answers whose aliases lead to a name of theirs. They are made when first
- * asked for; names that do not exist are made up by strangers.
- */
-const OWN_CACHE_BYTES = 4 * 2 ** 20;
-/** In the tags of the latter: those of the former have the number of a place there. */
-const BY_LIST = 0x80_00_00_00;
 
 /**
  * The decision for one query; no I/O, no clock of its own, and for local and cached answers no allocation.
@@ -56,17 +49,15 @@ export class Resolver {
   tag = 0;
   #options: ResolverOptions;
   #claims: Claims;
-  #aliases: AliasJudge;
+  #own: OwnAnswers;
   #version = 1;
-  #own: Cache;
   readonly #writer: ReplyWriter;
 
   constructor(options: ResolverOptions) {
     this.#options = options;
     this.cache = options.cache;
     this.#claims = new Claims(options.places, RouteTable.of(options.suffixes, options.seed));
-    this.#aliases = this.#aliasJudge();
-    this.#own = ownCache(options.seed);
+    this.#own = new OwnAnswers(this.#claims, options.judge, this.#version, options.seed);
     this.#writer = new ReplyWriter(Buffer.from(options.identity));
   }
 
@@ -135,8 +126,8 @@ export class Resolver {
     this.#options = { ...this.#options, admin, allow, budget, cookies, judge, places, suffixes };
     this.#claims = new Claims(places, table);
     this.#version += 1;
-    this.#aliases = this.#aliasJudge();
-    this.#own = ownCache(this.#options.seed); // an alias may have led from one zone's answer into another zone
+    // An alias may have led from one zone's answer into another zone, or to a name that is on no list any more.
+    this.#own = new OwnAnswers(this.#claims, judge, this.#version, this.#options.seed);
   }
 
   /** Whether the client at this endpoint record may ask at all. */
@@ -146,23 +137,23 @@ export class Resolver {
 
   /** Answers a query that has waited, `bytes`, with what came for it. */
   lateImage(image: Slab, stale: boolean, bytes: Uint8Array, peer: Uint8Array, tcp: boolean, out: Uint8Array): void {
+    const own = this.#own;
+    const replaced = own.replacesLate(image);
+    if (!replaced && isCut(image, 0)) {
+      return this.lateFailure(EXTENDED.aliasCut, REASON.upstreamFailed, bytes, peer, out);
+    }
     decodeQuery(bytes, 0, bytes.length, this.query);
     this.#cookie(bytes, peer, 0);
-    const instead = this.#aliases.insteadOf(image);
-    if (instead !== undefined) return void this.#writeByList(instead, 0, stale ? -1 : 0, bytes, 0, tcp, out, 0);
-    if (((image.words[WORD.state] ?? 0) & CUT) !== 0) return this.#failed(EXTENDED.aliasCut, REASON.upstreamFailed, bytes, out);
-    this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? staleError(image) : undefined, out, 0);
-    this.reason = stale ? REASON.stale : REASON.forwarded;
+    const age = stale ? -1 : 0;
+    if (replaced) this.#write(own.slab, own.at, age, bytes, 0, tcp, own.extended, out, 0);
+    else this.#write(image, 0, age, bytes, 0, tcp, stale ? staleError(image) : undefined, out, 0);
+    this.reason = replaced ? own.reason : stale ? REASON.stale : REASON.forwarded;
   }
 
   /** Answers a query that has waited, `bytes`, with SERVFAIL and why. */
   lateFailure(extended: Uint8Array, reason: ReasonCode, bytes: Uint8Array, peer: Uint8Array, out: Uint8Array): void {
     decodeQuery(bytes, 0, bytes.length, this.query);
     this.#cookie(bytes, peer, 0);
-    this.#failed(extended, reason, bytes, out);
-  }
-
-  #failed(extended: Uint8Array, reason: ReasonCode, bytes: Uint8Array, out: Uint8Array): void {
     this.length = this.#writer.status(this.query, bytes, 0, RCODE.SERVFAIL, extended, out, 0);
     this.reason = reason;
   }
@@ -185,7 +176,7 @@ export class Resolver {
 
   /** The same, for names that aliases lead to. */
   get aliases(): AliasJudge {
-    return this.#aliases;
+    return this.#own.lists;
   }
 
   #fromCache(bytes: Uint8Array, at: number, tcp: boolean, tick: number, out: Uint8Array, outAt: number): Action {
@@ -195,66 +186,15 @@ export class Resolver {
     if (found < 0 || !cache.isFresh(found, tick)) return ACTION.forward;
     const stored = cache.slab.words[(found >>> 2) + WORD.stored] ?? 0;
     const age = Math.floor((tick - stored) / TICKS_PER_SECOND);
+    const own = this.#own;
     const verdict = cache.slab.words[(found >>> 2) + WORD.verdict];
-    if (verdict === NO_ALIAS || verdict === this.#aliases.passing) {
-      this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
-      this.reason = REASON.cached;
-    } else if (!this.#fromChain(found, age, bytes, at, tcp, tick, out, outAt)) return ACTION.forward;
+    const passes = verdict === NO_ALIAS || verdict === own.lists.passing;
+    const replaced = !passes && own.replaces(cache.slab, found, query, this.tag, tick);
+    if (!passes && !replaced && isCut(cache.slab, found)) return ACTION.forward;
+    if (replaced) this.#write(own.slab, own.at, age, bytes, at, tcp, own.extended, out, outAt);
+    else this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
+    this.reason = replaced ? own.reason : REASON.cached;
     return cache.wantsRefresh(found, tick) ? ACTION.refresh : ACTION.answer;
-  }
-
-  /**
-   * The answer at `found` has an alias that these lists have not let pass yet. What they say instead is made once, for as
-   * long as the answer is there and the lists are the same. False when it ends where older lists had something to say.
-   */
-  #fromChain(
-    found: number,
-    age: number,
-    bytes: Uint8Array,
-    from: number,
-    tcp: boolean,
-    tick: number,
-    out: Uint8Array,
-    outAt: number,
-  ): boolean {
-    const { query, cache } = this;
-    const { words } = cache.slab;
-    const verdict = (found >>> 2) + WORD.verdict;
-    const tag = (this.tag | BY_LIST) >>> 0;
-    let at = words[verdict] === this.#aliases.answered ? this.#own.find(query, tag, tick) : -1;
-    if (at < 0) {
-      const instead = this.#aliases.instead(cache.slab, found);
-      if (instead === undefined) {
-        this.#write(cache.slab, found, age, bytes, from, tcp, undefined, out, outAt);
-        this.reason = REASON.cached;
-        return ((words[(found >>> 2) + WORD.state] ?? 0) & CUT) === 0;
-      }
-      words[verdict] = this.#aliases.answered;
-      at = this.#own.store(instead, query, tag, tick, NEVER);
-      if (at < 0) return this.#writeByList(instead, 0, age, bytes, from, tcp, out, outAt);
-    }
-    return this.#writeByList(this.#own.slab, at, age, bytes, from, tcp, out, outAt);
-  }
-
-  /** What a list says of a name that an alias led to. */
-  #writeByList(
-    slab: Slab,
-    image: number,
-    age: number,
-    bytes: Uint8Array,
-    at: number,
-    tcp: boolean,
-    out: Uint8Array,
-    outAt: number,
-  ): true {
-    this.#write(slab, image, age, bytes, at, tcp, this.#aliases.extendedOf(slab, image), out, outAt);
-    this.reason = reasonOf(slab, image);
-    return true;
-  }
-
-  #aliasJudge(): AliasJudge {
-    const isLocal = (name: Uint8Array): boolean => this.#claims.zoneOf(name) !== undefined;
-    return new AliasJudge(this.#options.judge, isLocal, this.#version);
   }
 
   #fromZone(
@@ -267,19 +207,13 @@ export class Resolver {
     outAt: number,
   ): Action {
     const { query } = this;
-    const tag = this.place << 2;
-    let at = this.#own.find(query, tag, tick);
-    if (at < 0) {
-      const image = this.#claims.answer(query, zone, tag);
-      at = this.#own.store(image, query, tag, tick, NEVER);
-      if (at < 0) return this.#made(image, REASON.local, bytes, from, tcp, out, outAt);
-    }
-    const state = this.#own.slab.words[(at >>> 2) + WORD.state] ?? 0;
-    if ((state & LEADS_ON) !== 0 && (query.flags & RD) !== 0) {
+    const own = this.#own;
+    own.find(query, zone, this.place, tick);
+    if (own.leadsOn && (query.flags & RD) !== 0) {
       this.place = this.#claims.placeOf(query); // what is at the end is a route's to say; see Names for the number
       return ACTION.forward;
     }
-    this.#write(this.#own.slab, at, 0, bytes, from, tcp, undefined, out, outAt);
+    this.#write(own.slab, own.at, 0, bytes, from, tcp, undefined, out, outAt);
     this.reason = REASON.local;
     return ACTION.answer;
   }
@@ -410,8 +344,4 @@ export class Resolver {
     this.reason = reason;
     return ACTION.answer;
   }
-}
-
-function ownCache(seed: number): Cache {
-  return new Cache({ size: OWN_CACHE_BYTES, staleSeconds: 0, seed });
 }

@@ -45,7 +45,8 @@ function imageOf(message: Message, cut = false): Slab {
 }
 
 const chain = (message: Message): string[] => namesOf(message).map((name) => formatName(name));
-const judgeOf = (judge: PolicyJudge | undefined, version = 1): AliasJudge => new AliasJudge(judge, () => false, version);
+const judgeOf = (judge: PolicyJudge | undefined, version = 1): AliasJudge =>
+  new AliasJudge(judge, () => false, version);
 
 describe("the names along an answer", () => {
   test("come in the order of the chain, whatever the order of the records and their case", () => {
@@ -107,7 +108,10 @@ describe("a verdict", () => {
     const message = messageOf([a("www.example")]);
     const image = packImage({ message: message.bytes, nameLength: 13, ttlsAt: [], negative: false }, 0);
     judgeOf(listsOf("www.example")).note(image);
-    expect([image.words[WORD.verdict], judgeOf(listsOf("www.example")).insteadOf(image)]).toEqual([NO_ALIAS, undefined]);
+    expect([image.words[WORD.verdict], judgeOf(listsOf("www.example")).insteadOf(image)]).toEqual([
+      NO_ALIAS,
+      undefined,
+    ]);
     const aliased = imageOf(messageOf([cname("www.example", "b.example")]));
     judgeOf(undefined).note(aliased);
     expect(aliased.words[WORD.verdict]).toBe(2);
@@ -120,7 +124,9 @@ describe("a verdict", () => {
     if (instead === undefined) throw new Error("let pass");
     expect(reasonOf(instead, 0)).toBe(REASON.policyNxdomain);
     expect(Buffer.from(judge.extendedOf(instead, 0) ?? []).toString("latin1", 2)).toBe("policy b.example");
-    expect(judge.textOf(image, 0)).toBe("leads to x.b.example., which is answered by policy b.example: policy-nxdomain");
+    expect(judge.textOf(image, 0)).toBe(
+      "leads to x.b.example., which is answered by policy b.example: policy-nxdomain",
+    );
   });
 
   test("that blocks does so too when the aliases before it are more than a message holds: these are left out", () => {

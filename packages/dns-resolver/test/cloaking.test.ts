@@ -11,6 +11,24 @@ import { put, serving, write, type Site } from "./site.ts";
 
 const cname = (name: string, data: string, ttl = 300): Answer => ({ type: "CNAME", name, ttl, data });
 const a = (name: string, data: string, ttl = 60): Answer => ({ type: "A", name, ttl, data });
+const signature = (name: string, typeCovered: string): Answer =>
+  ({
+    type: "RRSIG",
+    name,
+    ttl: 300,
+    data: {
+      typeCovered,
+      algorithm: 8,
+      labels: 3,
+      originalTTL: 300,
+      expiration: 2,
+      inception: 1,
+      keyTag: 1,
+      signersName: "example",
+      signature: Buffer.from("s"),
+    },
+  }) as Answer;
+
 const RPZ = "$TTL 300\n@ SOA localhost. root.localhost. 1 2 3 4 5\n  NS localhost.\n";
 
 type Zone = Record<string, readonly Answer[] | undefined>;
@@ -43,7 +61,9 @@ async function behind(routes: Readonly<Record<string, Zone>>, lists: string, mor
   );
   const file = (text: string, rest: string): string => {
     put("list", `${RPZ}${text}`);
-    return write(`  routes:\n${lines.join("")}${rest}${text === "" ? "" : "  policies: [{ file: list, kind: rpz }]\n"}`);
+    return write(
+      `  routes:\n${lines.join("")}${rest}${text === "" ? "" : "  policies: [{ file: list, kind: rpz }]\n"}`,
+    );
   };
   const clock = new FakeClock();
   const site = await serving(file(lists, more), clock);
@@ -140,14 +160,22 @@ describe("names that aliases lead to", () => {
   });
 
   test("that are local data are the operator's own, and what local data leads to is not asked for when a list has it", async () => {
-    put("zone", "$ORIGIN corp.test.\n$TTL 60\n@ SOA ns root 1 2 3 4 5\nwww CNAME host\nhost A 192.0.2.1\nout CNAME x.tracker.example.\n");
+    put(
+      "zone",
+      "$ORIGIN corp.test.\n$TTL 60\n@ SOA ns root 1 2 3 4 5\nwww CNAME host\nhost A 192.0.2.1\nout CNAME x.tracker.example.\n",
+    );
     const local = "  local: { zones: [zone] }\n";
-    const outside = { "alias.example": [cname("alias.example", "host.corp.test")] };
+    const outside = {
+      "alias.example": [cname("alias.example", "host.corp.test")],
+      "x.tracker.example": [a("x.tracker.example", "192.0.2.66")],
+    };
     const site = await behind({ ".": outside }, "*.corp.test CNAME .\n*.tracker.example CNAME .\n", local);
     expect(await fate(site, "www.corp.test")).toEqual(["NOERROR", ["host.corp.test", "192.0.2.1"]]);
     expect(await fate(site, "alias.example")).toEqual(["NOERROR", ["host.corp.test", "192.0.2.1"]]);
     expect(await fate(site, "out.corp.test")).toEqual(["NXDOMAIN", ["x.tracker.example"]]);
     expect([site.count("local"), site.count("policy-nxdomain"), ...asked(site)]).toEqual([1, 1, 1]);
+    await site.reload("*.tracker.example CNAME .\nout.corp.test CNAME rpz-passthru.\n");
+    expect(await fate(site, "out.corp.test")).toEqual(["NOERROR", ["x.tracker.example", "192.0.2.66"]]);
   });
 });
 
@@ -180,7 +208,8 @@ describe("a reload judges what is in the cache anew, without asking", () => {
   test("an answer that came after it to a question that was put before it", async () => {
     const held: (() => void)[] = [];
     const slow = await upstream({
-      udp: (query, send) => void held.push(() => send(respond(query, { answers: [...(CHAIN["www.shop.example"] ?? [])] }))),
+      udp: (query, send) =>
+        void held.push(() => send(respond(query, { answers: [...(CHAIN["www.shop.example"] ?? [])] }))),
     });
     const route = `  routes: [{ zone: ".", upstreams: ["127.88.0.2:${slow.port}"] }]\n`;
     const clock = new FakeClock();
@@ -208,7 +237,7 @@ describe("an answer that lists have judged", () => {
     expect(blocked.toString("latin1")).toContain("policy list");
     await site.reload("other.example CNAME .\n");
     expect(dataOf(await inTime(site.clock, site.ask("www.shop.example")))).toEqual(WHOLE);
-    expect([site.count("stale"), site.count("policy-nxdomain")]).toEqual([1, 1]);
+    expect([site.count("stale"), site.count("policy-nxdomain")]).toEqual([1, 2]);
   });
 
   test("is judged anew when another takes its place, be it asked for before its end or after", async () => {
@@ -225,7 +254,8 @@ describe("an answer that lists have judged", () => {
     for (let i = 0; i < 2; i += 1) expect(await fate(site, "www.shop.example")).toEqual(["NXDOMAIN", UP_TO_TRACKER]);
     data["www.shop.example"] = [cname("www.shop.example", "y.tracker.example"), a("y.tracker.example", "192.0.2.6")];
     site.clock.advance(seconds(61));
-    for (let i = 0; i < 2; i += 1) expect(await fate(site, "www.shop.example")).toEqual(["NXDOMAIN", ["y.tracker.example"]]);
+    for (let i = 0; i < 2; i += 1)
+      expect(await fate(site, "www.shop.example")).toEqual(["NXDOMAIN", ["y.tracker.example"]]);
     expect(asked(site)).toEqual([4]);
   });
 
@@ -249,27 +279,12 @@ describe("an answer that lists have judged", () => {
     resolver.explain = (query) => explainer.lines(query);
     await site.ask("www.shop.example");
     const lines = dataOf(await site.ask("_explain.www.shop.example", { type: "TXT", edns: {} }));
-    expect(lines[3]).toMatch(/^A: in the cache .*; leads to x\.tracker\.example\., which is answered by policy list: policy-nxdomain$/);
+    expect(lines[3]).toMatch(
+      /^A: in the cache .*; leads to x\.tracker\.example\., which is answered by policy list: policy-nxdomain$/,
+    );
   });
 
   test("has the signatures of the aliases up to the name, and their DNAME, and nothing of what stands behind", async () => {
-    const signature = (name: string, typeCovered: string): Answer =>
-      ({
-        type: "RRSIG",
-        name,
-        ttl: 300,
-        data: {
-          typeCovered,
-          algorithm: 8,
-          labels: 3,
-          originalTTL: 300,
-          expiration: 2,
-          inception: 1,
-          keyTag: 1,
-          signersName: "example",
-          signature: Buffer.from("s"),
-        },
-      }) as Answer;
     const dname: Answer = { type: "DNAME", name: "old.example", ttl: 300, data: "new.example" };
     const other: Answer = { type: "DNAME", name: "tracker.example", ttl: 300, data: "cloud.example" };
     const answers: Answer[] = [
@@ -329,7 +344,10 @@ describe("a name that a list answers is not asked for", () => {
     const site = await behind(routes, `${BLOCKED}start.first.test CNAME rpz-passthru.\n`);
     expect(await fate(site, "alias.test")).toEqual(["NXDOMAIN", ["www.corp.example"]]);
     for (let i = 0; i < 2; i += 1) {
-      expect(await fate(site, "start.first.test")).toEqual(["NOERROR", ["alias.test", "www.corp.example", "192.0.2.1"]]);
+      expect(await fate(site, "start.first.test")).toEqual([
+        "NOERROR",
+        ["alias.test", "www.corp.example", "192.0.2.1"],
+      ]);
       expect(await fate(site, "alias.test")).toEqual(["NXDOMAIN", ["www.corp.example"]]);
     }
     expect(asked(site)).toEqual([2, 1, 1]);

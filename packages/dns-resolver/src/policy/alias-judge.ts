@@ -115,9 +115,9 @@ export class AliasJudge {
     const names = namesOf(message);
     const type = u16(message.bytes, message.questionEnd - 4);
     for (const [i, name] of names.entries()) {
-      if (this.#isLocal(name)) continue;
       adoptName(this.#query, name, type, CLASS.IN);
       const verdict = this.#judge?.judge(this.#query) ?? VERDICT.none;
+      if (verdict === VERDICT.answered && this.#isLocal(name)) continue;
       if (verdict !== VERDICT.none) return { verdict, name, passed: names.slice(0, i) };
     }
     return NOWHERE;

@@ -23,6 +23,12 @@ export interface Chaser extends Pick<Flight, "type" | "dnssecOk" | "checkingDisa
   passes: boolean;
 }
 
+/** A client who asked for local data. */
+export function chaserOf({ type, dnssecOk, lowFlags }: Query): Chaser {
+  const checkingDisabled = (lowFlags & CD) !== 0;
+  return { type, dnssecOk, checkingDisabled, crossings: 0, refreshes: false, waitsFor: undefined, passes: false };
+}
+
 type Image = Extract<Outcome, { kind: "image" }>;
 
 /** An answer put together from several places. */
@@ -105,8 +111,10 @@ export class Crossing {
     const at = cache.find(query, tag, tick);
     // What is about to expire would make the answer that is asked for anew expire with it.
     const mayServe = at >= 0 && cache.isFresh(at, tick) && !(chaser.refreshes && cache.isNearEnd(at, tick));
-    if (mayServe && isOfUse(cache.slab, at, chaser.passes, lists?.())) return Promise.resolve(cachedOutcome(cache.copy(at), tick));
-    if (this.#waitsForItself(chaser, keyOf(query, tag, chaser.passes))) return Promise.resolve(failed(EXTENDED.aliasLoop));
+    if (mayServe && isOfUse(cache.slab, at, chaser.passes, lists?.()))
+      return Promise.resolve(cachedOutcome(cache.copy(at), tick));
+    if (this.#waitsForItself(chaser, keyOf(query, tag, chaser.passes)))
+      return Promise.resolve(failed(EXTENDED.aliasLoop));
     if (crossings >= MOST_CROSSINGS) return Promise.resolve(failed(EXTENDED.aliasTooLong));
     return new Promise((resolve) => {
       chaser.waitsFor = this.#want(query, place, route, tag, resolve, crossings + 1, chaser.passes);
@@ -139,7 +147,10 @@ export class Crossing {
   }
 }
 
-function wholeOf(spliced: Spliced, rest: Pick<Image, "stale" | "ttl"> = { stale: false, ttl: Infinity }): Whole | Failed {
+function wholeOf(
+  spliced: Spliced,
+  rest: Pick<Image, "stale" | "ttl"> = { stale: false, ttl: Infinity },
+): Whole | Failed {
   if (spliced.kind === "loop") return failed(EXTENDED.aliasLoop);
   if (spliced.kind === "too-large") return failed(EXTENDED.aliasTooLarge);
   const ttl = rest.stale ? 0 : Math.min(spliced.ttl, rest.ttl);

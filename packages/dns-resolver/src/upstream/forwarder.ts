@@ -4,13 +4,12 @@ import { packImage, type ImageParts, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
 import { isOfUse, type AliasJudge } from "../policy/alias-judge.ts";
 import { REASON } from "../reasons.ts";
-import { CD } from "../wire/header.ts";
 import type { Message } from "../wire/message.ts";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
 import { Asker } from "./asker.ts";
 import { Attempts, type Found, type NotFound } from "./attempts.ts";
-import { Crossing, type Want } from "./crossing.ts";
+import { chaserOf, Crossing, type Want } from "./crossing.ts";
 import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
 import type { Exchange } from "./exchange.ts";
 import { FailureCache } from "./failure-cache.ts";
@@ -144,18 +143,9 @@ export class Forwarder {
 
   /** Local data, for a client who waits for what a route has to say at its end. */
   async #leadOn(query: Query, place: number, settle: Settle): Promise<void> {
-    const { type, dnssecOk, lowFlags } = query;
     const local = this.#options.names.localImage(query, place);
     if (local === undefined || this.#leading >= this.#mostWaiting) return settle(BUSY);
-    const chaser = {
-      type,
-      dnssecOk,
-      checkingDisabled: (lowFlags & CD) !== 0,
-      crossings: 0,
-      refreshes: false,
-      waitsFor: undefined,
-      passes: false,
-    };
+    const chaser = chaserOf(query); // before the wait: the query is used again
     this.counters.crossed += 1;
     this.#leading += 1;
     const outcome = await this.#crossing.fromLocal(chaser, local);
