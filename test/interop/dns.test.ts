@@ -34,7 +34,8 @@ large TXT ${Array.from({ length: 12 }, (_, i) => `"${String.fromCharCode(97 + i)
 *.large CNAME large
 *.pol A 192.0.2.99
 below.cloak DNAME below.pol
-deep.cloak DNAME below.cloak
+deep.cloak DNAME step.cloak
+step.cloak DNAME below.pol
 empty.cloak DNAME deep.below.pol
 walled.cloak DNAME walled.pol
 passed.cloak DNAME below.pol
