@@ -37,7 +37,7 @@ below.cloak DNAME below.pol
 deep.cloak DNAME step.cloak
 step.cloak DNAME below.pol
 empty.cloak DNAME deep.below.pol
-walled.cloak DNAME walled.pol
+*.walled.cloak CNAME garden.pol
 passed.cloak DNAME below.pol
 plain.cloak DNAME pol
 odd TYPE1000 \\# 3 010203
@@ -54,7 +54,6 @@ free.below.pol.nsd.test CNAME rpz-passthru.
 *.deep.below.pol.nsd.test CNAME *.
 good.sub.below.pol.nsd.test CNAME rpz-passthru.
 *.passed.cloak.nsd.test CNAME rpz-passthru.
-*.walled.pol.nsd.test A 192.0.2.2
 garden.pol.nsd.test A 192.0.2.1
 garden.pol.nsd.test AAAA 2001:db8::1
 `;
