@@ -2,6 +2,7 @@ import { elapsed, formatDuration, seconds, type Clock, type Duration } from "@st
 import { formatEndpoint } from "@stitch/linux-io";
 import { tagOf, TICKS_PER_SECOND, WORD } from "./cache/image.ts";
 import { tickOf } from "./cache.ts";
+import { VERDICT } from "./policy/policy-judge.ts";
 import type { Resolver } from "./resolver.ts";
 import type { Forwarder } from "./upstream/forwarder.ts";
 import { allDown, type Upstream } from "./upstream/upstream.ts";
@@ -47,7 +48,7 @@ export class Explainer {
     if (place === undefined) return [self, `no route and no local data for ${text}`];
     if (place.kind === "zone") return [self, `${text} is answered by local data, ${formatName(place.zone.apex)}`];
     const { judge } = resolver;
-    if (judge !== undefined && judge.judge(this.#query)) return [self, `${text} is answered by ${judge.text}`];
+    if (judge?.judge(this.#query) === VERDICT.answered) return [self, `${text} is answered by ${judge.text}`];
     const route = forwarder.routeAt(place.route);
     if (route === undefined) return [self, `${text} has no route any more`];
     const state = allDown(route) ? ", all upstreams down" : "";
@@ -82,7 +83,8 @@ export class Explainer {
     const age = ticks(tick - word(WORD.stored));
     const left = word(WORD.expires) - tick;
     const life = left > 0 ? `${ticks(left)} left` : `expired ${ticks(-left)} ago, served stale when upstreams fail`;
-    return `${type}: in the cache for ${age}, ${life}${failed}`;
+    const alias = resolver.aliases.textOf(cache.slab, at);
+    return `${type}: in the cache for ${age}, ${life}${failed}${alias === undefined ? "" : `; ${alias}`}`;
   }
 
   #since(at: Parameters<typeof elapsed>[0]): string {

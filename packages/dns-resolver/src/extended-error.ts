@@ -21,6 +21,7 @@ export const EXTENDED = {
   loop: extendedError(EDE.OTHER, "this question was ours: a forwarding loop"),
   aliasLoop: extendedError(EDE.OTHER, "an alias (CNAME) leads back to itself"),
   aliasTooLong: extendedError(EDE.OTHER, "aliases (CNAME) lead through too many routes"),
+  aliasCut: extendedError(EDE.OTHER, "the lists were changed while this was asked for: ask again"),
   aliasTooLarge: extendedError(EDE.OTHER, "the answer with its aliases (CNAME) is more than fits a message"),
   busy: extendedError(EDE.NO_REACHABLE_AUTHORITY, "too many questions wait for the upstreams of this route"),
 } as const;

@@ -1,6 +1,6 @@
 import { COST, LIMITED, type Limited } from "./client-budget.ts";
-import { Cache } from "./cache.ts";
-import { LEADS_ON, NEVER, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import type { Cache } from "./cache.ts";
+import { NO_ALIAS, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
 import { asksToExplain } from "./explain.ts";
 import { Claims } from "./claims.ts";
@@ -9,7 +9,9 @@ import { EXTENDED, staleError } from "./extended-error.ts";
 import { told } from "./faults.ts";
 import { anyAnswer, textAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
-import type { PolicyJudge } from "./policy/policy-judge.ts";
+import { isCut, OwnAnswers } from "./own-answers.ts";
+import type { AliasJudge } from "./policy/alias-judge.ts";
+import { VERDICT, type PolicyJudge } from "./policy/policy-judge.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";
 import type { Replaced, ResolverOptions } from "./resolver-options.ts";
 import { RouteTable } from "./routes.ts";
@@ -24,9 +26,6 @@ import { CLASS, RCODE, TYPE } from "./wire/registry.ts";
  */
 export const ACTION = { silent: 0, answer: 1, forward: 2, refresh: 3 } as const;
 export type Action = (typeof ACTION)[keyof typeof ACTION];
-
-/** Images of local answers, which are made when first asked for; names that do not exist are made up by strangers. */
-const LOCAL_CACHE_BYTES = 4 * 2 ** 20;
 
 /**
  * The decision for one query; no I/O, no clock of its own, and for local and cached answers no allocation.
@@ -50,14 +49,15 @@ export class Resolver {
   tag = 0;
   #options: ResolverOptions;
   #claims: Claims;
-  #local: Cache;
+  #own: OwnAnswers;
+  #version = 1;
   readonly #writer: ReplyWriter;
 
   constructor(options: ResolverOptions) {
     this.#options = options;
     this.cache = options.cache;
     this.#claims = new Claims(options.places, RouteTable.of(options.suffixes, options.seed));
-    this.#local = localCache(options.seed);
+    this.#own = new OwnAnswers(this.#claims, options.judge, this.#version, options.seed);
     this.#writer = new ReplyWriter(Buffer.from(options.identity));
   }
 
@@ -102,8 +102,8 @@ export class Resolver {
     const place = this.#claims.at(this.place);
     if (place === undefined) return this.#refuse(bytes, at, EXTENDED.noRoute, REASON.noRoute, out, outAt);
     const { judge } = this.#options;
-    if (judge !== undefined && place.kind === "route" && (query.flags & RD) !== 0 && judge.judge(query)) {
-      return this.#byPolicy(judge, bytes, at, tcp, out, outAt);
+    if (judge !== undefined && place.kind === "route" && (query.flags & RD) !== 0) {
+      if (judge.judge(query) === VERDICT.answered) return this.#byPolicy(judge, bytes, at, tcp, out, outAt);
     }
     if (query.type === TYPE.ANY) return this.#made(anyAnswer(query, 0), REASON.anyMinimal, bytes, at, tcp, out, outAt);
     const isLocal = place.kind === "zone";
@@ -125,7 +125,9 @@ export class Resolver {
     const { admin, allow, budget, cookies, judge, places, suffixes, table } = next;
     this.#options = { ...this.#options, admin, allow, budget, cookies, judge, places, suffixes };
     this.#claims = new Claims(places, table);
-    this.#local = localCache(this.#options.seed); // an alias may have led from one zone's answer into another zone
+    this.#version += 1;
+    // An alias may have led from one zone's answer into another zone, or to a name that is on no list any more.
+    this.#own = new OwnAnswers(this.#claims, judge, this.#version, this.#options.seed);
   }
 
   /** Whether the client at this endpoint record may ask at all. */
@@ -135,10 +137,17 @@ export class Resolver {
 
   /** Answers a query that has waited, `bytes`, with what came for it. */
   lateImage(image: Slab, stale: boolean, bytes: Uint8Array, peer: Uint8Array, tcp: boolean, out: Uint8Array): void {
+    const own = this.#own;
+    const replaced = own.replacesLate(image);
+    if (!replaced && isCut(image, 0)) {
+      return this.lateFailure(EXTENDED.aliasCut, REASON.upstreamFailed, bytes, peer, out);
+    }
     decodeQuery(bytes, 0, bytes.length, this.query);
     this.#cookie(bytes, peer, 0);
-    this.#write(image, 0, stale ? -1 : 0, bytes, 0, tcp, stale ? staleError(image) : undefined, out, 0);
-    this.reason = stale ? REASON.stale : REASON.forwarded;
+    const age = stale ? -1 : 0;
+    if (replaced) this.#write(own.slab, own.at, age, bytes, 0, tcp, own.extended, out, 0);
+    else this.#write(image, 0, age, bytes, 0, tcp, stale ? staleError(image) : undefined, out, 0);
+    this.reason = replaced ? own.reason : stale ? REASON.stale : REASON.forwarded;
   }
 
   /** Answers a query that has waited, `bytes`, with SERVFAIL and why. */
@@ -165,6 +174,11 @@ export class Resolver {
     return this.#options.judge;
   }
 
+  /** The same, for names that aliases lead to. */
+  get aliases(): AliasJudge {
+    return this.#own.lists;
+  }
+
   #fromCache(bytes: Uint8Array, at: number, tcp: boolean, tick: number, out: Uint8Array, outAt: number): Action {
     const { query, cache } = this;
     this.tag = tagOf(this.place, query.dnssecOk, (query.lowFlags & CD) !== 0);
@@ -172,8 +186,14 @@ export class Resolver {
     if (found < 0 || !cache.isFresh(found, tick)) return ACTION.forward;
     const stored = cache.slab.words[(found >>> 2) + WORD.stored] ?? 0;
     const age = Math.floor((tick - stored) / TICKS_PER_SECOND);
-    this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
-    this.reason = REASON.cached;
+    const own = this.#own;
+    const verdict = cache.slab.words[(found >>> 2) + WORD.verdict];
+    const passes = verdict === NO_ALIAS || verdict === own.lists.passing;
+    const replaced = !passes && own.replaces(cache.slab, found, query, this.tag, tick);
+    if (!passes && !replaced && isCut(cache.slab, found)) return ACTION.forward;
+    if (replaced) this.#write(own.slab, own.at, age, bytes, at, tcp, own.extended, out, outAt);
+    else this.#write(cache.slab, found, age, bytes, at, tcp, undefined, out, outAt);
+    this.reason = replaced ? own.reason : REASON.cached;
     return cache.wantsRefresh(found, tick) ? ACTION.refresh : ACTION.answer;
   }
 
@@ -187,19 +207,13 @@ export class Resolver {
     outAt: number,
   ): Action {
     const { query } = this;
-    const tag = this.place << 2;
-    let at = this.#local.find(query, tag, tick);
-    if (at < 0) {
-      const image = this.#claims.answer(query, zone, tag);
-      at = this.#local.store(image, query, tag, tick, NEVER);
-      if (at < 0) return this.#made(image, REASON.local, bytes, from, tcp, out, outAt);
-    }
-    const state = this.#local.slab.words[(at >>> 2) + WORD.state] ?? 0;
-    if ((state & LEADS_ON) !== 0 && (query.flags & RD) !== 0) {
+    const own = this.#own;
+    own.find(query, zone, this.place, tick);
+    if (own.leadsOn && (query.flags & RD) !== 0) {
       this.place = this.#claims.placeOf(query); // what is at the end is a route's to say; see Names for the number
       return ACTION.forward;
     }
-    this.#write(this.#local.slab, at, 0, bytes, from, tcp, undefined, out, outAt);
+    this.#write(own.slab, own.at, 0, bytes, from, tcp, undefined, out, outAt);
     this.reason = REASON.local;
     return ACTION.answer;
   }
@@ -330,8 +344,4 @@ export class Resolver {
     this.reason = reason;
     return ACTION.answer;
   }
-}
-
-function localCache(seed: number): Cache {
-  return new Cache({ size: LOCAL_CACHE_BYTES, staleSeconds: 0, seed });
 }

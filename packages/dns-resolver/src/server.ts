@@ -40,7 +40,7 @@ export interface DnsServerOptions {
   readonly clock: Clock;
   readonly resolver: Resolver;
   readonly outcomes: Outcomes;
-  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache" | "names" | "workers">;
+  readonly forwarding: Omit<ForwarderOptions, "deliver" | "clock" | "cache" | "names" | "lists" | "workers">;
   readonly onFailure: (failure: Error) => void;
 }
 
@@ -76,6 +76,7 @@ export class DnsServer {
       clock: options.clock,
       cache: options.resolver.cache,
       names: namesOf(options.resolver),
+      lists: () => options.resolver.aliases,
       deliver: (waiter, outcome) => this.#deliver(waiter, outcome),
     });
   }

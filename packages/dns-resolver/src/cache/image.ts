@@ -7,7 +7,7 @@ import { put16 } from "../wire/octets.ts";
  *        1  state bits                                     6  expires, in ticks
  *        2  hash of the key                                7  message length << 16 | number of TTLs
  *        3  tag: place << 2 | DO << 1 | CD                 8  from when on it may be asked for anew, in ticks
- *        4  name length                                    9  reserved
+ *        4  name length                                    9  what the lists say of its aliases; see AliasJudge
  *   byte 40  the message, its question in lower case: with the tag it is the whole key
  *   after it, on an even offset: the offset of each TTL in the message, two bytes each
  */
@@ -21,6 +21,7 @@ export const WORD = {
   expires: 6,
   lengths: 7,
   refreshAt: 8,
+  verdict: 9,
 } as const;
 export const MESSAGE_AT = 40;
 
@@ -33,10 +34,16 @@ export const NEGATIVE = 4;
 export const SPLICED = 8;
 /** Local data with an alias at its end that a route answers for: the rest is asked for. */
 export const LEADS_ON = 64;
+/** Ends in an alias to a name that a list answers: what stands there has not been asked for. Always SPLICED. */
+export const CUT = 128;
 /** Asked for once since `refreshAt`, ... */
 export const WANTED = 16;
 /** ... and again, so that it has been asked for anew. */
 export const REFRESHED = 32;
+
+/** Verdicts: nothing in the image leads on, so that the lists have no say; or they have not been asked yet. */
+export const NO_ALIAS = 0;
+export const UNJUDGED = 1;
 
 /** A tenth of a second: fine enough for TTLs, and 32 bits of them last 13 years. */
 export const TICKS_PER_SECOND = 10;
@@ -57,6 +64,7 @@ export interface ImageParts {
   readonly ttlsAt: readonly number[];
   readonly negative: boolean;
   readonly spliced?: boolean;
+  readonly cut?: boolean;
   readonly leadsOn?: boolean;
   /** An alias stands in it. */
   readonly aliased?: boolean;
@@ -80,11 +88,13 @@ export function packImage(parts: ImageParts, tag: number): Slab {
     LIVE |
     (parts.negative ? NEGATIVE : 0) |
     (parts.spliced === true ? SPLICED : 0) |
+    (parts.cut === true ? CUT : 0) |
     (parts.leadsOn === true ? LEADS_ON : 0);
   words[WORD.tag] = tag;
   words[WORD.nameLength] = parts.nameLength;
   words[WORD.expires] = NEVER;
   words[WORD.lengths] = (message.length << 16) | ttlsAt.length;
+  words[WORD.verdict] = parts.aliased === true ? UNJUDGED : NO_ALIAS;
   bytes.set(message, MESSAGE_AT);
   for (const [i, at] of ttlsAt.entries()) put16(bytes, offsetsAt + 2 * i, at);
   return { bytes, words };

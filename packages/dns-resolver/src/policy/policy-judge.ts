@@ -12,6 +12,10 @@ const REASONS_BY_ACTION: Readonly<Record<number, ReasonCode>> = {
   [POLICY_ACTION.address]: REASON.policyAddress,
 };
 
+/** What the lists say to a name: nothing; that it passes, whatever else they have; or an answer. */
+export const VERDICT = { none: 0, passes: 1, answered: 2 } as const;
+export type Verdict = (typeof VERDICT)[keyof typeof VERDICT];
+
 /** What the lists say to one question, until the next is judged. */
 export class PolicyJudge {
   readonly records = new PolicyRecords();
@@ -42,25 +46,34 @@ export class PolicyJudge {
     return this.#extended[this.#policy];
   }
 
+  /** Number of the list that the answer is from, and the extended error of the list with such a number. */
+  get policy(): number {
+    return this.#policy;
+  }
+
+  extendedOf(policy: number): Uint8Array | undefined {
+    return this.#extended[policy];
+  }
+
   /** The list and what it says, for people. */
   get text(): string {
     const extended = this.extended ?? new Uint8Array(2);
     return `${Buffer.from(extended.subarray(2)).toString("latin1")}: ${REASONS[this.reason]}`;
   }
 
-  /** True when the lists answer `query`: rcode, records and extended error stand ready. Allocates nothing. */
-  judge(query: Query): boolean {
+  /** When the lists answer `query`, rcode, records and extended error stand ready. Allocates nothing. */
+  judge(query: Query): Verdict {
     const table = this.#table;
     const entry = table.find(query);
-    if (entry < 0) return false;
+    if (entry < 0) return VERDICT.none;
     this.#policy = u8(table.arena, entry + ENTRY.policy);
     const action = u8(table.arena, entry + ENTRY.action);
-    if (action === POLICY_ACTION.passthru) return false;
+    if (action === POLICY_ACTION.passthru) return VERDICT.passes;
     const { records } = this;
     this.rcode = action === POLICY_ACTION.nxdomain ? RCODE.NXDOMAIN : RCODE.NOERROR;
     this.reason = REASONS_BY_ACTION[action] ?? REASON.policyNodata;
     if (action === POLICY_ACTION.address) records.addresses(table.arena, entry, query.type);
     if (action !== POLICY_ACTION.address || records.answers === 0) records.negative(table.suffixAt);
-    return true;
+    return VERDICT.answered;
   }
 }

@@ -160,7 +160,7 @@ class Restorer implements Restored {
     const tag = (number << 2) | (bits & DO_CD);
     const tick = this.#tick;
     if (fills === true && cache.holdsFresh(this.#query, tag, tick)) return false;
-    if (message.value.records.some(({ section, type }) => section === 0 && type === TYPE.CNAME)) onAliased(number);
+    if (parts.aliased === true) onAliased(number);
     return cache.restore(packImage(parts, tag), this.#query, {
       tag,
       tick,
@@ -189,7 +189,8 @@ class Restorer implements Restored {
     if (!ours || !plain || name.at(-1) !== 0 || !sameBytes(lowerName(name), 0, name, 0, name.length)) return undefined;
     adoptName(this.#query, name, type, CLASS.IN);
     const negative = rcode !== RCODE.NOERROR || !records.some((record) => record.section === 0 && record.type === type);
-    return { message: bytes, nameLength: name.length, ttlsAt: records.map(({ ttlAt }) => ttlAt), negative };
+    const aliased = records.some((record) => record.section === 0 && record.type === TYPE.CNAME);
+    return { message: bytes, nameLength: name.length, ttlsAt: records.map(({ ttlAt }) => ttlAt), negative, aliased };
   }
 }
 

@@ -6,19 +6,30 @@ import { CD } from "../wire/header.ts";
 import { decodeMessage } from "../wire/message.ts";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
+import { isOfUse, type AliasJudge } from "../policy/alias-judge.ts";
+import { VERDICT } from "../policy/policy-judge.ts";
 import type { Alias } from "./digest.ts";
 import { cachedOutcome, failed, keyOf, NOBODY } from "./flight.ts";
 import type { Failed, Flight, Names, Outcome, Settle } from "./flight.ts";
 import { relevantAnswers } from "./relevant.ts";
 import { MOST_CROSSINGS } from "./shares.ts";
-import { splice } from "./splice.ts";
+import { cutOff, splice, type Spliced } from "./splice.ts";
 import type { Route } from "./upstream.ts";
 import type { ReadonlyKeyed } from "./keyed.ts";
 
 /** What is asked for, and whom it waits for: a flight, or a client who asked for local data. */
 export interface Chaser extends Pick<Flight, "type" | "dnssecOk" | "checkingDisabled" | "crossings" | "refreshes"> {
   waitsFor: Flight | undefined;
+  passes: boolean;
 }
+
+/** A client who asked for local data. */
+export function chaserOf({ type, dnssecOk, lowFlags }: Query): Chaser {
+  const checkingDisabled = (lowFlags & CD) !== 0;
+  return { type, dnssecOk, checkingDisabled, crossings: 0, refreshes: false, waitsFor: undefined, passes: false };
+}
+
+type Image = Extract<Outcome, { kind: "image" }>;
 
 /** An answer put together from several places. */
 export interface Whole {
@@ -34,6 +45,7 @@ export interface CrossingOptions {
   readonly names: Names;
   readonly routes: ReadonlyMap<number, Route>;
   readonly maxTtl: number;
+  readonly lists?: () => Pick<AliasJudge, "along" | "answers">;
 }
 
 /** Asks a route as a client would; returns the flight that `settle` waits for. */
@@ -44,6 +56,7 @@ export type Want = (
   tag: number,
   settle: Settle,
   crossings: number,
+  passes: boolean,
 ) => Flight | undefined;
 
 /** Completes answers whose alias leads elsewhere: what it leads to is asked for there, and the two become one answer. */
@@ -60,14 +73,14 @@ export class Crossing {
   }
 
   async complete(chaser: Chaser, alias: Alias, crossings = chaser.crossings): Promise<Whole | Failed> {
+    const { lists, maxTtl } = this.#options();
+    const verdict = lists?.().along(alias);
+    chaser.passes ||= verdict === VERDICT.passes;
+    if (verdict === VERDICT.answered && !chaser.passes) return wholeOf(cutOff(alias, maxTtl));
     const rest = await this.#rest(chaser, alias.leadsTo, crossings);
     chaser.waitsFor = undefined;
     if (rest.kind === "failed") return rest;
-    const spliced = splice(alias, rest, this.#options().maxTtl);
-    if (spliced.kind === "loop") return failed(EXTENDED.aliasLoop);
-    if (spliced.kind === "too-large") return failed(EXTENDED.aliasTooLarge);
-    const ttl = rest.stale ? 0 : Math.min(spliced.ttl, rest.ttl);
-    return { kind: "whole", parts: spliced.parts, ttl, stale: rest.stale };
+    return wholeOf(splice(alias, rest, maxTtl), rest);
   }
 
   /** An answer of local data, with what a route has to say at its end. */
@@ -83,7 +96,7 @@ export class Crossing {
 
   /** From local data, from the cache, or by a flight of its own that other clients may join. */
   #rest(chaser: Chaser, name: Uint8Array, crossings: number): Promise<Outcome> {
-    const { cache, clock, names, routes } = this.#options();
+    const { cache, clock, lists, names, routes } = this.#options();
     const query = this.#scratch;
     adoptName(query, name, chaser.type, CLASS.IN);
     query.dnssecOk = chaser.dnssecOk;
@@ -98,11 +111,13 @@ export class Crossing {
     const at = cache.find(query, tag, tick);
     // What is about to expire would make the answer that is asked for anew expire with it.
     const mayServe = at >= 0 && cache.isFresh(at, tick) && !(chaser.refreshes && cache.isNearEnd(at, tick));
-    if (mayServe) return Promise.resolve(cachedOutcome(cache.copy(at), tick));
-    if (this.#waitsForItself(chaser, keyOf(query, tag))) return Promise.resolve(failed(EXTENDED.aliasLoop));
+    if (mayServe && isOfUse(cache.slab, at, chaser.passes, lists?.()))
+      return Promise.resolve(cachedOutcome(cache.copy(at), tick));
+    if (this.#waitsForItself(chaser, keyOf(query, tag, chaser.passes)))
+      return Promise.resolve(failed(EXTENDED.aliasLoop));
     if (crossings >= MOST_CROSSINGS) return Promise.resolve(failed(EXTENDED.aliasTooLong));
     return new Promise((resolve) => {
-      chaser.waitsFor = this.#want(query, place, route, tag, resolve, crossings + 1);
+      chaser.waitsFor = this.#want(query, place, route, tag, resolve, crossings + 1, chaser.passes);
     });
   }
 
@@ -130,4 +145,14 @@ export class Crossing {
       ? undefined
       : { message: message.value, answers, authorities: [], leadsTo, within: false };
   }
+}
+
+function wholeOf(
+  spliced: Spliced,
+  rest: Pick<Image, "stale" | "ttl"> = { stale: false, ttl: Infinity },
+): Whole | Failed {
+  if (spliced.kind === "loop") return failed(EXTENDED.aliasLoop);
+  if (spliced.kind === "too-large") return failed(EXTENDED.aliasTooLarge);
+  const ttl = rest.stale ? 0 : Math.min(spliced.ttl, rest.ttl);
+  return { kind: "whole", parts: spliced.parts, ttl, stale: rest.stale };
 }

@@ -62,12 +62,14 @@ export interface Flight {
   failure: Failed | undefined;
   /** The flight for the name that its alias leads to. */
   waitsFor: Flight | undefined;
+  /** An exception of a list stands in the aliases that led here: whatever comes is let pass. */
+  passes: boolean;
   /** Aliases of other routes that led here; 0 for a client's question. */
   readonly crossings: number;
 }
 
 /** What a question is asked for: at whose place, for whom, and what there is instead. */
-export type Errand = Pick<Flight, "key" | "place" | "route" | "tag" | "waiters" | "crossings" | "stale">;
+export type Errand = Pick<Flight, "key" | "place" | "route" | "tag" | "waiters" | "crossings" | "passes" | "stale">;
 
 export function flightOf(query: Query, errand: Errand): Flight {
   return {
@@ -111,6 +113,7 @@ export function turnAway(settle: Settle, stale: Slab | undefined, otherwise: Out
   return undefined;
 }
 
-export function keyOf(query: Query, tag: number): string {
-  return `${tag} ${Buffer.from(query.key.buffer, query.key.byteOffset, query.keyLength).toString("latin1")}`;
+/** What is to pass is another question: its answer must not end where a list has something to say. */
+export function keyOf(query: Query, tag: number, passes = false): string {
+  return `${tag}${passes ? "+" : ""} ${Buffer.from(query.key.buffer, query.key.byteOffset, query.keyLength).toString("latin1")}`;
 }

@@ -2,14 +2,14 @@ import { milliseconds, type Clock, type Duration } from "@stitch/clock";
 import { tickOf, type Cache } from "../cache.ts";
 import { packImage, type ImageParts, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
+import { isOfUse, type AliasJudge } from "../policy/alias-judge.ts";
 import { REASON } from "../reasons.ts";
-import { CD } from "../wire/header.ts";
 import type { Message } from "../wire/message.ts";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
 import { Asker } from "./asker.ts";
 import { Attempts, type Found, type NotFound } from "./attempts.ts";
-import { Crossing, type Want } from "./crossing.ts";
+import { chaserOf, Crossing, type Want } from "./crossing.ts";
 import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
 import type { Exchange } from "./exchange.ts";
 import { FailureCache } from "./failure-cache.ts";
@@ -33,6 +33,8 @@ export interface ForwarderOptions extends TtlLimits {
   /** By number. */
   readonly routes: ReadonlyMap<number, Route>;
   readonly names: Names;
+  /** The lists as they are when they are asked; without them every answer is kept as it is. */
+  readonly lists?: () => Pick<AliasJudge, "note" | "along" | "answers">;
   /** Sockets of this machine where it is not given. */
   readonly transport?: Transport;
   /** Sockets that may be open at once, shared out among the routes; without it only the limits per route hold. */
@@ -141,17 +143,9 @@ export class Forwarder {
 
   /** Local data, for a client who waits for what a route has to say at its end. */
   async #leadOn(query: Query, place: number, settle: Settle): Promise<void> {
-    const { type, dnssecOk, lowFlags } = query;
     const local = this.#options.names.localImage(query, place);
     if (local === undefined || this.#leading >= this.#mostWaiting) return settle(BUSY);
-    const chaser = {
-      type,
-      dnssecOk,
-      checkingDisabled: (lowFlags & CD) !== 0,
-      crossings: 0,
-      refreshes: false,
-      waitsFor: undefined,
-    };
+    const chaser = chaserOf(query); // before the wait: the query is used again
     this.counters.crossed += 1;
     this.#leading += 1;
     const outcome = await this.#crossing.fromLocal(chaser, local);
@@ -180,17 +174,27 @@ export class Forwarder {
   }
 
   /** The flight that `settle` waits for now; undefined when it has been turned away. */
-  #want(query: Query, place: number, route: Route, tag: number, settle: Settle, crossings = 0): Flight | undefined {
-    const key = keyOf(query, tag);
+  #want(
+    query: Query,
+    place: number,
+    route: Route,
+    tag: number,
+    settle: Settle,
+    crossings = 0,
+    passes = false,
+  ): Flight | undefined {
+    const key = keyOf(query, tag, passes);
     const known = this.#flights.get(key);
     if (known !== undefined) return this.#join(known, settle);
     const standing = this.#failures.standing(key);
     if (standing !== undefined) {
       const before: Failed = { kind: "failed", extended: standing, reason: REASON.failedBefore };
-      return turnAway(settle, this.#staleFor(query, tag), before);
+      return turnAway(settle, this.#staleFor(query, tag, passes), before);
     }
-    if (route.inFlight >= this.perRoute || this.#isFull(route)) return turnAway(settle, this.#staleFor(query, tag));
-    const flight = this.#begin(key, query, place, route, tag, [settle], crossings);
+    if (route.inFlight >= this.perRoute || this.#isFull(route)) {
+      return turnAway(settle, this.#staleFor(query, tag, passes));
+    }
+    const flight = this.#begin(key, query, place, route, tag, [settle], crossings, passes);
     void this.#fly(flight);
     return flight;
   }
@@ -217,19 +221,20 @@ export class Forwarder {
     tag: number,
     waiters: Settle[],
     crossings: number,
+    passes = false,
   ): Flight {
-    const stale = this.#staleFor(query, tag);
-    const flight = flightOf(query, { key, place, route, tag, waiters, crossings, stale });
+    const stale = this.#staleFor(query, tag, passes);
+    const flight = flightOf(query, { key, place, route, tag, waiters, crossings, passes, stale });
     this.#flights.set(key, flight);
     route.inFlight += 1;
     route.waiting += waiters.length;
     return flight;
   }
 
-  #staleFor(query: Query, tag: number): Slab | undefined {
-    const { cache, clock } = this.#options;
+  #staleFor(query: Query, tag: number, passes: boolean): Slab | undefined {
+    const { cache, clock, lists } = this.#options;
     const at = cache.find(query, tag, tickOf(clock.now()));
-    return at < 0 ? undefined : cache.copy(at);
+    return at >= 0 && isOfUse(cache.slab, at, passes, lists?.()) ? cache.copy(at) : undefined;
   }
 
   async #fly(flight: Flight): Promise<void> {
@@ -318,6 +323,7 @@ export class Forwarder {
   #stored({ question, nameLength, type, tag, route }: Flight, parts: ImageParts, ttl: number): Outcome {
     const { cache, clock } = this.#options;
     const image = packImage(parts, tag);
+    this.#options.lists?.().note(image);
     if (parts.aliased === true) route.aliased = true;
     if (ttl > 0) {
       adoptName(this.#scratch, question.subarray(0, nameLength), type, CLASS.IN);

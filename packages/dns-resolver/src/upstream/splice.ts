@@ -1,9 +1,9 @@
-import { MESSAGE_AT, NEGATIVE, WORD, type ImageParts, type Slab } from "../cache/image.ts";
+import { CUT, MESSAGE_AT, NEGATIVE, WORD, type ImageParts, type Slab } from "../cache/image.ts";
 import { AT, HEADER_BYTES } from "../wire/header.ts";
 import { decodeMessage, MOST_RECORDS, type Message, type RecordAt } from "../wire/message.ts";
 import { nameKey } from "../wire/name.ts";
 import { u8 } from "../wire/octets.ts";
-import { TYPE } from "../wire/registry.ts";
+import { RCODE, TYPE } from "../wire/registry.ts";
 import { LARGEST_MESSAGE, lowest, writeHeader, type Alias } from "./digest.ts";
 import { rebuild, type Taken } from "./rebuild.ts";
 
@@ -38,13 +38,25 @@ export function splice({ message, answers, authorities }: Alias, { image, age }:
   const { bytes, ttlsAt } = rebuild(message.bytes.subarray(0, message.questionEnd), all);
   if (bytes.length > LARGEST_MESSAGE || all.length > MOST_RECORDS) return { kind: "too-large" };
   writeHeader(bytes, u8(rest.value.bytes, AT.lowFlags) & 0x0f, allAnswers.length, all.length - allAnswers.length);
-  const negative = ((image.words[WORD.state] ?? 0) & NEGATIVE) !== 0;
+  const state = image.words[WORD.state] ?? 0;
+  const negative = (state & NEGATIVE) !== 0;
   const nameLength = message.questionEnd - 4 - HEADER_BYTES;
   return {
     kind: "answer",
-    parts: { message: bytes, nameLength, ttlsAt, negative, spliced: true },
+    parts: { message: bytes, nameLength, ttlsAt, negative, spliced: true, aliased: true, cut: (state & CUT) !== 0 },
     ttl: lowest(all, cap),
   };
+}
+
+/** The aliases alone, where a list answers what they lead to: nobody is asked for that. */
+export function cutOff({ message, answers }: Pick<Alias, "message" | "answers">, cap: number): Spliced {
+  const taken = answers.map((record) => ({ from: message.bytes, record, ttl: Math.min(record.ttl, cap) }));
+  const { bytes, ttlsAt } = rebuild(message.bytes.subarray(0, message.questionEnd), taken);
+  if (bytes.length > LARGEST_MESSAGE) return { kind: "too-large" };
+  writeHeader(bytes, RCODE.NOERROR, answers.length, 0);
+  const nameLength = message.questionEnd - 4 - HEADER_BYTES;
+  const kind = { negative: false, spliced: true, aliased: true, cut: true };
+  return { kind: "answer", parts: { message: bytes, nameLength, ttlsAt, ...kind }, ttl: lowest(answers, cap) };
 }
 
 /** An alias of ours stands in the rest as well: it leads back here, now or by what was cached before it was changed. */

@@ -55,6 +55,7 @@ export class Stage {
       cache,
       routes: serving.routes,
       names: this.#resolver.claims,
+      lists: () => this.#resolver.aliases,
       transport,
       ...serving.limits,
       deliver: (waiter, outcome) => {

@@ -1,0 +1,51 @@
+import { CLASS, TYPE } from "../wire/registry.ts";
+import { HEADER_BYTES } from "../wire/header.ts";
+import type { Message, RecordAt } from "../wire/message.ts";
+import { isBelow, nameKey } from "../wire/name.ts";
+import { u16 } from "../wire/octets.ts";
+
+/**
+ * The names of an answer, in lower case, in the order in which its aliases lead from one to the next, the name asked for
+ * first. Whoever asks for type CNAME is led nowhere: the alias is what he wants to know. Every owner is expanded once, and
+ * no name is passed twice, so that 500 records of a stranger cost 500 steps.
+ */
+export function namesOf({ bytes, questionEnd, records }: Message): Uint8Array[] {
+  const asked = u16(bytes, questionEnd - 4);
+  const ends = new Set<string>();
+  const aliases = new Map<string, RecordAt>();
+  for (const record of records) {
+    if (record.section !== 0 || record.class !== CLASS.IN) continue;
+    if (record.type === asked) ends.add(keyAt(bytes, record.ownerAt));
+    else if (record.type === TYPE.CNAME) aliases.set(keyAt(bytes, record.ownerAt), record);
+  }
+  const passed = new Set<string>();
+  for (let name: string | undefined = keyAt(bytes, HEADER_BYTES); name !== undefined && !passed.has(name);) {
+    passed.add(name);
+    const alias: RecordAt | undefined = ends.has(name) ? undefined : aliases.get(name);
+    name = alias === undefined ? undefined : keyAt(bytes, alias.dataAt);
+  }
+  return [...passed].map((name) => Buffer.from(name, "latin1"));
+}
+
+/** Aliases of `passed`, with the DNAMEs that they were made from (RFC 6672) and their signatures. */
+export function aliasesOf({ bytes, records }: Message, passed: readonly Uint8Array[]): readonly RecordAt[] {
+  const names = new Set(passed.map((name) => Buffer.from(name).toString("latin1")));
+  const isAbove = (key: string): boolean => passed.some((name) => isBelow(name, Buffer.from(key, "latin1")));
+  const answers = records
+    .filter(({ section, class: recordClass }) => section === 0 && recordClass === CLASS.IN)
+    .map((record) => ({ record, owner: keyAt(bytes, record.ownerAt) }));
+  const dnames = new Set(
+    answers.filter(({ record, owner }) => record.type === TYPE.DNAME && isAbove(owner)).map(({ owner }) => owner),
+  );
+  return answers
+    .filter(({ record: { type }, owner }) => {
+      if (type === TYPE.CNAME) return names.has(owner);
+      if (type === TYPE.RRSIG) return names.has(owner) || dnames.has(owner);
+      return type === TYPE.DNAME && dnames.has(owner);
+    })
+    .map(({ record }) => record);
+}
+
+function keyAt(bytes: Uint8Array, at: number): string {
+  return nameKey(bytes, at, bytes.length);
+}
