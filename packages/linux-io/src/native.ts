@@ -98,6 +98,27 @@ export interface Native {
   hugePages(bytes: Uint8Array): number;
 }
 
+/** All of it, by name: the compiler keeps this list whole. */
+const FUNCTIONS: Readonly<Record<keyof Native, true>> = {
+  udpOpen: true,
+  udpSend: true,
+  udpSendMany: true,
+  udpDrops: true,
+  udpClose: true,
+  setCreate: true,
+  setOpen: true,
+  setSend: true,
+  setCloseSocket: true,
+  setClose: true,
+  tcpConnect: true,
+  tcpTake: true,
+  tcpClose: true,
+  tcpState: true,
+  kernelClock: true,
+  threadRealtime: true,
+  hugePages: true,
+};
+
 /** TCP_INFO, as far as the owner of a session can use it. */
 export interface TcpState {
   /** Linux: 1 is ESTABLISHED. */
@@ -146,10 +167,18 @@ function load(): NativeLoad {
     return { native: undefined, why: "the native batches are for Linux; datagrams go through node:dgram here" };
   }
   try {
-    return { native: createRequire(import.meta.url)("#addon") as Native };
+    return usable(createRequire(import.meta.url)("#addon") as Partial<Native>);
   } catch (failure) {
     return { native: undefined, why: reasonOf(failure as NodeJS.ErrnoException) };
   }
+}
+
+/** Sources are updated without a build now and then: then the addon is as good as none, and not a TypeError at the first call. */
+export function usable(addon: Partial<Native>): NativeLoad {
+  const lacking = Object.keys(FUNCTIONS).filter((name) => typeof addon[name as keyof Native] !== "function");
+  if (lacking.length === 0) return { native: addon as Native };
+  const why = `the addon was built from other sources (no ${lacking.join(", ")}); build it with \`npm run build:addon\``;
+  return { native: undefined, why };
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
