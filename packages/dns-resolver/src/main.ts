@@ -125,6 +125,7 @@ async function start(
     close: async () => {
       load.cancel();
       siblings.close();
+      await probe.close();
       await closeControl();
       await group.close();
     },

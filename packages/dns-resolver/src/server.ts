@@ -19,6 +19,7 @@ import { TcpListener, type TcpQuery } from "./tcp-listener.ts";
 import type { TlsIdentity } from "./tls/certificates.ts";
 import type { Names, Outcome, Waiter } from "./upstream/flight.ts";
 import { Forwarder, type ForwarderOptions } from "./upstream/forwarder.ts";
+import { copied } from "./wire/blocks.ts";
 import { EDNS_SIZE } from "./wire/edns.ts";
 
 /**
@@ -164,10 +165,10 @@ export class DnsServer {
   #later(socket: DatagramSocket, arrivals: Arrivals, slot: number): void {
     const { resolver } = this.#options;
     const at = slot * arrivals.slotSize;
-    const query = arrivals.bytes.slice(at, at + (arrivals.lengths[slot] ?? 0));
+    const query = copied(arrivals.bytes, at, at + (arrivals.lengths[slot] ?? 0));
     const record = slot * ENDPOINT_BYTES;
-    const peer = arrivals.peers.slice(record, record + ENDPOINT_BYTES);
-    const local = arrivals.locals.slice(record, record + ENDPOINT_BYTES);
+    const peer = copied(arrivals.peers, record, record + ENDPOINT_BYTES);
+    const local = copied(arrivals.locals, record, record + ENDPOINT_BYTES);
     const reply = (message: Uint8Array): void => socket.send(peer, 0, local, 0, message);
     this.forwarder.ask(resolver.query, resolver.place, resolver.tag, { query, peer, tcp: false, reply });
   }

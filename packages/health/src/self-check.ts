@@ -50,6 +50,8 @@ const MOST_OUTSTANDING = 8;
  */
 const PENDING_INPUT: Duration = milliseconds(20);
 
+const FLOODED: ProbeResult = { kind: "silent", detail: `no answer within ${formatDuration(FLOODED_AFTER)}` };
+
 export interface SelfCheckOptions {
   readonly health: Health;
   readonly clock: Clock;
@@ -123,8 +125,9 @@ export class SelfCheck {
     const began = clock.now();
     const before = this.#progress();
     const moved = (): boolean[] => this.#progress().map((now, worker) => now > (before[worker] ?? 0));
-    const result = await this.#askedOrFlooded(began, () => moved().every(Boolean));
-    if (result.kind === "silent" && !moved().every(Boolean)) await this.#readPendingInput();
+    const allMoved = (): boolean => moved().every(Boolean);
+    const result = await this.#askedOrFlooded(began, before.length, allMoved);
+    if (result.kind === "silent" && !allMoved()) await this.#readPendingInput();
     if (this.#stopped) return;
     this.#completed += 1;
     if (result.kind === "answered") this.#answered += 1;
@@ -133,30 +136,29 @@ export class SelfCheck {
   }
 
   /** What asking comes to, or silence as soon as it is known to be a flood's. */
-  async #askedOrFlooded(began: Instant, progressed: () => boolean): Promise<ProbeResult> {
+  async #askedOrFlooded(began: Instant, workers: number, progressed: () => boolean): Promise<ProbeResult> {
     const { promise: flooded, resolve } = Promise.withResolvers<ProbeResult>();
-    const detail = `no answer within ${formatDuration(FLOODED_AFTER)}`;
     const look = this.#options.clock.after(
       "self-check-flooded",
       milliseconds(FLOODED_AFTER - PENDING_INPUT),
       async () => {
         await this.#readPendingInput();
-        if (progressed()) resolve({ kind: "silent", detail });
+        if (progressed()) resolve(FLOODED);
       },
     );
-    const result = await Promise.race([this.#askAll(began, progressed), flooded]);
+    const result = await Promise.race([this.#askAll(began, workers, progressed), flooded]);
     look.cancel();
     return result;
   }
 
   #progress(): readonly number[] {
-    return [this.#options.progress()].flat();
+    const progress = this.#options.progress();
+    return typeof progress === "number" ? [progress] : progress;
   }
 
   /** Asks until every worker has shown life; whatever is not answered ends it. */
-  async #askAll(began: Instant, complete: () => boolean): Promise<ProbeResult> {
+  async #askAll(began: Instant, workers: number, complete: () => boolean): Promise<ProbeResult> {
     const { clock } = this.#options;
-    const workers = this.#progress().length;
     for (let probes = 1; ; probes += 1) {
       const spent = elapsed(began, clock.now());
       const result = await this.#ask(spent);

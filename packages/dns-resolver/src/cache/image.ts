@@ -1,3 +1,4 @@
+import { zeros } from "../wire/blocks.ts";
 import { put16 } from "../wire/octets.ts";
 
 /**
@@ -80,9 +81,8 @@ export function packImage(parts: ImageParts, tag: number): Slab {
   const { message, ttlsAt } = parts;
   const offsetsAt = evenAfter(message.length);
   const size = (offsetsAt + 2 * ttlsAt.length + 7) & ~7;
-  const buffer = new ArrayBuffer(size);
-  const bytes = new Uint8Array(buffer);
-  const words = new Uint32Array(buffer);
+  const bytes = zeros(size);
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, size >>> 2);
   words[WORD.size] = size;
   words[WORD.state] =
     LIVE |

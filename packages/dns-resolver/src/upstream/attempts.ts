@@ -20,15 +20,19 @@ export interface NotFound {
   readonly ours: boolean;
 }
 
-export interface AttemptsOptions {
+/** A question, and whose upstreams may answer it. */
+export interface Asked extends About {
+  readonly route: Route;
+}
+
+/** What the attempts of all questions share: one object for all of them, for thousands begin in a second. */
+export interface AttemptsOptions<A extends Asked> {
   readonly clock: Clock;
   readonly asker: Asker;
-  readonly route: Route;
-  readonly about: About;
-  readonly read: (message: Message) => Digest;
+  readonly read: (message: Message, about: A) => Digest;
   readonly isClosed: () => boolean;
-  /** Whether there is room to ask two upstreams at once. */
-  readonly mayHedge: () => boolean;
+  /** Whether there is room to ask two upstreams of the route at once. */
+  readonly mayHedge: (route: Route) => boolean;
 }
 
 interface Attempt {
@@ -36,6 +40,8 @@ interface Attempt {
   /** Within its limit: as long as one is, no other begins but a hedge. */
   pending: boolean;
   hedge: Timer | undefined;
+  /** Until it has come to its end, or its upstream is asked again. */
+  asking: Asking | undefined;
 }
 
 /**
@@ -45,22 +51,25 @@ interface Attempt {
  * whoever answers first is taken (a hedge). Hard: nobody answers within the limits, which is the end for those who wait;
  * the last questions stay open for a while, and what comes is `late`.
  */
-export class Attempts {
-  readonly #options: AttemptsOptions;
+export class Attempts<A extends Asked> {
+  readonly #options: AttemptsOptions<A>;
+  readonly #about: A;
   readonly #found = Promise.withResolvers<Found | NotFound>();
   /** Made when somebody waits for it: nearly every question is answered in time. */
   #late: PromiseWithResolvers<Found | undefined> | undefined;
   #lateFound: Found | undefined;
   readonly #tried: Upstream[] = [];
-  /** The last question put to each upstream that has not come to its end. */
-  readonly #open = new Map<Upstream, Asking>();
+  readonly #attempts: Attempt[] = [];
+  /** Of these, how many have not come to their end. */
+  #open = 0;
   #pending = 0;
   #settled = false;
   #failure: Omit<NotFound, "kind">;
 
-  constructor(options: AttemptsOptions) {
+  constructor(options: AttemptsOptions<A>, about: A) {
     this.#options = options;
-    this.#failure = allLooping(options.route) ? IN_A_LOOP : NOBODY;
+    this.#about = about;
+    this.#failure = allLooping(about.route) ? IN_A_LOOP : NOBODY;
     this.#next();
   }
 
@@ -71,12 +80,13 @@ export class Attempts {
   /** After `found` came to nothing: an answer that came all the same, or undefined once none can come any more. */
   get late(): Promise<Found | undefined> {
     this.#late ??= Promise.withResolvers();
-    if (this.#lateFound !== undefined || this.#open.size === 0) this.#late.resolve(this.#lateFound);
+    if (this.#lateFound !== undefined || this.#open === 0) this.#late.resolve(this.#lateFound);
     return this.#late.promise;
   }
 
   #next(): void {
-    const { route, isClosed } = this.#options;
+    const { isClosed } = this.#options;
+    const { route } = this.#about;
     const limit = ATTEMPT_LIMITS[this.#tried.length];
     const over = limit === undefined || isClosed() || (this.#tried.length > 0 && allDown(route));
     const upstream = over ? undefined : pick(route, this.#tried);
@@ -85,32 +95,51 @@ export class Attempts {
   }
 
   #hedge(slow: Upstream): void {
-    const { asker, route, isClosed, mayHedge } = this.#options;
+    const { asker, isClosed, mayHedge } = this.#options;
+    const { route } = this.#about;
     const limit = ATTEMPT_LIMITS[this.#tried.length];
     const other = spare(route, this.#tried);
-    if (this.#settled || other === undefined || limit === undefined || isClosed() || !mayHedge()) return;
+    if (this.#settled || other === undefined || limit === undefined || isClosed() || !mayHedge(route)) return;
     if (!slow.pace.takeHedge()) return;
     asker.counters.hedged += 1;
     this.#ask(other, limit);
   }
 
   #ask(upstream: Upstream, limit: Duration): void {
-    const { asker, about } = this.#options;
     const kind = this.#tried.includes(upstream) ? "again" : "question";
     // Of one server a question is open once: two would be twice the chance for a forger (CVE-2025-5994 class).
-    this.#open.get(upstream)?.end();
+    if (kind === "again") this.#giveUp(upstream);
     this.#tried.push(upstream);
     this.#pending += 1;
-    const attempt: Attempt = { upstream, pending: true, hedge: this.#patience(upstream, limit) };
+    this.#open += 1;
+    const hedge = this.#patience(upstream, limit);
+    const attempt: Attempt = { upstream, pending: true, hedge, asking: undefined };
+    this.#attempts.push(attempt);
     const onOverdue = (): void => this.#failed(attempt, WHY.timeout, EDE.NO_REACHABLE_AUTHORITY, false);
-    const asking = asker.ask(about, upstream, { limit, late: LATE, kind, onOverdue });
-    this.#open.set(upstream, asking);
-    void asking.result.then((result) => this.#ended(attempt, asking, result));
+    const asking = this.#options.asker.ask(this.#about, upstream, { limit, late: LATE, kind, onOverdue });
+    attempt.asking = asking;
+    void asking.result.then((result) => this.#ended(attempt, result));
+  }
+
+  #giveUp(upstream: Upstream): void {
+    for (const attempt of this.#attempts) {
+      if (attempt.upstream !== upstream || attempt.asking === undefined) continue;
+      const { asking } = attempt;
+      this.#over(attempt);
+      asking.end();
+    }
+  }
+
+  #over(attempt: Attempt): void {
+    if (attempt.asking === undefined) return;
+    attempt.asking = undefined;
+    this.#open -= 1;
   }
 
   /** Set for the first attempt, where somebody else could be asked and enough is known about this upstream. */
   #patience(upstream: Upstream, limit: Duration): Timer | undefined {
-    const { clock, route } = this.#options;
+    const { clock } = this.#options;
+    const { route } = this.#about;
     upstream.pace.asked();
     if (this.#tried.length > 1 || route.upstreams.length === 1) return undefined;
     const { patience } = upstream.pace;
@@ -118,9 +147,8 @@ export class Attempts {
     return clock.after("hedge", patience, () => this.#hedge(upstream));
   }
 
-  #ended(attempt: Attempt, asking: Asking, result: Exchange): void {
-    const { upstream } = attempt;
-    if (this.#open.get(upstream) === asking) this.#open.delete(upstream);
+  #ended(attempt: Attempt, result: Exchange): void {
+    this.#over(attempt);
     attempt.hedge?.cancel();
     const found = this.#read(result);
     if (found.kind !== "useless") this.#take(found);
@@ -129,12 +157,12 @@ export class Attempts {
       const code = cut ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
       this.#failed(attempt, found.why, code, result.kind === "no-socket");
     }
-    if (this.#settled && this.#open.size === 0) this.#late?.resolve(undefined);
+    if (this.#settled && this.#open === 0) this.#late?.resolve(undefined);
   }
 
   #read(result: Exchange): Digest {
     if (result.kind !== "answer") return { kind: "useless", why: WHY[result.kind] };
-    const found = this.#options.read(result.message);
+    const found = this.#options.read(result.message, this.#about);
     if (found.kind === "useless") this.#options.asker.counters.useless += 1;
     return found;
   }

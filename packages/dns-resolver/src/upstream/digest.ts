@@ -1,4 +1,5 @@
 import type { ImageParts } from "../cache/image.ts";
+import { copied } from "../wire/blocks.ts";
 import { AT, HEADER_BYTES, QR, RA } from "../wire/header.ts";
 import type { Message, RecordAt } from "../wire/message.ts";
 import { put16, put32, u32 } from "../wire/octets.ts";
@@ -101,7 +102,7 @@ function withOnly(message: Message, kept: readonly RecordAt[]): { bytes: Uint8Ar
     );
   }
   const end = last === undefined ? questionEnd : last.dataAt + last.dataLength;
-  return { bytes: bytes.slice(0, end), ttlsAt: kept.map(({ ttlAt }) => ttlAt) };
+  return { bytes: copied(bytes, 0, end), ttlsAt: kept.map(({ ttlAt }) => ttlAt) };
 }
 
 /** Our own header over an answer: what the upstream said in its own stays there. */

@@ -1,5 +1,6 @@
 import type { Clock, Duration } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
+import { zeros } from "../wire/blocks.ts";
 import type { Decoded } from "../wire/decoded.ts";
 import { OPT_BYTES, writeOpt } from "../wire/edns.ts";
 import { AT, CD, HEADER_BYTES, opcodeOf, QR, RD, TC, Z } from "../wire/header.ts";
@@ -69,7 +70,7 @@ export function failed(code: string): Exchange {
 
 /** Our own query, never the client's bytes: its options stay here (CVE-2026-42004 class). */
 export function encodeRequest({ id, dnssecOk, checkingDisabled, edns }: Request, question: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + question.length + (edns ? OPT_BYTES : 0));
+  const bytes = zeros(HEADER_BYTES + question.length + (edns ? OPT_BYTES : 0));
   put16(bytes, AT.id, id);
   bytes[AT.flags] = RD;
   bytes[AT.lowFlags] = checkingDisabled ? CD : 0;

@@ -1,6 +1,7 @@
 import { TICKS_PER_SECOND, WORD, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
 import { REASON, type ReasonCode } from "../reasons.ts";
+import { copied } from "../wire/blocks.ts";
 import { CD } from "../wire/header.ts";
 import type { Query } from "../wire/query.ts";
 import type { Route } from "./upstream.ts";
@@ -74,7 +75,7 @@ export type Errand = Pick<Flight, "key" | "place" | "route" | "tag" | "waiters" 
 export function flightOf(query: Query, errand: Errand): Flight {
   return {
     ...errand,
-    question: query.key.slice(0, query.keyLength),
+    question: copied(query.key, 0, query.keyLength),
     nameLength: query.nameLength,
     type: query.type,
     dnssecOk: query.dnssecOk,

@@ -1,20 +1,20 @@
-import { milliseconds, type Clock, type Duration } from "@stitch/clock";
+import { milliseconds, type Clock, type Duration, type Timer } from "@stitch/clock";
 import { tickOf, type Cache } from "../cache.ts";
 import { packImage, type ImageParts, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
 import { isOfUse, type AliasJudge } from "../policy/alias-judge.ts";
 import { REASON } from "../reasons.ts";
-import type { Message } from "../wire/message.ts";
 import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
+import { AnswerReader } from "./answer-reader.ts";
 import { Asker } from "./asker.ts";
-import { Attempts, type Found, type NotFound } from "./attempts.ts";
+import { Attempts, type AttemptsOptions, type Found, type NotFound } from "./attempts.ts";
 import { chaserOf, Crossing, type Want } from "./crossing.ts";
-import { digest, type Alias, type Digest, type TtlLimits } from "./digest.ts";
+import type { Alias, TtlLimits } from "./digest.ts";
 import type { Exchange } from "./exchange.ts";
 import { FailureCache } from "./failure-cache.ts";
 import { BUSY, failed, flightOf, LOOPED, keyOf, staleOutcome, turnAway } from "./flight.ts";
-import { NOBODY, type Failed, type Flight, type Names, type Outcome, type Settle, type Waiter } from "./flight.ts";
+import type { Failed, Flight, Names, Outcome, Settle, Waiter } from "./flight.ts";
 import { LoopWatch, type LoopOptions } from "./loop-watch.ts";
 import { Keyed } from "./keyed.ts";
 import { MOST_WAITERS, MOST_WAITING_PER_ROUTE, mostSockets, REFRESH_SHARE, sharePerRoute } from "./shares.ts";
@@ -69,6 +69,7 @@ export class Forwarder {
   readonly #asker: Asker;
   readonly #failures: FailureCache;
   readonly #crossing: Crossing;
+  readonly #attempts: AttemptsOptions<Flight>;
   #refreshing = 0;
   /** Clients whose local answer leads on. */
   #leading = 0;
@@ -92,6 +93,14 @@ export class Forwarder {
       routes: () => this.#options.routes.values(),
       onChange,
     });
+    const reader = new AnswerReader(() => this.#options);
+    this.#attempts = {
+      clock,
+      asker: this.#asker,
+      read: (message, flight) => reader.read(message, flight),
+      isClosed: () => this.#closed,
+      mayHedge: (route) => route.inFlight < this.perRoute / 2,
+    };
     const ask = (question: Uint8Array, upstream: Upstream): Promise<Exchange> =>
       this.#asker.askForLoop(question, upstream);
     const routes = (): Iterable<Route> => this.#options.routes.values();
@@ -238,21 +247,26 @@ export class Forwarder {
   }
 
   async #fly(flight: Flight): Promise<void> {
-    const { stale, route } = flight;
-    const settleStale = (): void => {
-      flight.late = true;
-      if (stale !== undefined) this.#settle(flight, staleOutcome(stale));
-    };
-    // With nobody up there is nothing to wait for, though one question may still try.
-    const wait = allDown(route) ? NOW : STALE_AFTER;
-    const early = stale === undefined ? undefined : this.#options.clock.after("stale-answer", wait, settleStale);
-    const attempts = this.#attempts(flight);
-    const outcome = await this.#answer(flight, await attempts.found);
+    const { stale } = flight;
+    const early = stale === undefined ? undefined : this.#settleEarly(flight, stale);
+    const attempts = new Attempts(this.#attempts, flight);
+    const found = await attempts.found;
+    const outcome = found.kind === "alias" ? await this.#followed(flight, found.alias) : this.#outcome(flight, found);
+    this.#remember(flight, found, outcome);
     early?.cancel();
     if (outcome.kind === "image") this.#land(flight);
     const useStale = outcome.kind === "failed" && stale !== undefined;
     this.#settle(flight, useStale ? staleOutcome(stale) : outcome);
     if (outcome.kind === "failed") await this.#lateAnswer(flight, outcome, attempts);
+  }
+
+  /** What has expired is better than nothing, after a while; with nobody up there is nothing to wait for, though one question may still try. */
+  #settleEarly(flight: Flight, stale: Slab): Timer {
+    const wait = allDown(flight.route) ? NOW : STALE_AFTER;
+    return this.#options.clock.after("stale-answer", wait, () => {
+      flight.late = true;
+      this.#settle(flight, staleOutcome(stale));
+    });
   }
 
   #land(flight: Flight): void {
@@ -261,12 +275,14 @@ export class Forwarder {
   }
 
   /** Clients have their answer; what comes now is for those who come later. Until then the question is not put again. */
-  async #lateAnswer(flight: Flight, outcome: Failed, attempts: Attempts): Promise<void> {
+  async #lateAnswer(flight: Flight, outcome: Failed, attempts: Attempts<Flight>): Promise<void> {
     flight.late = true;
     flight.failure = { ...outcome, reason: REASON.failedBefore };
     const found = await attempts.late;
     this.#land(flight);
-    if (found !== undefined) await this.#answer(flight, found);
+    if (found === undefined) return;
+    const late = found.kind === "alias" ? await this.#followed(flight, found.alias) : this.#outcome(flight, found);
+    this.#remember(flight, found, late);
   }
 
   #settle(flight: Flight, outcome: Outcome): void {
@@ -276,45 +292,22 @@ export class Forwarder {
     for (const settle of waiters) settle(outcome);
   }
 
-  #attempts(flight: Flight): Attempts {
-    const { maxTtl, negativeTtl, names } = this.#options;
-    const placeOf = (name: Uint8Array): number => {
-      adoptName(this.#scratch, name, flight.type, CLASS.IN);
-      return names.placeOf(this.#scratch);
-    };
-    const isAskedHere = (name: Uint8Array): boolean => placeOf(name) === flight.place;
-    const isOwn = (name: Uint8Array): boolean => {
-      const place = placeOf(name);
-      return place === flight.place || place === NOBODY;
-    };
-    const limits = { maxTtl, negativeTtl };
-    const read = (message: Message): Digest => digest(message, flight.dnssecOk, limits, isOwn, isAskedHere);
-    const isClosed = (): boolean => this.#closed;
-    const { route } = flight;
-    const mayHedge = (): boolean => route.inFlight < this.perRoute / 2;
-    const { clock } = this.#options;
-    return new Attempts({ clock, asker: this.#asker, route, about: flight, read, isClosed, mayHedge });
-  }
-
-  /** The outcome of a flight; answers are stored, failures remembered. */
-  async #answer(flight: Flight, found: Found | NotFound): Promise<Outcome> {
-    const outcome = await this.#finish(flight, found);
+  /** Failures are remembered until there is an answer. */
+  #remember(flight: Flight, found: Found | NotFound, outcome: Outcome): void {
     if (outcome.kind === "image" && !outcome.stale) this.#failures.answered(flight.key);
     const isOurs = found.kind === "not-found" && found.ours;
     if (outcome.kind === "failed" && outcome.reason === REASON.upstreamFailed && !isOurs) {
       this.#failures.failed(flight.key, outcome.extended, flight.stale !== undefined);
     }
-    return outcome;
   }
 
-  async #finish(flight: Flight, found: Found | NotFound): Promise<Outcome> {
+  /** What came of a flight that no alias leads on; answers are stored. */
+  #outcome(flight: Flight, found: Exclude<Found, { kind: "alias" }> | NotFound): Outcome {
     switch (found.kind) {
       case "not-found":
         return failed(found.extended);
       case "loop":
         return failed(EXTENDED.aliasLoop);
-      case "alias":
-        return this.#followed(flight, found.alias);
       case "answer":
         return this.#stored(flight, found.parts, found.ttl);
     }

@@ -1,4 +1,5 @@
 import { randomFillSync } from "node:crypto";
+import { copied } from "../wire/blocks.ts";
 import { u8 } from "../wire/octets.ts";
 
 /** Bits drawn at once: one call of the generator for some hundred questions. */
@@ -15,7 +16,7 @@ export class MixedCase {
 
   /** A copy of `question`, lower case name first, type and class behind it, with its letters mixed. */
   mix(question: Uint8Array): Uint8Array {
-    const mixed = question.slice();
+    const mixed = copied(question);
     for (let at = 0; u8(mixed, at) !== 0; at += u8(mixed, at) + 1) {
       const end = at + u8(mixed, at);
       for (let i = at + 1; i <= end; i += 1) {

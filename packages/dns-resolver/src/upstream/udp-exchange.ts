@@ -3,6 +3,7 @@ import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant
 import type { HostPort } from "@stitch/config";
 import { ENDPOINT_BYTES, endpointRecord, openSocketSet, SEND_ERROR, TRUNCATED } from "@stitch/linux-io";
 import type { SetArrivals, SocketSet } from "@stitch/linux-io";
+import { copied } from "../wire/blocks.ts";
 import { EDNS_SIZE } from "../wire/edns.ts";
 import {
   encodeRequest,
@@ -161,7 +162,7 @@ export class UdpExchanges {
     // The slab is filled again; the answer is kept.
     const { request } = waiting;
     const cut = (flags & TRUNCATED) !== 0;
-    this.#finish(place, cut ? { kind: "truncated" } : inOwnCase(readAnswer(bytes.slice(), request), request.question));
+    this.#finish(place, cut ? { kind: "truncated" } : inOwnCase(readAnswer(copied(bytes), request), request.question));
   }
 
   #missed(place: number, waiting: Waiting): void {

@@ -39,22 +39,24 @@ export interface Message {
 /** Decodes a whole response with one question. Every byte must be accounted for. */
 export function decodeMessage(bytes: Uint8Array): Decoded<Message> {
   if (bytes.length < HEADER_BYTES) return malformed("short", bytes.length);
-  const counts = [AT.answers, AT.authorities, AT.additionals].map((at) => u16(bytes, at));
-  const total = counts.reduce((sum, count) => sum + count, 0);
+  const answers = u16(bytes, AT.answers);
+  const answersAndAuthorities = answers + u16(bytes, AT.authorities);
+  const total = answersAndAuthorities + u16(bytes, AT.additionals);
   if (u16(bytes, AT.questions) !== 1 || total > MOST_RECORDS) return malformed("counts", AT.questions);
   const nameEnd = endOfName(bytes, HEADER_BYTES, bytes.length);
-  if (nameEnd < 0 || nameEnd + 4 > bytes.length) return malformed("name", HEADER_BYTES);
+  const questionEnd = nameEnd + 4;
+  if (nameEnd < 0 || questionEnd > bytes.length) return malformed("name", HEADER_BYTES);
+  const ends = { questionEnd, answerEnd: questionEnd, authorityEnd: questionEnd };
   const records: RecordAt[] = [];
-  const ends = [nameEnd + 4];
-  let at = nameEnd + 4;
-  for (const [section, count] of counts.entries()) {
-    for (let i = 0; i < count; i += 1) {
-      const record = decodeRecord(bytes, at, section as 0 | 1 | 2);
-      if (!record.ok) return record;
-      records.push(record.value);
-      at = record.end;
-    }
-    ends.push(at);
+  let at = questionEnd;
+  for (let i = 0; i < total; i += 1) {
+    const section = Number(i >= answers) + Number(i >= answersAndAuthorities);
+    const record = decodeRecord(bytes, at, section as 0 | 1 | 2);
+    if (!record.ok) return record;
+    records.push(record.value);
+    at = record.end;
+    if (section === 0) ends.answerEnd = at;
+    if (section < 2) ends.authorityEnd = at;
   }
   return at === bytes.length ? withEdns(bytes, records, ends) : malformed("trailing", at);
 }
@@ -87,10 +89,14 @@ function decodeRecord(bytes: Uint8Array, ownerAt: number, section: 0 | 1 | 2): D
 }
 
 /** RFC 6891 section 6.1.1: one OPT, in the additional section, owned by the root. */
-function withEdns(bytes: Uint8Array, records: readonly RecordAt[], ends: readonly number[]): Decoded<Message> {
-  const options = records.filter((record) => record.type === TYPE.OPT);
-  const [opt] = options;
-  const bad = options.length > 1 || (opt !== undefined && (opt.section !== 2 || u8(bytes, opt.ownerAt) !== 0));
+function withEdns(
+  bytes: Uint8Array,
+  records: readonly RecordAt[],
+  { questionEnd, answerEnd, authorityEnd }: Pick<Message, "questionEnd" | "answerEnd" | "authorityEnd">,
+): Decoded<Message> {
+  const opt = records.find((record) => record.type === TYPE.OPT);
+  const several = records.findLast((record) => record.type === TYPE.OPT) !== opt;
+  const bad = several || (opt !== undefined && (opt.section !== 2 || u8(bytes, opt.ownerAt) !== 0));
   if (bad) return malformed("edns", opt?.ownerAt ?? 0);
   const low = u8(bytes, AT.lowFlags);
   const high = opt === undefined ? 0 : u8(bytes, opt.dataAt - OPT_BYTES + 5);
@@ -99,9 +105,9 @@ function withEdns(bytes: Uint8Array, records: readonly RecordAt[], ends: readonl
     flags: u8(bytes, AT.flags),
     lowFlags: low,
     rcode: (high << 4) | (low & 0x0f),
-    questionEnd: ends[0] ?? 0,
-    answerEnd: ends[1] ?? 0,
-    authorityEnd: ends[2] ?? 0,
+    questionEnd,
+    answerEnd,
+    authorityEnd,
     records,
     edns: opt !== undefined,
   };

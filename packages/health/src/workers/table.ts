@@ -38,7 +38,9 @@ export class WorkerRow<Figure extends string = string> {
 
   /** Outcomes so far, whatever they were. */
   get total(): number {
-    return this.outcomes.reduce((sum, n) => sum + n, 0);
+    let total = 0;
+    for (let i = 0; i < this.outcomes.length; i += 1) total += this.outcomes[i] ?? 0;
+    return total;
   }
 
   get(figure: Figure): number {
