@@ -10,7 +10,6 @@ import type { Topology } from "../topology.ts";
 import type { Variant } from "../variant.ts";
 import { startCapture } from "../capture.ts";
 import { renewed } from "../renewed.ts";
-import { scheduledWith } from "./scheduler-group.ts";
 
 const EXEC_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -33,7 +32,7 @@ export interface ContainerlabDriverOptions {
 
 /**
  * The lab as containerlab deployed it. Routers and sites are asked by `docker exec`; the measuring programs run in a
- * client's network namespace and scheduler group with this repository's Node, so that no image has to carry them.
+ * client's network namespace with this repository's Node, so that no image has to carry them.
  */
 export class ContainerlabLab implements Lab {
   readonly driver = "containerlab";
@@ -57,7 +56,7 @@ export class ContainerlabLab implements Lab {
     const { docker, env } = this.#options;
     const ours = this.#ours(argv);
     const container = [...docker, "exec", containerOf(this.#options.topology, node), ...argv];
-    const [file = "", ...args] = ours === undefined ? container : this.#enter(node, ours);
+    const [file = "", ...args] = ours === undefined ? container : inNetworkOf(this.#pid(node), ours);
     const result = await execa(file, args, {
       env,
       reject: false,
@@ -71,13 +70,7 @@ export class ContainerlabLab implements Lab {
   }
 
   spawn(node: string, argv: readonly string[]): LabProcess {
-    return startProcess(this.#enter(node, this.#ours(argv) ?? argv), {});
-  }
-
-  /** The command line that runs a program of this machine in a node's network, at the cost of the node's container. */
-  #enter(node: string, argv: readonly string[]): readonly string[] {
-    const pid = this.#pid(node);
-    return scheduledWith(pid, inNetworkOf(pid, argv));
+    return startProcess(inNetworkOf(this.#pid(node), this.#ours(argv) ?? argv), {});
   }
 
   /** A program of this repository, run with this repository's Node; undefined for what the image brings. */
@@ -137,7 +130,7 @@ export class ContainerlabLab implements Lab {
 
   capture(node: string, device: string, filter: string): Promise<Capture> {
     const { tcpdump, clock } = this.#options;
-    return startCapture({ enter: (argv) => this.#enter(node, argv), tcpdump, clock }, device, filter);
+    return startCapture({ enter: (argv) => inNetworkOf(this.#pid(node), argv), tcpdump, clock }, device, filter);
   }
 
   async down(): Promise<void> {
