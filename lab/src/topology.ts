@@ -59,7 +59,7 @@ interface Reader {
 type Mapping = Readonly<Record<string, unknown>>;
 
 /** What is for the image alone. */
-const IMAGE_KEYS = ["image", "env", "entrypoint"];
+const IMAGE_KEYS = ["image", "env", "entrypoint", "healthcheck"];
 const NODE_KEYS = new Set([...IMAGE_KEYS, "kind", "labels", "cmd", "binds", "exec", "sysctls", "network-mode"]);
 
 function node(name: string, value: Mapping, defaults: Mapping, at: Reader): TopologyNode {

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { topologyFile, type Variant, VARIANTS } from "../src/variant.ts";
 import { drillsOf } from "../src/drill/index.ts";
 import { CALM } from "../src/drill/plan.ts";
@@ -19,12 +20,18 @@ const COUNTS: Readonly<
   three: { nodes: [4, 3, 5], links: 11, files: 8 },
 };
 
+interface RawNode {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly healthcheck?: unknown;
+}
+
 describe.each(VARIANTS)("the topology %s", (variant) => {
   const file = topologyFile(variant);
   const topology = readTopology(file);
 
+  const count = (runs: string): number => topology.nodes.filter((node) => node.runs === runs).length;
+
   test("has its routers, hosts, clients and links", () => {
-    const count = (runs: string): number => topology.nodes.filter((node) => node.runs === runs).length;
     expect(topology.name).toBe(`stitch-${variant}`);
     expect([count("frr"), count("stitch"), count("nothing")]).toEqual(COUNTS[variant].nodes);
     expect(topology.links).toHaveLength(COUNTS[variant].links);
@@ -45,6 +52,13 @@ describe.each(VARIANTS)("the topology %s", (variant) => {
     const routers = topology.nodes.filter(({ runs, networkOf }) => runs === "frr" && networkOf === undefined);
     for (const { sysctls } of routers)
       expect(sysctls).toMatchObject({ "net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "0" });
+  });
+
+  test("asks nobody for health who serves nothing: a check costs a start of Node, every ten seconds in every container", () => {
+    const { nodes } = (parse(readFileSync(file, "utf8")) as { topology: { nodes: Record<string, RawNode> } }).topology;
+    const idle = Object.values(nodes).filter(({ labels }) => labels["stitch-runs"] === "nothing");
+    expect(idle).toHaveLength(count("nothing"));
+    for (const { healthcheck } of idle) expect(healthcheck).toEqual({ test: ["NONE"] });
   });
 
   test("has a calm state of nodes and devices that exist", () => {

@@ -124,6 +124,12 @@ describe("what is inside", () => {
     expect(await within(IMAGES.dns, line)).toBe("loaded");
   });
 
+  test("the health check has the lowest priority: what it takes, no service misses", async () => {
+    const ask = "--import=data:text/javascript,import{getPriority}from'node:os';console.log(getPriority())";
+    const said = await within(IMAGES.dns, "stitch-healthcheck || true", "-e", `NODE_OPTIONS=${ask}`);
+    expect(said.split("\n")[0]).toBe("19");
+  });
+
   test("the compile cache is used by an account that cannot write to it", async () => {
     const said = await within(IMAGES.dns, "stitch --help 2>&1", "-e", "NODE_DEBUG_NATIVE=COMPILE_CACHE");
     const accepted = said.split("\n").filter((line) => line.includes("was accepted"));

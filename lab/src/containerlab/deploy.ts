@@ -1,13 +1,14 @@
 import { readdirSync } from "node:fs";
 import { type Clock, seconds } from "@stitch/clock";
-import { peerAvailability, type Peer } from "@stitch/peers";
+import { peerAvailability, type Peer, type PeerName } from "@stitch/peers";
 import { execa } from "execa";
 import { kernelRelease } from "../kernel-release.ts";
 import { LabUnavailable } from "../namespace/layout.ts";
 import { until } from "../poll.ts";
 import { readTopology, type Topology } from "../topology.ts";
 import { topologyFile, type Variant } from "../variant.ts";
-import { containerOf, ContainerlabLab, machinePid } from "./driver.ts";
+import { containerOf, ContainerlabLab, inNetworkOf, machinePid } from "./driver.ts";
+import { restoreOffload } from "./offload.ts";
 
 export interface DeployOptions {
   readonly variant: Variant;
@@ -33,8 +34,8 @@ export async function deploy(options: DeployOptions): Promise<ContainerlabLab> {
   const defaults = { docker: ["docker"], containerlab: ["containerlab"], env: {}, enginePid: 1 };
   const tools: Tools = { ...defaults, topologyFile: topologyFile(options.variant), ...options };
   if (process.getuid?.() !== 0) throw new LabUnavailable("containerlab makes links between containers: run it as root");
-  const tcpdump = await peerAvailability("tcpdump", { progress: tools.progress });
-  if (!tcpdump.ok) throw new LabUnavailable(`the lab captures with tcpdump: ${tcpdump.reason}`);
+  const tcpdump = await need("tcpdump", "the lab captures with tcpdump", tools);
+  const ethtool = await need("ethtool", "the lab sets its links with ethtool", tools);
   const topology = readTopology(tools.topologyFile);
   tools.progress(`lab: containerlab deploy: ${topology.nodes.length} nodes, ${topology.links.length} links`);
   try {
@@ -43,16 +44,29 @@ export async function deploy(options: DeployOptions): Promise<ContainerlabLab> {
       tools,
       DEPLOY_TIMEOUT_MS,
     );
-    return await attached(topology, tools, tcpdump.peer);
+    return await attached(topology, tools, { tcpdump, ethtool });
   } catch (error) {
     await call([...tools.containerlab, "destroy", "--cleanup", "--topo", tools.topologyFile], tools).catch(() => "");
     throw error;
   }
 }
 
-async function attached(topology: Topology, tools: Tools, tcpdump: Peer): Promise<ContainerlabLab> {
+async function need(name: PeerName, why: string, { progress }: Tools): Promise<Peer> {
+  const found = await peerAvailability(name, { progress });
+  if (!found.ok) throw new LabUnavailable(`${why}: ${found.reason}`);
+  return found.peer;
+}
+
+interface Peers {
+  readonly tcpdump: Peer;
+  readonly ethtool: Peer;
+}
+
+async function attached(topology: Topology, tools: Tools, { tcpdump, ethtool }: Peers): Promise<ContainerlabLab> {
   const pids = new Map<string, number>();
   for (const { name } of topology.nodes) pids.set(name, await pidOf(containerOf(topology, name), tools));
+  const enter = (node: string, argv: readonly string[]): readonly string[] => inNetworkOf(pids.get(node) ?? 0, argv);
+  await restoreOffload({ topology, enter, ethtool });
   const versions = await versionsOf(topology, tools);
   const lab = new ContainerlabLab({ ...tools, topology, pids, versions, tcpdump });
   for (const host of lab.hosts)

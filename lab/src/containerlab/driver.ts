@@ -153,7 +153,7 @@ export function containerOf(topology: Topology, node: string): string {
 }
 
 /** The program itself becomes nsenter's child (`--pid` makes it fork), as `startProcess` wants it. */
-function inNetworkOf(pid: number, argv: readonly string[]): string[] {
+export function inNetworkOf(pid: number, argv: readonly string[]): string[] {
   const own = `/proc/${process.pid}/ns/pid`;
   return ["nsenter", "--target", String(pid), "--net", `--pid=${own}`, "--", ...argv];
 }

@@ -6,6 +6,7 @@ import type { FloodRecord } from "../probe/record.ts";
 import { averages, type Flood, type FloodOptions, startFlood } from "../probe/start-flood.ts";
 import { firstClose, withdrawals } from "../sighting.ts";
 import { type Drill, type DrillContext, type DrillResult, pause, tenths, unless } from "./drill.ts";
+import { falls } from "./falls.ts";
 import { CORE, LON, NYC, SITES, TOR_TO_HOST, TWINS, VIPS, WHOAMI } from "./plan.ts";
 import { devicesTo, settled } from "./settled.ts";
 
@@ -52,8 +53,12 @@ export const flood: Drill = {
       await crowd(lab, "add");
       context.progress("drill: flood: what New York can answer");
       const capacity = Math.max(...(await (await start(lab, MEASURING)).over()).answered);
+      const since = new Date().toISOString();
       const seen = await underFlood(context, capacity * TIMES_CAPACITY, form.seconds);
-      return verdict(capacity, form, seen);
+      const result = verdict(capacity, form, seen);
+      // Beside what is stopped on purpose, why the rest fell.
+      const fallen = seen.strange.length === 0 ? [] : await falls(lab, since);
+      return { ...result, failures: [...result.failures, ...fallen] };
     } finally {
       await crowd(lab, "del");
     }

@@ -6,14 +6,13 @@ import { experience, lostBetween } from "../probe/gap.ts";
 import type { DnsRecord } from "../probe/record.ts";
 import { type DnsProbe, probeDns, probeSyslog } from "../probe/start.ts";
 import { type Drill, type DrillContext, type DrillResult, type Row, tenths, unless } from "./drill.ts";
+import { falls } from "./falls.ts";
 import { type Account, accountFor } from "./log-stream.ts";
 import { NEAREST, SITE_FILE, type SitePlan, SITES, VIPS, WHOAMI } from "./plan.ts";
 import { settled } from "./settled.ts";
 import { wishOf } from "./wish.ts";
 
 const PATIENCE = seconds(60);
-/** Beside the announcer's control socket. */
-const JOURNAL = "/run/stitch/journal.jsonl";
 /** More than the drill takes: the stream is ended when it is over. */
 const MOST_MESSAGES = 300_000;
 /** Queries for one character of the picture: half a second. */
@@ -136,24 +135,4 @@ function rowOf({ site, began, over, ...took }: Upgrade, records: ReadonlyMap<str
     "all back ms": tenths(took.backMs),
     ...Object.fromEntries(lost),
   };
-}
-
-/** What the announcers' journals have of addresses that went down since. */
-async function falls(lab: Lab, since: string): Promise<readonly string[]> {
-  const journals = lab.hosts.map(async (host) => {
-    const { stdout } = await lab.exec(host, ["cat", JOURNAL], { mayFail: true });
-    const entries = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as JournalEntry]));
-    const fallen = entries.filter(({ at, kind, to }) => at >= since && kind === "decision" && to === "DOWN");
-    return fallen.map(({ at, vip, reason, detail }) => `${host} at ${at}: ${vip} is down: ${reason}: ${detail}`);
-  });
-  return (await Promise.all(journals)).flat();
-}
-
-interface JournalEntry {
-  readonly at: string;
-  readonly kind: string;
-  readonly to?: string;
-  readonly vip?: string;
-  readonly reason?: string;
-  readonly detail?: string;
 }

@@ -186,6 +186,13 @@ const CATALOGUE = {
     prove: { program: "mmdebstrap", args: ["--version"], expect: /mmdebstrap (\S+)/ },
     onlyFor: "containers",
   },
+  ethtool: {
+    packages: ["ethtool"],
+    tested: "6.1",
+    programs: { ethtool: "sbin/ethtool" },
+    prove: { program: "ethtool", args: ["--version"], expect: /ethtool version (\S+)/ },
+    onlyFor: "containers",
+  },
   dnsmasq: {
     packages: ["dnsmasq-base"],
     tested: "2.90",

@@ -143,7 +143,9 @@ function describe(name: PeerName, root: string, packages: readonly DebianPackage
   const program = (wanted: string): string => {
     const relative = facts.programs[wanted];
     if (relative === undefined) throw new Error(`peer ${name} lists no program ${wanted}`);
-    return path(relative);
+    const found = path(relative);
+    // Since Debian 13 everything lies in /usr.
+    return relative.startsWith("usr/") || existsSync(found) ? found : path(join("usr", relative));
   };
   return {
     name,
