@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
 import { seconds, SystemClock, type Duration } from "@stitch/clock";
 import { ConfigError, type SiteDocument } from "@stitch/config";
 import {
@@ -31,6 +32,12 @@ import { mostPerRoute } from "./upstream/shares.ts";
 import { WORKER_LAYOUT, type DnsWorkers, type WorkerSettings } from "./worker-contract.ts";
 
 const WORKER = new URL("./worker.ts", import.meta.url);
+/**
+ * What lives as long as a question dies young; but where many are on their way while the collector looks, V8 takes it for
+ * lasting and makes it in old memory from then on. What is dead there keeps all that it points to alive, and every young
+ * collection copies that: in one of some five starts 15 ms each time, at 9,500 questions a second (measured).
+ */
+const COLLECTOR = "--no-allocation-site-pretenuring";
 const LOAD_INTERVAL: Duration = seconds(1);
 
 /**
@@ -78,6 +85,7 @@ async function start(
   { document, served, seed, module, reloads, giver }: Start,
   context: ServiceContext,
 ): Promise<ServingParts> {
+  setFlagsFromString(COLLECTOR);
   const { clock, health, log, registry } = context;
   const settings = served.dns;
   const workers = workersHere(settings.workers, log);
