@@ -85,7 +85,6 @@ async function start(
   { document, served, seed, module, reloads, giver }: Start,
   context: ServiceContext,
 ): Promise<ServingParts> {
-  setFlagsFromString(COLLECTOR);
   const { clock, health, log, registry } = context;
   const settings = served.dns;
   const workers = workersHere(settings.workers, log);
@@ -108,6 +107,8 @@ async function start(
       else running?.tell(message);
     },
   });
+  // Not before the workers have loaded what they need: code that was compiled with other flags is not taken from the cache.
+  setFlagsFromString(COLLECTOR);
   running = group;
   const { table } = group;
   const adopt = (next: Served): Promise<void> => {
