@@ -60,6 +60,13 @@ describe("the names along an answer", () => {
     expect(chain(messageOf([cname("www.example", "b.example")], "www.example", "CNAME"))).toEqual(["www.example."]);
   });
 
+  test("go on by the first alias of a name that has several: by that one the answer was read, and clients go", () => {
+    const several = [cname("www.example", "b.example"), cname("www.example", "c.example"), a("b.example")];
+    expect(chain(messageOf(several))).toEqual(["www.example.", "b.example."]);
+    expect(judgeOf(listsOf("b.example")).answers(imageOf(messageOf(several)), 0)).toBe(true);
+    expect(judgeOf(listsOf("c.example")).answers(imageOf(messageOf(several)), 0)).toBe(false);
+  });
+
   test("are passed once, in a chain that comes back and in one as long as an answer may be", () => {
     const loop = [cname("www.example", "b.example"), cname("b.example", "www.example")];
     expect(chain(messageOf(loop))).toEqual(["www.example.", "b.example."]);

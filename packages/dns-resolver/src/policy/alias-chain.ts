@@ -6,8 +6,9 @@ import { u16 } from "../wire/octets.ts";
 
 /**
  * The names of an answer, in lower case, in the order in which its aliases lead from one to the next, the name asked for
- * first. Whoever asks for type CNAME is led nowhere: the alias is what he wants to know. Every owner is expanded once, and
- * no name is passed twice, so that 500 records of a stranger cost 500 steps.
+ * first. Whoever asks for type CNAME is led nowhere: the alias is what he wants to know. Of several aliases of one name the
+ * first counts, as where the answer was read: with another a stranger would lead the lists elsewhere than the clients. Every
+ * owner is expanded once, and no name is passed twice, so that 500 records of a stranger cost 500 steps.
  */
 export function namesOf({ bytes, questionEnd, records }: Message): Uint8Array[] {
   const asked = u16(bytes, questionEnd - 4);
@@ -15,8 +16,10 @@ export function namesOf({ bytes, questionEnd, records }: Message): Uint8Array[] 
   const aliases = new Map<string, RecordAt>();
   for (const record of records) {
     if (record.section !== 0 || record.class !== CLASS.IN) continue;
-    if (record.type === asked) ends.add(keyAt(bytes, record.ownerAt));
-    else if (record.type === TYPE.CNAME) aliases.set(keyAt(bytes, record.ownerAt), record);
+    if (record.type !== asked && record.type !== TYPE.CNAME) continue;
+    const owner = keyAt(bytes, record.ownerAt);
+    if (record.type === asked) ends.add(owner);
+    else if (!aliases.has(owner)) aliases.set(owner, record);
   }
   const passed = new Set<string>();
   for (let name: string | undefined = keyAt(bytes, HEADER_BYTES); name !== undefined && !passed.has(name);) {
