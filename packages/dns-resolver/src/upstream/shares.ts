@@ -12,7 +12,10 @@ const SOCKETS_FOR_PROBES = 64;
 export const REFRESH_SHARE = 0.1;
 /** Clients that wait for one answer: a flood of one name costs this many small records, no more. */
 export const MOST_WAITERS = 64;
-/** And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. */
+/**
+ * And for one route: with copies of their queries, up to 2 KiB each, about 10 MB. These stand in blocks of 16 KiB that are
+ * freed whole: whoever has a question that is answered at once between any two that are not makes it 64 MB.
+ */
 export const MOST_WAITING_PER_ROUTE = 4_000;
 /**
  * Routes that one answer may lead through: each costs a question, and two zones of a stranger's may lead from one to the
