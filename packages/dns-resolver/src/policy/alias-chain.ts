@@ -37,9 +37,9 @@ export function aliasesOf({ bytes, records }: Message, passed: readonly Uint8Arr
   const answers = records
     .filter(({ section, class: recordClass }) => section === 0 && recordClass === CLASS.IN)
     .map((record) => ({ record, owner: keyAt(bytes, record.ownerAt) }));
-  const dnames = new Set(
-    answers.filter(({ record, owner }) => record.type === TYPE.DNAME && isAbove(owner)).map(({ owner }) => owner),
-  );
+  // By owner: 480 of one owner, each compared with every name, would cost more than all else that is done with an answer.
+  const owners = new Set(answers.filter(({ record }) => record.type === TYPE.DNAME).map(({ owner }) => owner));
+  const dnames = new Set([...owners].filter((owner) => isAbove(owner)));
   return answers
     .filter(({ record: { type }, owner }) => {
       if (type === TYPE.CNAME) return names.has(owner);
