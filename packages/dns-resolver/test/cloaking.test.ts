@@ -365,6 +365,20 @@ describe("a name that a list answers is not asked for", () => {
     expect(decoded(await inTime(site.clock, site.ask("alias.test"))).rcode).toBe("SERVFAIL");
   });
 
+  test("and what ends there is said not to be used once the name is off the list", async () => {
+    const site = await behind({ ".": outside, "corp.example": inside }, BLOCKED);
+    const { resolver, server, clock } = site;
+    const explainer = new Explainer({ resolver, forwarder: server.forwarder, clock, self: "nyc/nyc-1" });
+    resolver.explain = (query) => explainer.lines(query);
+    const line = async (): Promise<unknown> => dataOf(await site.ask("_explain.alias.test", { type: "TXT" }))[3];
+    await site.ask("alias.test");
+    expect(await line()).toMatch(/; leads to www\.corp\.example\., which is answered by policy list: policy-nxdomain$/);
+    await site.reload("other.example CNAME .\n");
+    expect(await line()).toMatch(/; ends where a list had a name, so that it is asked for anew$/);
+    await site.ask("alias.test");
+    expect(await line()).toMatch(/ left$/);
+  });
+
   test("nor is what ends there saved", async () => {
     const site = await behind({ ".": outside, "corp.example": inside }, BLOCKED);
     await site.ask("alias.test");

@@ -15,6 +15,8 @@ import type { ReasonCode } from "../reasons.ts";
 /** What `instead` makes has the list's number and, in so many bits, the reason in the place of a verdict. */
 const REASON_BITS = 8;
 
+const CUT_TEXT = "ends where a list had a name, so that it is asked for anew";
+
 /** Names of local data: what the operator says of them stands. */
 export type IsLocal = (name: Uint8Array) => boolean;
 
@@ -92,10 +94,11 @@ export class AliasJudge {
 
   /** For people: where the image at `at` leads, and what answers there; undefined when it passes. */
   textOf(slab: Slab, at: number): string | undefined {
-    const isAliased = slab.words[(at >>> 2) + WORD.verdict] !== NO_ALIAS;
-    const message = isAliased ? this.#messageAt(slab, at) : undefined;
+    const word = at >>> 2;
+    const message = slab.words[word + WORD.verdict] === NO_ALIAS ? undefined : this.#messageAt(slab, at);
     const { verdict, name } = message === undefined ? NOWHERE : this.#met(message);
-    if (verdict !== VERDICT.answered) return undefined;
+    const isCut = ((slab.words[word + WORD.state] ?? 0) & CUT) !== 0;
+    if (verdict !== VERDICT.answered) return isCut ? CUT_TEXT : undefined;
     return `leads to ${formatName(name)}, which is answered by ${this.#judge?.text ?? ""}`;
   }
 
