@@ -103,7 +103,8 @@ export class SelfProbe {
       const at = slot * arrivals.slotSize;
       const bytes = arrivals.bytes.subarray(at, at + length);
       // What is late or made up says nothing: else whoever knows the port could take the site out.
-      if (u16(bytes, AT.id) === asked.id) this.#finish(place, this.#judge(bytes, asked.target));
+      if (length >= HEADER_BYTES && u16(bytes, AT.id) === asked.id)
+        this.#finish(place, this.#judge(bytes, asked.target));
     }
   }
 
