@@ -58,10 +58,7 @@ export class Attempts<A extends Asked> {
   /** Made when somebody waits for it: nearly every question is answered in time. */
   #late: PromiseWithResolvers<Found | undefined> | undefined;
   #lateFound: Found | undefined;
-  readonly #tried: Upstream[] = [];
   readonly #attempts: Attempt[] = [];
-  /** Of these, how many have not come to their end. */
-  #open = 0;
   #pending = 0;
   #settled = false;
   #failure: Omit<NotFound, "kind">;
@@ -80,15 +77,24 @@ export class Attempts<A extends Asked> {
   /** After `found` came to nothing: an answer that came all the same, or undefined once none can come any more. */
   get late(): Promise<Found | undefined> {
     this.#late ??= Promise.withResolvers();
-    if (this.#lateFound !== undefined || this.#open === 0) this.#late.resolve(this.#lateFound);
+    if (this.#lateFound !== undefined || !this.#isOpen) this.#late.resolve(this.#lateFound);
     return this.#late.promise;
+  }
+
+  /** Some question has not come to its end. */
+  get #isOpen(): boolean {
+    return this.#attempts.some(({ asking }) => asking !== undefined);
+  }
+
+  get #tried(): Upstream[] {
+    return this.#attempts.map(({ upstream }) => upstream);
   }
 
   #next(): void {
     const { isClosed } = this.#options;
     const { route } = this.#about;
-    const limit = ATTEMPT_LIMITS[this.#tried.length];
-    const over = limit === undefined || isClosed() || (this.#tried.length > 0 && allDown(route));
+    const limit = ATTEMPT_LIMITS[this.#attempts.length];
+    const over = limit === undefined || isClosed() || (this.#attempts.length > 0 && allDown(route));
     const upstream = over ? undefined : pick(route, this.#tried);
     if (upstream === undefined || limit === undefined) return this.#fail();
     this.#ask(upstream, limit);
@@ -97,7 +103,7 @@ export class Attempts<A extends Asked> {
   #hedge(slow: Upstream): void {
     const { asker, isClosed, mayHedge } = this.#options;
     const { route } = this.#about;
-    const limit = ATTEMPT_LIMITS[this.#tried.length];
+    const limit = ATTEMPT_LIMITS[this.#attempts.length];
     const other = spare(route, this.#tried);
     if (this.#settled || other === undefined || limit === undefined || isClosed() || !mayHedge(route)) return;
     if (!slow.pace.takeHedge()) return;
@@ -106,34 +112,17 @@ export class Attempts<A extends Asked> {
   }
 
   #ask(upstream: Upstream, limit: Duration): void {
-    const kind = this.#tried.includes(upstream) ? "again" : "question";
+    const earlier = this.#attempts.filter((each) => each.upstream === upstream);
     // Of one server a question is open once: two would be twice the chance for a forger (CVE-2025-5994 class).
-    if (kind === "again") this.#giveUp(upstream);
-    this.#tried.push(upstream);
-    this.#pending += 1;
-    this.#open += 1;
-    const hedge = this.#patience(upstream, limit);
-    const attempt: Attempt = { upstream, pending: true, hedge, asking: undefined };
+    for (const each of earlier) giveUp(each);
+    const attempt: Attempt = { upstream, pending: true, hedge: this.#patience(upstream, limit), asking: undefined };
     this.#attempts.push(attempt);
+    this.#pending += 1;
+    const kind = earlier.length > 0 ? "again" : "question";
     const onOverdue = (): void => this.#failed(attempt, WHY.timeout, EDE.NO_REACHABLE_AUTHORITY, false);
     const asking = this.#options.asker.ask(this.#about, upstream, { limit, late: LATE, kind, onOverdue });
     attempt.asking = asking;
     void asking.result.then((result) => this.#ended(attempt, result));
-  }
-
-  #giveUp(upstream: Upstream): void {
-    for (const attempt of this.#attempts) {
-      if (attempt.upstream !== upstream || attempt.asking === undefined) continue;
-      const { asking } = attempt;
-      this.#over(attempt);
-      asking.end();
-    }
-  }
-
-  #over(attempt: Attempt): void {
-    if (attempt.asking === undefined) return;
-    attempt.asking = undefined;
-    this.#open -= 1;
   }
 
   /** Set for the first attempt, where somebody else could be asked and enough is known about this upstream. */
@@ -141,14 +130,14 @@ export class Attempts<A extends Asked> {
     const { clock } = this.#options;
     const { route } = this.#about;
     upstream.pace.asked();
-    if (this.#tried.length > 1 || route.upstreams.length === 1) return undefined;
+    if (this.#attempts.length > 0 || route.upstreams.length === 1) return undefined;
     const { patience } = upstream.pace;
     if (patience === undefined || patience >= limit) return undefined;
     return clock.after("hedge", patience, () => this.#hedge(upstream));
   }
 
   #ended(attempt: Attempt, result: Exchange): void {
-    this.#over(attempt);
+    attempt.asking = undefined;
     attempt.hedge?.cancel();
     const found = this.#read(result);
     if (found.kind !== "useless") this.#take(found);
@@ -157,7 +146,7 @@ export class Attempts<A extends Asked> {
       const code = cut ? EDE.NETWORK_ERROR : EDE.NO_REACHABLE_AUTHORITY;
       this.#failed(attempt, found.why, code, result.kind === "no-socket");
     }
-    if (this.#settled && this.#open === 0) this.#late?.resolve(undefined);
+    if (this.#settled && !this.#isOpen) this.#late?.resolve(undefined);
   }
 
   #read(result: Exchange): Digest {
@@ -193,6 +182,12 @@ export class Attempts<A extends Asked> {
     this.#settled = true;
     this.#found.resolve({ kind: "not-found", extended, ours: ours || this.#options.isClosed() });
   }
+}
+
+function giveUp(attempt: Attempt): void {
+  const { asking } = attempt;
+  attempt.asking = undefined;
+  asking?.end();
 }
 
 const NOBODY = {

@@ -251,7 +251,7 @@ export class Forwarder {
     const early = stale === undefined ? undefined : this.#settleEarly(flight, stale);
     const attempts = new Attempts(this.#attempts, flight);
     const found = await attempts.found;
-    const outcome = found.kind === "alias" ? await this.#followed(flight, found.alias) : this.#outcome(flight, found);
+    const outcome = await this.#outcome(flight, found);
     this.#remember(flight, found, outcome);
     early?.cancel();
     if (outcome.kind === "image") this.#land(flight);
@@ -281,8 +281,7 @@ export class Forwarder {
     const found = await attempts.late;
     this.#land(flight);
     if (found === undefined) return;
-    const late = found.kind === "alias" ? await this.#followed(flight, found.alias) : this.#outcome(flight, found);
-    this.#remember(flight, found, late);
+    this.#remember(flight, found, await this.#outcome(flight, found));
   }
 
   #settle(flight: Flight, outcome: Outcome): void {
@@ -301,13 +300,15 @@ export class Forwarder {
     }
   }
 
-  /** What came of a flight that no alias leads on; answers are stored. */
-  #outcome(flight: Flight, found: Exclude<Found, { kind: "alias" }> | NotFound): Outcome {
+  /** What came of a flight; answers are stored. */
+  #outcome(flight: Flight, found: Found | NotFound): Outcome | Promise<Outcome> {
     switch (found.kind) {
       case "not-found":
         return failed(found.extended);
       case "loop":
         return failed(EXTENDED.aliasLoop);
+      case "alias":
+        return this.#followed(flight, found.alias);
       case "answer":
         return this.#stored(flight, found.parts, found.ttl);
     }
