@@ -1,5 +1,5 @@
 import { Cache } from "./cache.ts";
-import { CUT, LEADS_ON, NEVER, WORD, type Slab } from "./cache/image.ts";
+import { LEADS_ON, NEVER, WORD, type Slab } from "./cache/image.ts";
 import type { Claims } from "./claims.ts";
 import type { LocalZone } from "./local/local-zone.ts";
 import { AliasJudge, reasonOf } from "./policy/alias-judge.ts";
@@ -83,9 +83,4 @@ export class OwnAnswers {
     this.at = this.#cache.store(image, query, tag, tick, NEVER);
     if (this.at < 0) [this.slab, this.at] = [image, 0];
   }
-}
-
-/** Whether it ends at a name that a list had when it came: it is not to be given as it is. */
-export function isCut({ words }: Slab, at: number): boolean {
-  return ((words[(at >>> 2) + WORD.state] ?? 0) & CUT) !== 0;
 }

@@ -1,6 +1,6 @@
 import { COST, LIMITED, type Limited } from "./client-budget.ts";
 import type { Cache } from "./cache.ts";
-import { NO_ALIAS, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
+import { isCut, NO_ALIAS, tagOf, TICKS_PER_SECOND, WORD, type Slab } from "./cache/image.ts";
 import { LARGEST_TCP, ReplyWriter, udpLimit } from "./cache/reply-writer.ts";
 import { asksToExplain } from "./explain.ts";
 import { Claims } from "./claims.ts";
@@ -9,7 +9,7 @@ import { EXTENDED, staleError } from "./extended-error.ts";
 import { told } from "./faults.ts";
 import { anyAnswer, textAnswer } from "./local/local-answer.ts";
 import type { LocalZone } from "./local/local-zone.ts";
-import { isCut, OwnAnswers } from "./own-answers.ts";
+import { OwnAnswers } from "./own-answers.ts";
 import type { AliasJudge } from "./policy/alias-judge.ts";
 import { VERDICT, type PolicyJudge } from "./policy/policy-judge.ts";
 import { REASON, type ReasonCode } from "./reasons.ts";

@@ -59,7 +59,7 @@ describe("the self-probe", () => {
     clock.advance(milliseconds(250));
     expect((await Promise.all(many)).every(({ kind }) => kind === "silent")).toBe(true);
     const next = probe.probe(milliseconds(250));
-    for (const { query, send } of held) send(answer(query, "lon/lon-1")); // to ports that nobody has any more
+    for (const { query, send } of held) send(answer(query, "lon/lon-1")); // to ports that are closed by now
     await vi.waitFor(() => expect(held).toHaveLength(17));
     held[16]?.send(answer(held[16].query));
     expect(await next).toEqual({ kind: "answered" });

@@ -100,6 +100,11 @@ export function packImage(parts: ImageParts, tag: number): Slab {
   return { bytes, words };
 }
 
+/** Whether the image at `at` ends at a name that a list had when it came: it is not to be given as it is. */
+export function isCut({ words }: Slab, at: number): boolean {
+  return ((words[(at >>> 2) + WORD.state] ?? 0) & CUT) !== 0;
+}
+
 /** Where the TTL offsets begin, behind a message of `length` bytes. */
 export function evenAfter(length: number): number {
   return (MESSAGE_AT + length + 1) & ~1;

@@ -17,15 +17,15 @@ export function namesOf({ bytes, questionEnd, records }: Message): Uint8Array[] 
   for (const record of records) {
     if (record.section !== 0 || record.class !== CLASS.IN) continue;
     if (record.type !== asked && record.type !== TYPE.CNAME) continue;
-    const owner = keyAt(bytes, record.ownerAt);
+    const owner = nameKey(bytes, record.ownerAt);
     if (record.type === asked) ends.add(owner);
     else if (!aliases.has(owner)) aliases.set(owner, record);
   }
   const passed = new Set<string>();
-  for (let name: string | undefined = keyAt(bytes, HEADER_BYTES); name !== undefined && !passed.has(name);) {
+  for (let name: string | undefined = nameKey(bytes, HEADER_BYTES); name !== undefined && !passed.has(name);) {
     passed.add(name);
     const alias: RecordAt | undefined = ends.has(name) ? undefined : aliases.get(name);
-    name = alias === undefined ? undefined : keyAt(bytes, alias.dataAt);
+    name = alias === undefined ? undefined : nameKey(bytes, alias.dataAt);
   }
   return [...passed].map((name) => Buffer.from(name, "latin1"));
 }
@@ -36,7 +36,7 @@ export function aliasesOf({ bytes, records }: Message, passed: readonly Uint8Arr
   const isAbove = (key: string): boolean => passed.some((name) => isBelow(name, Buffer.from(key, "latin1")));
   const answers = records
     .filter(({ section, class: recordClass }) => section === 0 && recordClass === CLASS.IN)
-    .map((record) => ({ record, owner: keyAt(bytes, record.ownerAt) }));
+    .map((record) => ({ record, owner: nameKey(bytes, record.ownerAt) }));
   // By owner: 480 of one owner, each compared with every name, would cost more than all else that is done with an answer.
   const owners = new Set(answers.filter(({ record }) => record.type === TYPE.DNAME).map(({ owner }) => owner));
   const dnames = new Set([...owners].filter((owner) => isAbove(owner)));
@@ -47,8 +47,4 @@ export function aliasesOf({ bytes, records }: Message, passed: readonly Uint8Arr
       return type === TYPE.DNAME && dnames.has(owner);
     })
     .map(({ record }) => record);
-}
-
-function keyAt(bytes: Uint8Array, at: number): string {
-  return nameKey(bytes, at, bytes.length);
 }

@@ -1,4 +1,4 @@
-import { CUT, MESSAGE_AT, NO_ALIAS, packImage, WORD, type Slab } from "../cache/image.ts";
+import { isCut, MESSAGE_AT, NO_ALIAS, packImage, WORD, type Slab } from "../cache/image.ts";
 import { LARGEST_MESSAGE, writeHeader, type Alias } from "../upstream/digest.ts";
 import { rebuild } from "../upstream/rebuild.ts";
 import { HEADER_BYTES } from "../wire/header.ts";
@@ -94,11 +94,9 @@ export class AliasJudge {
 
   /** For people: where the image at `at` leads, and what answers there; undefined when it passes. */
   textOf(slab: Slab, at: number): string | undefined {
-    const word = at >>> 2;
-    const message = slab.words[word + WORD.verdict] === NO_ALIAS ? undefined : this.#messageAt(slab, at);
+    const message = slab.words[(at >>> 2) + WORD.verdict] === NO_ALIAS ? undefined : this.#messageAt(slab, at);
     const { verdict, name } = message === undefined ? NOWHERE : this.#met(message);
-    const isCut = ((slab.words[word + WORD.state] ?? 0) & CUT) !== 0;
-    if (verdict !== VERDICT.answered) return isCut ? CUT_TEXT : undefined;
+    if (verdict !== VERDICT.answered) return isCut(slab, at) ? CUT_TEXT : undefined;
     return `leads to ${formatName(name)}, which is answered by ${this.#judge?.text ?? ""}`;
   }
 
@@ -108,9 +106,8 @@ export class AliasJudge {
   }
 
   /** One that was cut short is never given as it is. */
-  #pass({ words }: Slab, at: number): void {
-    const word = at >>> 2;
-    if (((words[word + WORD.state] ?? 0) & CUT) === 0) words[word + WORD.verdict] = this.passing;
+  #pass(slab: Slab, at: number): void {
+    if (!isCut(slab, at)) slab.words[(at >>> 2) + WORD.verdict] = this.passing;
   }
 
   /** When the verdict is an answer, it stands ready in the judge. */
@@ -145,8 +142,7 @@ export function isOfUse(
   passes: boolean,
   lists: Pick<AliasJudge, "answers"> | undefined,
 ): boolean {
-  if (((slab.words[(at >>> 2) + WORD.state] ?? 0) & CUT) === 0) return true;
-  return !passes && lists?.answers(slab, at) === true;
+  return !isCut(slab, at) || (!passes && lists?.answers(slab, at) === true);
 }
 
 /** The reason of what `instead` has made. */

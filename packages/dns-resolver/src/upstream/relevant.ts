@@ -36,11 +36,11 @@ export function relevantAnswers({ bytes, questionEnd, records }: Message, isOwn:
   // Nearly all answers: every record is of the name and the type that were asked for, and no chain is to be followed.
   const direct = answers.every(({ ownerAt, type }) => type === asked && isQuestionsName(bytes, ownerAt));
   if (direct && answers.length > 0) return { answers, hasTarget: true, loops: false };
-  const byOwner = Map.groupBy(answers, ({ ownerAt }) => keyAt(bytes, ownerAt));
+  const byOwner = Map.groupBy(answers, ({ ownerAt }) => nameKey(bytes, ownerAt));
   const dnames = dnamesOf(byOwner, isOwn);
   const kept = new Set<RecordAt>();
   const passed = new Set<string>();
-  let owner = keyAt(bytes, HEADER_BYTES);
+  let owner = nameKey(bytes, HEADER_BYTES);
   while (passed.size < MOST_CNAMES && !passed.has(owner)) {
     passed.add(owner);
     const here = byOwner.get(owner) ?? [];
@@ -51,7 +51,7 @@ export function relevantAnswers({ bytes, questionEnd, records }: Message, isOwn:
     if (hasTarget || alias === undefined) {
       return { answers: inOrder(answers, kept), hasTarget, loops: false, end: Buffer.from(owner, "latin1") };
     }
-    owner = keyAt(bytes, alias.dataAt);
+    owner = nameKey(bytes, alias.dataAt);
     const leadsTo = Buffer.from(owner, "latin1");
     if (!isOwn(leadsTo)) return { answers: inOrder(answers, kept), hasTarget, leadsTo, loops: false };
   }
@@ -86,7 +86,7 @@ export function soaOf({ bytes, records }: Message, end: Uint8Array | undefined):
   if (end === undefined) return undefined;
   return records.find(
     ({ section, type, ownerAt }) =>
-      section === 1 && type === TYPE.SOA && isBelow(end, Buffer.from(keyAt(bytes, ownerAt), "latin1")),
+      section === 1 && type === TYPE.SOA && isBelow(end, Buffer.from(nameKey(bytes, ownerAt), "latin1")),
   );
 }
 
@@ -100,10 +100,6 @@ export function relevantAuthorities(
   const authorities = records.filter(({ section }) => section === 1);
   const signed = dnssecOk && (!positive || authorities.some(({ type }) => type === TYPE.NSEC || type === TYPE.NSEC3));
   return authorities.filter((record) => record === soa || (signed && PROOFS.has(record.type)));
-}
-
-function keyAt(bytes: Uint8Array, at: number): string {
-  return nameKey(bytes, at, bytes.length);
 }
 
 /** The name is nothing but a pointer to the question, as nearly every server writes it. */

@@ -1,4 +1,4 @@
-import { CUT, MESSAGE_AT, NEGATIVE, WORD, type ImageParts, type Slab } from "../cache/image.ts";
+import { isCut, MESSAGE_AT, NEGATIVE, WORD, type ImageParts, type Slab } from "../cache/image.ts";
 import { AT, HEADER_BYTES } from "../wire/header.ts";
 import { decodeMessage, MOST_RECORDS, type Message, type RecordAt } from "../wire/message.ts";
 import { nameKey } from "../wire/name.ts";
@@ -38,12 +38,11 @@ export function splice({ message, answers, authorities }: Alias, { image, age }:
   const { bytes, ttlsAt } = rebuild(message.bytes.subarray(0, message.questionEnd), all);
   if (bytes.length > LARGEST_MESSAGE || all.length > MOST_RECORDS) return { kind: "too-large" };
   writeHeader(bytes, u8(rest.value.bytes, AT.lowFlags) & 0x0f, allAnswers.length, all.length - allAnswers.length);
-  const state = image.words[WORD.state] ?? 0;
-  const negative = (state & NEGATIVE) !== 0;
+  const negative = ((image.words[WORD.state] ?? 0) & NEGATIVE) !== 0;
   const nameLength = message.questionEnd - 4 - HEADER_BYTES;
   return {
     kind: "answer",
-    parts: { message: bytes, nameLength, ttlsAt, negative, spliced: true, aliased: true, cut: (state & CUT) !== 0 },
+    parts: { message: bytes, nameLength, ttlsAt, negative, spliced: true, aliased: true, cut: isCut(image, 0) },
     ttl: lowest(all, cap),
   };
 }
@@ -66,5 +65,5 @@ function sharesAlias(message: Message, answers: readonly RecordAt[], rest: Messa
 }
 
 function aliasOwners(bytes: Uint8Array, records: readonly RecordAt[]): string[] {
-  return records.filter(({ type }) => type === TYPE.CNAME).map(({ ownerAt }) => nameKey(bytes, ownerAt, bytes.length));
+  return records.filter(({ type }) => type === TYPE.CNAME).map(({ ownerAt }) => nameKey(bytes, ownerAt));
 }

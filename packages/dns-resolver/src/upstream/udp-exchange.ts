@@ -246,6 +246,6 @@ export class UdpExchanges {
 }
 
 /** The empty record, for what is no endpoint, opens no socket. */
-function recordOf(endpoint: HostPort): Uint8Array {
+export function recordOf(endpoint: HostPort): Uint8Array {
   return endpointRecord(endpoint) ?? new Uint8Array(ENDPOINT_BYTES);
 }

@@ -78,7 +78,7 @@ export function isWholeName(bytes: Uint8Array, start: number, limit: number, flo
 }
 
 /** The whole name in lower case as a key, one character an octet; "" when there is none. */
-export function nameKey(bytes: Uint8Array, start: number, limit: number): string {
+export function nameKey(bytes: Uint8Array, start: number, limit = bytes.length): string {
   if (walk(bytes, start, limit, 0) !== "") return "";
   for (let i = 0; i < walkedLength; i += 1) scratch[i] = lowerByte(u8(scratch, i));
   return scratchText.toString("latin1", 0, walkedLength);
