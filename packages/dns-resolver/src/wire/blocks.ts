@@ -24,6 +24,7 @@ export function zeros(length: number): Uint8Array<ArrayBuffer> {
 
 /** A copy of the octets from `start` to `end`. */
 export function copied(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array<ArrayBuffer> {
+  if (end - start > LONGEST) return new Uint8Array(bytes.subarray(start, end));
   const copy = zeros(end - start);
   for (let i = start; i < end; i += 1) copy[i - start] = bytes[i] ?? 0;
   return copy;
