@@ -1,7 +1,8 @@
 #!/usr/bin/env -S nice -n 19 node
 // The images' HEALTHCHECK: 0 when every role of this container says of itself that it serves. What `docker ps` shows; the
 // route does not depend on it (the announcer holds the leases). Roles come from STITCH_ROLES, the file from STITCH_SITE. It lets
-// all else go first: half a second of processor every ten seconds has cost a flooded resolver its lease, and so its route.
+// all else go first: it takes half a second of processor every ten seconds, and a flooded resolver that once lost its lease, and so
+// its route, lost it in the second of a check.
 import { get } from "node:http";
 import { SiteDocument } from "@stitch/config";
 
