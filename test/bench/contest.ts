@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { placed, setRealtime } from "./priority.ts";
+import { placed, setRealtime, threadOf } from "./priority.ts";
 
 /** Server and load have a core each, so that neither's scheduling is the other's figure. */
 export const SERVER_CORE = "0";
@@ -78,14 +78,16 @@ export class Running {
     });
   }
 
-  /** Something short with all of its threads realtime: what the rest of the machine does is not in times that it takes. */
+  /** Something short with its threads realtime, but for those that gave way: what the rest of the machine does is not in times that it takes. */
   async urgently<T>(work: () => Promise<T>): Promise<T> {
-    const processes = processesFrom(this.#pid);
-    await setRealtime(processes, true);
+    const threads = this.#threads()
+      .map((thread) => threadOf(textOf(`${thread}/stat`)))
+      .filter(({ tid }) => tid > 0);
+    await setRealtime(threads, true);
     try {
       return await work();
     } finally {
-      await setRealtime(processes, false);
+      await setRealtime(threads, false);
     }
   }
 

@@ -23,9 +23,25 @@ export async function urgent(command: Command): Promise<[string, ...string[]]> {
   return (await realtimeAllowed()) ? ["chrt", "--rr", "1", ...command] : [...command];
 }
 
-/** Makes all threads of these processes realtime, or as they were. */
-export async function setRealtime(processes: readonly number[], on: boolean): Promise<void> {
+/**
+ * Makes these threads realtime, or as they were. One that its own program has made nicer than the rest is to give way to them, and
+ * stays what it is: as realtime threads all would be alike.
+ */
+export async function setRealtime(threads: readonly Thread[], on: boolean): Promise<void> {
   if (!(await realtimeAllowed())) return;
-  const policy = on ? ["--rr", "--all-tasks", "--pid", "1"] : ["--other", "--all-tasks", "--pid", "0"];
-  await Promise.all(processes.map((pid) => execa("chrt", [...policy, String(pid)], { reject: false })));
+  const least = Math.min(...threads.map(({ nice }) => nice));
+  const policy = on ? ["--rr", "--pid", "1"] : ["--other", "--pid", "0"];
+  const meant = threads.filter(({ nice }) => nice === least);
+  await Promise.all(meant.map(({ tid }) => execa("chrt", [...policy, String(tid)], { reject: false })));
+}
+
+export interface Thread {
+  readonly tid: number;
+  readonly nice: number;
+}
+
+/** From the line of proc_pid_stat(5): what stands behind the name, which may have blanks, begins with field 3; 19 is the nice value. */
+export function threadOf(stat: string): Thread {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { tid: Number.parseInt(stat, 10), nice: Number(fields[19 - 3]) };
 }

@@ -86,10 +86,9 @@ export class Cache {
     this.#staleTicks = Math.round(seconds * TICKS_PER_SECOND);
   }
 
-  /** All that it keeps its answers in: read here and there, and not touched before it is needed. */
-  get tables(): readonly Uint8Array[] {
-    const { buffer } = this.#directory.words;
-    return [this.slab.bytes, new Uint8Array(buffer)];
+  /** Hashes and places of all answers: read here and there, and not touched before it is needed. */
+  get directoryTable(): Uint8Array {
+    return new Uint8Array(this.#directory.words.buffer);
   }
 
   get entries(): number {

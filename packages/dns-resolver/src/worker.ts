@@ -82,10 +82,14 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   };
 }
 
-/** Its tables are read here and there: in small pages each read would first have to find its page. */
+/**
+ * The directory is read here and there: in small pages each read would first have to find its page. The slab fills up
+ * from one end, and the first touch of a huge page there would stop the worker until all of it is zero: 8 ms every
+ * 20,000 new answers (measured on a virtual machine).
+ */
 function cacheOf(size: number, staleSeconds: number, seed: number): Cache {
   const cache = new Cache({ size, staleSeconds, seed });
-  for (const table of cache.tables) preferHugePages(table);
+  preferHugePages(cache.directoryTable);
   return cache;
 }
 

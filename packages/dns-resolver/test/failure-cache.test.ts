@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { REASON } from "../src/reasons.ts";
 import { FailureCache } from "../src/upstream/failure-cache.ts";
 import { respond } from "./fake-upstream.ts";
+import { keyOf } from "./questions.ts";
 import { bench, dataOf, decoded, queryFor } from "./fixtures.ts";
 import { forwarding, settled, type Forwarding, type Held } from "./held-transport.ts";
 import { rig, upstream } from "./rig.ts";
@@ -15,11 +16,11 @@ test("a failure stands for a second, and twice as long each time it comes again,
   const clock = new FakeClock();
   const failures = new FailureCache(clock);
   for (const hold of [1, 2, 4, 8, 16, 30, 30]) {
-    failures.failed("a", WHY);
+    failures.failed(keyOf("a.test"), WHY);
     clock.advance(milliseconds(hold * 1_000 - 1));
-    expect(failures.standing("a")).toBe(WHY);
+    expect(failures.standing(keyOf("a.test"))).toBe(WHY);
     clock.advance(milliseconds(1));
-    expect(failures.standing("a")).toBeUndefined();
+    expect(failures.standing(keyOf("a.test"))).toBeUndefined();
   }
 });
 
@@ -27,11 +28,11 @@ test("one that is long past is forgotten: the next stands for a second again", (
   const clock = new FakeClock();
   const failures = new FailureCache(clock);
   const holds = (hold: number): void => {
-    failures.failed("a", WHY);
+    failures.failed(keyOf("a.test"), WHY);
     clock.advance(milliseconds(hold * 1_000 - 1));
-    expect(failures.standing("a")).toBe(WHY);
+    expect(failures.standing(keyOf("a.test"))).toBe(WHY);
     clock.advance(milliseconds(1));
-    expect(failures.standing("a")).toBeUndefined();
+    expect(failures.standing(keyOf("a.test"))).toBeUndefined();
   };
   for (const hold of [1, 2, 4]) holds(hold);
   clock.advance(seconds(55)); // 59 s after it failed
@@ -43,20 +44,20 @@ test("one that is long past is forgotten: the next stands for a second again", (
 test("an answer ends it, and begins the count anew", () => {
   const clock = new FakeClock();
   const failures = new FailureCache(clock);
-  failures.failed("a", WHY);
-  failures.failed("a", WHY);
-  failures.answered("a");
-  expect(failures.standing("a")).toBeUndefined();
-  failures.failed("a", WHY);
+  failures.failed(keyOf("a.test"), WHY);
+  failures.failed(keyOf("a.test"), WHY);
+  failures.answered(keyOf("a.test"));
+  expect(failures.standing(keyOf("a.test"))).toBeUndefined();
+  failures.failed(keyOf("a.test"), WHY);
   clock.advance(seconds(1));
-  expect(failures.standing("a")).toBeUndefined();
+  expect(failures.standing(keyOf("a.test"))).toBeUndefined();
 });
 
 test("a flood of names that fail takes a bounded amount of memory", () => {
   const failures = new FailureCache(new FakeClock());
-  for (let i = 0; i < 10_000; i += 1) failures.failed(`n${i}`, WHY);
+  for (let i = 0; i < 10_000; i += 1) failures.failed(keyOf(`n${i}.test`), WHY);
   expect(failures.size).toBe(4_096);
-  expect([failures.standing("n0"), failures.standing("n9999")]).toEqual([undefined, WHY]);
+  expect([failures.standing(keyOf("n0.test")), failures.standing(keyOf("n9999.test"))]).toEqual([undefined, WHY]);
 });
 
 test("what has just failed is not asked again at once, and says why", async () => {

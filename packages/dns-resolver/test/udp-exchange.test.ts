@@ -83,9 +83,34 @@ test("under load ports are drawn from a pool, each for a while only; when it is 
   expect(new Set(ports).size).toBeGreaterThan(300);
   expect(new Set(ports).size).toBeLessThanOrEqual(512);
   expect(exchanges.open).toBeLessThanOrEqual(512);
-  clock.advance(seconds(5));
-  exchanges.tidy();
+  const open = [exchanges.open];
+  for (let tenth = 0; tenth < 17; tenth += 1) {
+    clock.advance(milliseconds(100));
+    exchanges.tidy();
+    open.push(exchanges.open);
+  }
+  // At no time so many that a question would wait for it.
+  for (const [i, now] of open.entries()) expect((open[i - 1] ?? now) - now).toBeLessThanOrEqual(32);
   expect(exchanges.open).toBe(0);
+});
+
+test("about the rate from which ports are shared they go on being so: none is opened and closed by turns", async () => {
+  const { ask, clock, exchanges, ports } = await asking();
+  await ask(600);
+  clock.advance(milliseconds(100));
+  await ask(600);
+  ports.length = 0;
+  for (let tenth = 0; tenth < 4; tenth += 1) {
+    clock.advance(milliseconds(100));
+    await ask(300); // 3,000 a second
+    expect(exchanges.open).toBe(512);
+  }
+  expect(new Set(ports).size).toBeLessThanOrEqual(512);
+  clock.advance(milliseconds(100));
+  await ask(200); // the last window's rate was 3,000 a second, this one's is 2,000
+  clock.advance(milliseconds(100));
+  await ask(20);
+  expect(exchanges.open).toBe(512 - 32);
 });
 
 test("idle sockets make room for questions", async () => {
@@ -96,7 +121,7 @@ test("idle sockets make room for questions", async () => {
   expect(exchanges.open).toBe(512);
   const silent = { address: "127.0.0.1", port: 9 };
   const others = Array.from({ length: 40 }, (_, i) => exchanges.exchange(request(silent, clock, i)).result);
-  expect(exchanges.open).toBe(40);
+  expect(exchanges.open).toBe(520);
   await exchanges.close();
   clock.advance(seconds(5));
   for (const { kind } of await Promise.all(others)) expect(["timeout", "unreachable"]).toContain(kind);

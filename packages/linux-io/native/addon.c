@@ -27,6 +27,7 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "tcpClose", tcp_close);
   export_function(env, exports, "kernelClock", kernel_clock);
   export_function(env, exports, "threadRealtime", thread_realtime);
+  export_function(env, exports, "threadSlice", thread_slice);
   export_function(env, exports, "hugePages", huge_pages);
   return exports;
 }

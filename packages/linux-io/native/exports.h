@@ -23,6 +23,7 @@ napi_value tcp_close(napi_env env, napi_callback_info info);
 
 napi_value kernel_clock(napi_env env, napi_callback_info info);
 napi_value thread_realtime(napi_env env, napi_callback_info info);
+napi_value thread_slice(napi_env env, napi_callback_info info);
 napi_value huge_pages(napi_env env, napi_callback_info info);
 
 #endif

@@ -12,7 +12,7 @@ export type {
 export { preferHugePages } from "./huge-pages.ts";
 export { readKernelClock } from "./kernel-clock.ts";
 export { openDatagramSocket } from "./open-datagrams.ts";
-export { setRealtime } from "./realtime.ts";
+export { giveWay, serveFirst, setRealtime } from "./scheduling.ts";
 export { loadNative, type KernelClock, type TcpState } from "./native.ts";
 export { claimAddress, kernelDropsOf } from "./shared-address.ts";
 export { openSocketSet, type SetArrivals, type SocketSet, type SocketSetOptions } from "./socket-set.ts";

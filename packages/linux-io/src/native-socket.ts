@@ -66,7 +66,10 @@ export class NativeSocket implements DatagramSocket {
     this.lacking = given.granted < options.receiveBuffer ? ["receive-buffer"] : [];
   }
 
-  /** Gathered until the event loop has turned, or a batch is full: answers from upstream come in batches too. */
+  /**
+   * Gathered until what is being done is done, or a batch is full: answers from upstream come in batches too. The next turn of
+   * the event loop would be late: what else has arrived meanwhile is read before it.
+   */
   send(peer: Uint8Array, peerOffset: number, local: Uint8Array, localOffset: number, bytes: Uint8Array): void {
     const later = this.#later;
     if (later === undefined || this.#closing !== undefined || bytes.length > later.slotSize) {
@@ -76,7 +79,7 @@ export class NativeSocket implements DatagramSocket {
     }
     later.add(peer, peerOffset, bytes);
     if (later.count === later.capacity) this.#sendLater();
-    else if (later.count === 1) setImmediate(this.#flush);
+    else if (later.count === 1) process.nextTick(this.#flush);
   }
 
   sendMany({ bytes, slotSize, lengths, peers }: Outgoing, count: number): number {
@@ -150,7 +153,7 @@ export class NativeSocket implements DatagramSocket {
   }
 }
 
-/** Datagrams that were given to `send` and wait for the event loop to turn. */
+/** Datagrams that were given to `send` and wait for the end of what is being done. */
 class LaterSlab implements Outgoing {
   count = 0;
   readonly capacity: number;

@@ -95,6 +95,8 @@ export interface Native {
   /** 0 or errno. */
   threadRealtime(on: 0 | 1): number;
   /** 0 or errno. */
+  threadSlice(microseconds: number): number;
+  /** 0 or errno. */
   hugePages(bytes: Uint8Array): number;
 }
 
@@ -170,6 +172,7 @@ const FUNCTIONS: Readonly<Record<keyof Native, true>> = {
   tcpState: true,
   kernelClock: true,
   threadRealtime: true,
+  threadSlice: true,
   hugePages: true,
 };
 

@@ -9,8 +9,9 @@ import { CLASS } from "../wire/registry.ts";
 import { isOfUse, type AliasJudge } from "../policy/alias-judge.ts";
 import { VERDICT } from "../policy/policy-judge.ts";
 import type { Alias } from "./digest.ts";
-import { cachedOutcome, failed, keyOf, NOBODY } from "./flight.ts";
+import { cachedOutcome, failed, NOBODY } from "./flight.ts";
 import type { Failed, Flight, Names, Outcome, Settle } from "./flight.ts";
+import { QuestionKey } from "./question-key.ts";
 import { relevantAnswers } from "./relevant.ts";
 import { MOST_CROSSINGS } from "./shares.ts";
 import { cutOff, splice, type Spliced } from "./splice.ts";
@@ -113,7 +114,7 @@ export class Crossing {
     const mayServe = at >= 0 && cache.isFresh(at, tick) && !(chaser.refreshes && cache.isNearEnd(at, tick));
     if (mayServe && isOfUse(cache.slab, at, chaser.passes, lists?.()))
       return Promise.resolve(cachedOutcome(cache.copy(at), tick));
-    if (this.#waitsForItself(chaser, keyOf(query, tag, chaser.passes)))
+    if (this.#waitsForItself(chaser, new QuestionKey(query, tag, chaser.passes)))
       return Promise.resolve(failed(EXTENDED.aliasLoop));
     if (crossings >= MOST_CROSSINGS) return Promise.resolve(failed(EXTENDED.aliasTooLong));
     return new Promise((resolve) => {
@@ -122,7 +123,7 @@ export class Crossing {
   }
 
   /** The flight with this key waits, by others, for `chaser`: they would wait for each other. */
-  #waitsForItself(chaser: Chaser, key: string): boolean {
+  #waitsForItself(chaser: Chaser, key: QuestionKey): boolean {
     for (let each = this.#flights.get(key); each !== undefined; each = each.waitsFor) {
       if (each === chaser) return true;
     }

@@ -1,9 +1,9 @@
 import { TICKS_PER_SECOND, WORD, type Slab } from "../cache/image.ts";
 import { EXTENDED } from "../extended-error.ts";
 import { REASON, type ReasonCode } from "../reasons.ts";
-import { copied } from "../wire/blocks.ts";
 import { CD } from "../wire/header.ts";
 import type { Query } from "../wire/query.ts";
+import type { QuestionKey } from "./question-key.ts";
 import type { Route } from "./upstream.ts";
 
 /** A client's query that waits, as it came, and how to answer it. */
@@ -43,7 +43,7 @@ export type Settle = (outcome: Outcome) => void;
 
 /** A question on its way, and who waits for the answer. */
 export interface Flight {
-  readonly key: string;
+  readonly key: QuestionKey;
   readonly tag: number;
   readonly place: number;
   readonly route: Route;
@@ -75,7 +75,7 @@ export type Errand = Pick<Flight, "key" | "place" | "route" | "tag" | "waiters" 
 export function flightOf(query: Query, errand: Errand): Flight {
   return {
     ...errand,
-    question: copied(query.key, 0, query.keyLength),
+    question: errand.key.kept(),
     nameLength: query.nameLength,
     type: query.type,
     dnssecOk: query.dnssecOk,
@@ -112,9 +112,4 @@ export function cachedOutcome(image: Slab, tick: number): Outcome {
 export function turnAway(settle: Settle, stale: Slab | undefined, otherwise: Outcome = BUSY): undefined {
   settle(stale === undefined ? otherwise : staleOutcome(stale));
   return undefined;
-}
-
-/** What is to pass is another question: its answer must not end where a list has something to say. */
-export function keyOf(query: Query, tag: number, passes = false): string {
-  return `${tag}${passes ? "+" : ""} ${Buffer.from(query.key.buffer, query.key.byteOffset, query.keyLength).toString("latin1")}`;
 }

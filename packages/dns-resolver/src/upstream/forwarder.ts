@@ -13,10 +13,11 @@ import { chaserOf, Crossing, type Want } from "./crossing.ts";
 import type { Alias, TtlLimits } from "./digest.ts";
 import type { Exchange } from "./exchange.ts";
 import { FailureCache } from "./failure-cache.ts";
-import { BUSY, failed, flightOf, LOOPED, keyOf, staleOutcome, turnAway } from "./flight.ts";
+import { BUSY, failed, flightOf, LOOPED, staleOutcome, turnAway } from "./flight.ts";
 import type { Failed, Flight, Names, Outcome, Settle, Waiter } from "./flight.ts";
 import { LoopWatch, type LoopOptions } from "./loop-watch.ts";
 import { Keyed } from "./keyed.ts";
+import { QuestionKey } from "./question-key.ts";
 import { MOST_WAITERS, MOST_WAITING_PER_ROUTE, mostSockets, REFRESH_SHARE, sharePerRoute } from "./shares.ts";
 import { socketTransport, type Transport } from "./transport.ts";
 import { allDown, type Route, type Upstream } from "./upstream.ts";
@@ -137,7 +138,7 @@ export class Forwarder {
 
   /** The extended error of a failure for which the question is not put now. */
   failureOf(query: Query, tag: number): Uint8Array | undefined {
-    return this.#failures.standing(keyOf(query, tag));
+    return this.#failures.standing(new QuestionKey(query, tag));
   }
 
   /** Waits with `waiter` for the answer to `query`, which the resolver wants forwarded to `place`. */
@@ -167,7 +168,7 @@ export class Forwarder {
     const route = this.#options.routes.get(place);
     if (route === undefined || route.inFlight >= this.perRoute / 2 || allDown(route)) return;
     if (this.#refreshing >= Math.max(1, this.perRoute * REFRESH_SHARE)) return;
-    const key = keyOf(query, tag);
+    const key = new QuestionKey(query, tag);
     if (this.#flights.has(key) || this.#failures.standing(key) !== undefined) return;
     this.counters.refreshed += 1;
     this.#refreshing += 1;
@@ -192,7 +193,7 @@ export class Forwarder {
     crossings = 0,
     passes = false,
   ): Flight | undefined {
-    const key = keyOf(query, tag, passes);
+    const key = new QuestionKey(query, tag, passes);
     const known = this.#flights.get(key);
     if (known !== undefined) return this.#join(known, settle);
     const standing = this.#failures.standing(key);
@@ -223,7 +224,7 @@ export class Forwarder {
   }
 
   #begin(
-    key: string,
+    key: QuestionKey,
     query: Query,
     place: number,
     route: Route,

@@ -1,10 +1,11 @@
 import { getSystemErrorName } from "node:util";
-import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant, type Timer } from "@stitch/clock";
+import { elapsed, milliseconds, seconds, type Clock, type Duration, type Instant } from "@stitch/clock";
 import type { HostPort } from "@stitch/config";
 import { ENDPOINT_BYTES, endpointRecord, openSocketSet, SEND_ERROR, TRUNCATED } from "@stitch/linux-io";
 import type { SetArrivals, SocketSet } from "@stitch/linux-io";
 import { copied } from "../wire/blocks.ts";
 import { EDNS_SIZE } from "../wire/edns.ts";
+import { Dated, Deadlines } from "./deadlines.ts";
 import {
   encodeRequest,
   failed,
@@ -25,6 +26,10 @@ const BATCH = 64;
  * closing is a quarter of what a question costs.
  */
 const POOLING_FROM = 5_000;
+/** ... and below which they are no more: where the rate is about the same, sockets are not opened and closed by turns. */
+const POOLING_UNTIL = POOLING_FROM / 2;
+/** Closing all at once would keep questions waiting for some milliseconds; so many each time. */
+const CLOSED_AT_ONCE = 32;
 /** Sockets of one upstream that are kept: the port of a question is one of so many, drawn by chance ... */
 const POOL = 512;
 /** ... and none is kept for longer, so that whoever finds out a port has little time to use it (CVE-2026-50252 class). */
@@ -51,15 +56,25 @@ interface Pool {
 /** So many datagrams of the upstream's that are no answer to a question end its UDP; TCP cannot be forged from afar. */
 const MOST_MISSES = 3;
 
-interface Waiting {
+class Waiting extends Dated {
   readonly request: Request;
   /** As it was written. */
   readonly question: Uint8Array;
   readonly port: Port;
   readonly pool: Pool;
-  timer: Timer;
   readonly resolve: (result: Exchange) => void;
-  misses: number;
+  misses = 0;
+  /** Only a late answer may still come. */
+  late = false;
+
+  constructor(request: Request, question: Uint8Array, port: Port, pool: Pool, resolve: (result: Exchange) => void) {
+    super();
+    this.request = request;
+    this.question = question;
+    this.port = port;
+    this.pool = pool;
+    this.resolve = resolve;
+  }
 }
 
 /**
@@ -77,6 +92,7 @@ export class UdpExchanges {
   readonly #mixedCase = new MixedCase();
   /** By place in the set. */
   readonly #waiting: (Waiting | undefined)[] = [];
+  readonly #deadlines: Deadlines<Waiting>;
   /** By the upstream's own object, which comes from the configuration and goes with it. */
   readonly #pools = new Map<HostPort, Pool>();
   #windowBegan: Instant;
@@ -88,6 +104,7 @@ export class UdpExchanges {
     this.#clock = clock;
     this.#most = most;
     this.#windowBegan = clock.now();
+    this.#deadlines = new Deadlines(clock, "upstream-udp", (waiting) => this.#overdue(waiting));
     this.#set = openSocketSet({
       clock,
       most,
@@ -115,10 +132,10 @@ export class UdpExchanges {
     }
     port.uses += 1;
     const { promise: result, resolve } = Promise.withResolvers<Exchange>();
-    const timer = request.clock.after("upstream-udp", request.limit, () => this.#overdue(waiting));
     const question = request.mixedCase ? this.#mixedCase.mix(request.question) : request.question;
-    const waiting: Waiting = { request, question, port, pool, timer, resolve, misses: 0 };
+    const waiting = new Waiting(request, question, port, pool, resolve);
     this.#waiting[port.place] = waiting;
+    this.#deadlines.begin(waiting, request.limit);
     const sent = this.#set.send(port.place, encodeRequest(request, question));
     if (sent < 0) this.#finish(port.place, failed(getSystemErrorName(sent)));
     return { result, end: () => this.#end(waiting) };
@@ -131,9 +148,10 @@ export class UdpExchanges {
 
   /** Sockets that only wait for late answers are kept while they are no want to questions that are put now. */
   #overdue(waiting: Waiting): void {
-    const { late, onOverdue, clock } = waiting.request;
-    if (late === 0 || this.#set.size * 2 > this.#most) return this.#end(waiting);
-    waiting.timer = clock.after("upstream-late", late, () => this.#end(waiting));
+    const { late, onOverdue } = waiting.request;
+    if (waiting.late || late === 0 || this.#set.size * 2 > this.#most) return this.#end(waiting);
+    waiting.late = true;
+    this.#deadlines.begin(waiting, late);
     onOverdue();
   }
 
@@ -174,21 +192,21 @@ export class UdpExchanges {
   #finish(place: number, result: Exchange): void {
     const waiting = this.#waiting[place];
     if (waiting === undefined) return;
-    const { port, pool, timer, resolve } = waiting;
+    const { port, pool, resolve } = waiting;
     this.#waiting[place] = undefined;
-    timer.cancel();
+    this.#deadlines.end(waiting);
     // After a timeout the answer may still come, and would meet the next question of this port.
     if (this.#pooling && result.kind === "answer" && pool.open <= POOL && this.#isFresh(port)) pool.idle.push(port);
     else this.#close(pool, port);
     resolve(result);
   }
 
-  /** Works out the rate of questions; when it has fallen, no idle socket is kept. To be called now and then. */
+  /** Works out the rate of questions; when it has fallen, idle sockets are closed, some at a time. To be called now and then. */
   tidy(): void {
     const now = this.#clock.now();
     const passed = elapsed(this.#windowBegan, now);
     if (passed < RATE_WINDOW) return;
-    this.#pooling = (this.#inWindow * 1_000) / passed >= POOLING_FROM;
+    this.#pooling = (this.#inWindow * 1_000) / passed >= (this.#pooling ? POOLING_UNTIL : POOLING_FROM);
     this.#windowBegan = now;
     this.#inWindow = 0;
     if (!this.#pooling) this.#closeIdle();
@@ -228,8 +246,13 @@ export class UdpExchanges {
   }
 
   #closeIdle(): void {
+    let most = CLOSED_AT_ONCE;
     for (const [upstream, pool] of this.#pools) {
-      for (const port of pool.idle.splice(0)) this.#close(pool, port);
+      for (; most > 0; most -= 1) {
+        const port = pool.idle.pop();
+        if (port === undefined) break;
+        this.#close(pool, port);
+      }
       if (pool.open === 0) this.#pools.delete(upstream); // it may have gone from the configuration
     }
   }

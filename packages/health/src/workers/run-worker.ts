@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { milliseconds, SystemClock, type Clock, type Duration } from "@stitch/clock";
+import { serveFirst } from "@stitch/linux-io";
 import { createLogger, type Logger } from "../log.ts";
 import { textOfFailure, type FromWorker, type ToWorker, type WorkerContract, type WorkerData } from "./protocol.ts";
 import { WorkerRow } from "./table.ts";
@@ -51,6 +52,7 @@ export async function runWorker<C extends WorkerContract>(
     say({ kind: "failed", failure: textOfFailure(failure) });
     return;
   }
+  serveFirst();
   say({ kind: "ready", body: parts.ready });
   const heart = context.clock.every("worker-beat", BEAT_INTERVAL, () => {
     context.row.beat();

@@ -1,3 +1,4 @@
+import { giveWay } from "@stitch/linux-io";
 import type { Logger } from "../log.ts";
 import type { ServiceContext } from "../service.ts";
 import { HeartWatch } from "./heart-watch.ts";
@@ -29,7 +30,7 @@ export function workersHere(wanted: number, log: Logger): number {
  *
  * Normal: every worker opens its sockets, warms up and says that it is ready; from then on it counts into its row of the
  * table, and nothing is sent between threads per datagram. Hard: one worker hangs; its heart stops, and the verdict is
- * the worst worker's. One that ends takes the process with it: half a group would look alive from outside.
+ * the worst worker's. Where a worker has no core of its own, this thread gives way to it. One that ends takes the process with it: half a group would look alive from outside.
  */
 export class WorkerGroup<C extends WorkerContract> {
   readonly table: WorkerTable<C["reason"], C["figure"]>;
@@ -51,6 +52,7 @@ export class WorkerGroup<C extends WorkerContract> {
     const signs = (): readonly number[] => group.table.rows.map((row) => row.beats + row.total);
     group.#watch = new HeartWatch({ clock, health, signs, onGivenUp: fail });
     registerWorkerMetrics(registry, group.table);
+    giveWay();
     return group;
   }
 

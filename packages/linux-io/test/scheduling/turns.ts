@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import { isMainThread, Worker } from "node:worker_threads";
+import { giveWay, serveFirst } from "../../src/index.ts";
+
+/** Field 19 of proc_pid_stat(5). */
+function nice(): number {
+  const stat = readFileSync("/proc/thread-self/stat", "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19 - 3]);
+}
+
+/** Nanoseconds; undefined where the kernel does not say. */
+function slice(): number | undefined {
+  try {
+    const line = /^se\.slice\s*:\s*(\d+)/m.exec(readFileSync("/proc/thread-self/sched", "utf8"));
+    return line === null ? undefined : Number(line[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+if (isMainThread) {
+  const before = nice();
+  const worker = new Worker(new URL(import.meta.url));
+  worker.once("message", (ofWorker) => {
+    const refused = giveWay() ?? null;
+    process.stdout.write(JSON.stringify({ before, refused, after: nice(), ofWorker }));
+    worker.postMessage("end");
+  });
+  worker.once("message", () => worker.on("message", (niceAfter) => process.stdout.write(`\n${niceAfter}`)));
+} else {
+  const { parentPort } = await import("node:worker_threads");
+  const refused = serveFirst() ?? null;
+  parentPort?.postMessage({ refused, slice: slice() ?? null });
+  parentPort?.once("message", () => parentPort.postMessage(nice()));
+}
