@@ -3,6 +3,7 @@ import { Directory } from "./cache/directory.ts";
 import { Hottest } from "./cache/hottest.ts";
 import { LIVE, MESSAGE_AT, NEVER, REFRESHED, TICKS_PER_SECOND, USED, WANTED, WORD, type Slab } from "./cache/image.ts";
 import { Ring } from "./cache/ring.ts";
+import { hashDone, hashOctet } from "./seeded-hash.ts";
 import { HEADER_BYTES } from "./wire/header.ts";
 import { sameBytes } from "./wire/octets.ts";
 import type { Query } from "./wire/query.ts";
@@ -286,12 +287,11 @@ export class Cache {
     return expires === NEVER ? NEVER : expires + this.#staleTicks;
   }
 
-  /** FNV-1a with a seed and a finisher; collisions cost a bucket's sixteen compares at most. */
+  /** Collisions cost a bucket's sixteen compares at most. */
   #hash(key: Uint8Array, length: number, tag: number): number {
     let hash = this.#seed ^ Math.imul(tag + 1, 0x9e_37_79_b1);
-    for (let i = 0; i < length; i += 1) hash = Math.imul(hash ^ (key[i] ?? 0), 0x01_00_01_93);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85_eb_ca_6b);
-    return (hash ^ (hash >>> 13)) >>> 0;
+    for (let i = 0; i < length; i += 1) hash = hashOctet(hash, key[i] ?? 0);
+    return hashDone(hash) >>> 0;
   }
 }
 

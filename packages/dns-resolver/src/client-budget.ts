@@ -1,6 +1,7 @@
 import type { Prefix } from "@stitch/config";
 import { AllowList } from "./allow-list.ts";
 import { TICKS_PER_SECOND } from "./cache/image.ts";
+import { hashDone, hashOctet } from "./seeded-hash.ts";
 
 /** What a query takes from the budget of whoever asks. An answer that is at hand is cheap, a question upstream is not. */
 export const COST = { answer: 1, question: 19 } as const;
@@ -68,12 +69,11 @@ export class ClientBudget {
     return this.#over % this.#slip === 0 ? LIMITED.slip : LIMITED.drop;
   }
 
-  /** FNV-1a with a seed and a finisher, over the octets of the network. */
+  /** Over the octets of the network. */
   #bucketOf(peers: Uint8Array, at: number): number {
     const octets = NETWORK_OCTETS[peers[at] ?? 0] ?? 0;
     let hash = this.#seed ^ octets;
-    for (let i = 0; i < octets; i += 1) hash = Math.imul(hash ^ (peers[at + 4 + i] ?? 0), 0x01_00_01_93);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85_eb_ca_6b);
-    return (hash ^ (hash >>> 13)) & (BUCKETS - 1);
+    for (let i = 0; i < octets; i += 1) hash = hashOctet(hash, peers[at + 4 + i] ?? 0);
+    return hashDone(hash) & (BUCKETS - 1);
   }
 }
