@@ -1,7 +1,8 @@
-import { Outcomes, runWorker, type WorkerContext, type WorkerParts, type WorkerRow } from "@stitch/health";
-import { formatEndpoint, kernelDropsOf, preferHugePages } from "@stitch/linux-io";
+import { Outcomes, runWorker, type WorkerContext, type WorkerParts } from "@stitch/health";
+import { formatEndpoint, preferHugePages } from "@stitch/linux-io";
 import { Cache } from "./cache.ts";
 import { Explainer } from "./explain.ts";
+import { Figures } from "./figures.ts";
 import { deadZones } from "./health.ts";
 import { randomSeed } from "./random-seed.ts";
 import { Resolver } from "./resolver.ts";
@@ -13,10 +14,10 @@ import { ServingBuilder, type Serving } from "./serving.ts";
 import { HotCache } from "./sibling/hot-cache.ts";
 import { atOnce, sliced } from "./sliced.ts";
 import type { LoopOptions } from "./upstream/loop-watch.ts";
-import { loopingOf, type Route, type Upstream } from "./upstream/upstream.ts";
+import type { Route, Upstream } from "./upstream/upstream.ts";
 import { warmUp } from "./warm-up.ts";
 import type { Query } from "./wire/query.ts";
-import type { DnsWorkers, Figure, HotOrder, LoopNews, SocketFacts } from "./worker-contract.ts";
+import type { DnsWorkers, HotOrder, LoopNews, SocketFacts } from "./worker-contract.ts";
 
 /**
  * A resolver of its own in a thread of its own: sockets, cache, upstreams, sharing nothing on the path of a query but the
@@ -59,6 +60,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   const hot = new HotCache(cache, clock);
   const queryLogs = new QueryLogs(server, workers, clock, log);
   queryLogs.adopt(serving.queryLog);
+  const figures = new Figures({ row, cache, server, queryLogs, index: context.index });
   const adopt = async (served: Served): Promise<void> => {
     now = await sliced(builder.building(served), clock);
     server.adopt(now);
@@ -68,10 +70,7 @@ async function startWorker(context: WorkerContext<DnsWorkers>): Promise<WorkerPa
   };
   return {
     ready: { sockets: server.sockets.map(factsOf), perRoute: server.forwarder.perRoute },
-    publish: () => {
-      publish(row, cache, server, context.index, now.routes.values());
-      row.set("queryLogMissed", queryLogs.missed);
-    },
+    publish: () => figures.beat(now.routes.values()),
     hear: (told) =>
       told.kind === "serve" ? void adopt(told.served) : heard(told, { server, hot, resolver, serving: now, context }),
     close: async () => {
@@ -95,46 +94,6 @@ function cacheOf(size: number, staleSeconds: number, seed: number): Cache {
 
 function factsOf({ local, implementation, lacking, grantedReceiveBuffer }: SocketFacts): SocketFacts {
   return { local, implementation, lacking, grantedReceiveBuffer };
-}
-
-function publish(
-  row: WorkerRow<Figure>,
-  cache: Cache,
-  server: DnsServer,
-  index: number,
-  routes: Iterable<Route>,
-): void {
-  const { forwarder, listeners, sockets } = server;
-  row.set("cacheEntries", cache.entries);
-  row.set("cacheBytes", cache.usedBytes);
-  row.set("cacheStored", cache.counters.stored);
-  row.set("cacheEvicted", cache.counters.evicted);
-  row.set("upstreamInFlight", forwarder.inFlight);
-  for (const [name, count] of Object.entries(forwarder.counters))
-    row.set(name as keyof typeof forwarder.counters, count);
-  row.set(
-    "tcpConnections",
-    sumOf(listeners, ({ connections }) => connections),
-  );
-  row.set(
-    "tcpRefused",
-    sumOf(listeners, ({ counters }) => counters.refused),
-  );
-  row.set(
-    "sendFailures",
-    sumOf(sockets, ({ counters }) => counters.sendFailures),
-  );
-  row.set(
-    "batches",
-    sumOf(sockets, ({ counters }) => counters.batches),
-  );
-  row.set(
-    "fullBatches",
-    sumOf(sockets, ({ counters }) => counters.fullBatches),
-  );
-  row.set("kernelDrops", kernelDropsOf(sockets, index));
-  row.set("looping", loopingOf(routes));
-  row.set("load", forwarder.load);
 }
 
 function loopsOf({ index, log, settings, tell }: WorkerContext<DnsWorkers>): LoopOptions {
@@ -180,10 +139,6 @@ async function traded(order: HotOrder, { hot, resolver, serving, context }: Hear
 /** What, where, and what to do. */
 function loopText({ target }: Upstream, { zone }: Route): string {
   return `upstream ${formatEndpoint(target)} of route ${zone} forwards to us what we ask it: it is left out until it no longer does; take this site out of its upstreams, or it out of dns.routes`;
-}
-
-function sumOf<T>(all: readonly T[], read: (each: T) => number): number {
-  return all.reduce((sum, each) => sum + read(each), 0);
 }
 
 await runWorker(startWorker);

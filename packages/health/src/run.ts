@@ -1,3 +1,4 @@
+import { loadNative } from "@stitch/linux-io";
 import { formatEndpointText } from "./endpoint.ts";
 import { EXIT } from "./exit.ts";
 import { Service, type ServiceOptions } from "./service.ts";
@@ -16,6 +17,8 @@ export async function runService(options: ServiceOptions): Promise<number> {
     return startFailure(options, failure);
   }
   options.log.info({ health: formatEndpointText(options.listenHealth.address, service.healthPort) }, "started");
+  const addon = loadNative();
+  if (addon.native === undefined) options.log.warn(`every datagram costs several times what it could: ${addon.why}`);
   const failure = await Promise.race([stop.then(() => service.stop()), service.failed]);
   if (failure === undefined) return EXIT.stopped;
   options.log.fatal({ err: failure }, "cannot go on");

@@ -3,21 +3,33 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { loadNative } from "@stitch/linux-io";
 import { LeaseReader } from "./lease-reader.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
 const MAIN = fileURLToPath(new URL("child/main.ts", import.meta.url));
+/** A module that hides the addon, as where nobody has built it. */
+const NO_ADDON = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from "node:module";
+  const resolve = (specifier, context, next) => {
+    if (specifier !== "#addon") return next(specifier, context);
+    throw Object.assign(new Error("not built"), { code: "MODULE_NOT_FOUND" });
+  };
+  registerHooks({ resolve });
+`)}`;
 const POLL = { timeout: 15_000, interval: 10 };
 
 /** A role in a process of its own. */
 class Child {
+  /** Of children that are started from now on, in the same test. */
+  static nodeOptions: readonly string[] = [];
   readonly process: ChildProcessWithoutNullStreams;
   readonly exit: Promise<number | null>;
   #output = "";
 
   constructor(...argv: string[]) {
-    this.process = spawn(process.execPath, [MAIN, ...argv]);
+    this.process = spawn(process.execPath, [...Child.nodeOptions, MAIN, ...argv]);
     this.process.stdout.on("data", (bytes: Buffer) => (this.#output += bytes.toString()));
     this.process.stderr.on("data", (bytes: Buffer) => (this.#output += bytes.toString()));
     this.exit = once(this.process, "close").then(([code]) => code as number | null);
@@ -43,6 +55,7 @@ class Child {
 
 const children: Child[] = [];
 afterEach(async () => {
+  Child.nodeOptions = [];
   for (const child of children.splice(0)) {
     child.process.kill("SIGKILL");
     await child.exit;
@@ -57,6 +70,21 @@ describe("runService", () => {
     expect(await child.exit).toBe(0);
     expect(child.messages.at(-1)).toBe("stopped");
     expect(child.lines).toContainEqual(expect.objectContaining({ phase: "draining", service: "demo", site: "test" }));
+  });
+
+  test("without the native addon it serves, and says what that costs and why", async () => {
+    Child.nodeOptions = ["--import", NO_ADDON];
+    const child = new Child("127.0.0.1", "0");
+    await child.serving();
+    const warning = child.messages.find((message) => String(message).startsWith("every datagram costs"));
+    expect(warning).toMatch(process.platform === "linux" ? /the addon is not built; build it with/ : /for Linux/);
+  });
+
+  test("with the native addon it says nothing of it", async () => {
+    const child = new Child("127.0.0.1", "0");
+    await child.serving();
+    const said = child.messages.some((message) => String(message).includes("every datagram costs"));
+    expect(said).toBe(loadNative().native === undefined);
   });
 
   test("asked to stop while it is still opening its sockets, it stops in order", async () => {

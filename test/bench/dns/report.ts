@@ -36,8 +36,8 @@ export async function summary(
     table: rows.map((row) => lineOf(row, ratios)),
     legend: [
       "ratio: CPU of Stitch per answer by that of this server. upstream: share of answers that the upstream was asked for.",
-      "p50, p99: at half of what the slower of Stitch and unbound took, from the query's way into the kernel until the answer's. With",
-      "two workers servers, load and upstream share two cores.",
+      "p50, p99: at half of what the slower of Stitch and unbound took, from the query's way into the kernel until the answer's; of",
+      "these two the middle of three times, by turns. With two workers servers, load and upstream share two cores.",
       ...settingsLines(entrants),
       ...absent.map(
         ({ name, reason, workers }) =>

@@ -1,8 +1,9 @@
-import { milliseconds, seconds, type Clock, type Duration, type Timer } from "@stitch/clock";
+import { milliseconds, seconds, type Clock, type Duration } from "@stitch/clock";
 import { extendedError } from "../extended-error.ts";
 import type { Message } from "../wire/message.ts";
 import { EDE } from "../wire/registry.ts";
 import type { About, Asker } from "./asker.ts";
+import { Dated, Deadlines } from "./deadlines.ts";
 import type { Digest } from "./digest.ts";
 import type { Asking, Exchange } from "./exchange.ts";
 import { allDown, allLooping, pick, spare, type Route, type Upstream } from "./upstream.ts";
@@ -31,17 +32,30 @@ export interface AttemptsOptions<A extends Asked> {
   readonly asker: Asker;
   readonly read: (message: Message, about: A) => Digest;
   readonly isClosed: () => boolean;
+  readonly hedges: Deadlines<Attempt>;
   /** Whether there is room to ask two upstreams of the route at once. */
   readonly mayHedge: (route: Route) => boolean;
 }
 
-interface Attempt {
+/** One question to one upstream; its deadline is the end of our patience, at which somebody else is asked as well. */
+class Attempt extends Dated {
+  readonly of: Pick<Attempts<Asked>, "hedge">;
   readonly upstream: Upstream;
   /** Within its limit: as long as one is, no other begins but a hedge. */
-  pending: boolean;
-  hedge: Timer | undefined;
+  pending = true;
   /** Until it has come to its end, or its upstream is asked again. */
   asking: Asking | undefined;
+
+  constructor(of: Pick<Attempts<Asked>, "hedge">, upstream: Upstream) {
+    super();
+    this.of = of;
+    this.upstream = upstream;
+  }
+}
+
+/** When attempts have taken long enough to hedge, those of all questions. */
+export function hedgesOn(clock: Clock): Deadlines<Attempt> {
+  return new Deadlines<Attempt>(clock, "hedge", ({ of, upstream }) => of.hedge(upstream));
 }
 
 /**
@@ -100,7 +114,8 @@ export class Attempts<A extends Asked> {
     this.#ask(upstream, limit);
   }
 
-  #hedge(slow: Upstream): void {
+  /** `slow` has taken longer than nearly all of its answers did. */
+  hedge(slow: Upstream): void {
     const { asker, isClosed, mayHedge } = this.#options;
     const { route } = this.#about;
     const limit = ATTEMPT_LIMITS[this.#attempts.length];
@@ -115,8 +130,8 @@ export class Attempts<A extends Asked> {
     const earlier = this.#attempts.filter((each) => each.upstream === upstream);
     // Of one server a question is open once: two would be twice the chance for a forger (CVE-2025-5994 class).
     for (const each of earlier) giveUp(each);
-    const attempt: Attempt = { upstream, pending: true, hedge: this.#patience(upstream, limit), asking: undefined };
-    this.#attempts.push(attempt);
+    const attempt = new Attempt(this, upstream);
+    this.#begin(attempt, limit);
     this.#pending += 1;
     const kind = earlier.length > 0 ? "again" : "question";
     const onOverdue = (): void => this.#failed(attempt, WHY.timeout, EDE.NO_REACHABLE_AUTHORITY, false);
@@ -125,20 +140,19 @@ export class Attempts<A extends Asked> {
     void asking.result.then((result) => this.#ended(attempt, result));
   }
 
-  /** Set for the first attempt, where somebody else could be asked and enough is known about this upstream. */
-  #patience(upstream: Upstream, limit: Duration): Timer | undefined {
-    const { clock } = this.#options;
-    const { route } = this.#about;
-    upstream.pace.asked();
-    if (this.#attempts.length > 0 || route.upstreams.length === 1) return undefined;
-    const { patience } = upstream.pace;
-    if (patience === undefined || patience >= limit) return undefined;
-    return clock.after("hedge", patience, () => this.#hedge(upstream));
+  /** Our patience ends with the first attempt's, where somebody else could be asked and enough is known about this upstream. */
+  #begin(attempt: Attempt, limit: Duration): void {
+    const { pace } = attempt.upstream;
+    pace.asked();
+    this.#attempts.push(attempt);
+    if (this.#attempts.length > 1 || this.#about.route.upstreams.length === 1) return;
+    const { patience } = pace;
+    if (patience !== undefined && patience < limit) this.#options.hedges.begin(attempt, patience);
   }
 
   #ended(attempt: Attempt, result: Exchange): void {
     attempt.asking = undefined;
-    attempt.hedge?.cancel();
+    this.#options.hedges.end(attempt);
     const found = this.#read(result);
     if (found.kind !== "useless") this.#take(found);
     else {
@@ -170,7 +184,7 @@ export class Attempts<A extends Asked> {
   #failed(attempt: Attempt, why: string, code: number, ours: boolean): void {
     if (!attempt.pending) return;
     attempt.pending = false;
-    attempt.hedge?.cancel();
+    this.#options.hedges.end(attempt);
     this.#pending -= 1;
     attempt.upstream.lastFailure = { at: this.#options.clock.now(), why };
     this.#failure = { extended: extendedError(code, `${attempt.upstream.target.address} ${why}`), ours };

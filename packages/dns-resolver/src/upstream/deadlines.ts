@@ -37,7 +37,7 @@ export class Deadlines<T extends Dated> {
   readonly #clock: Clock;
   readonly #name: string;
   readonly #overdue: (item: T) => void;
-  /** By the time to wait; there are few of them, for they are constants of whoever asks. */
+  /** By the time to wait, of which whoever asks has few. */
   readonly #lines = new Map<Duration, Line>();
   #timer: Timer | undefined;
   /** When it fires. */

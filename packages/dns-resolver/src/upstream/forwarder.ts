@@ -8,7 +8,7 @@ import { adoptName, Query } from "../wire/query.ts";
 import { CLASS } from "../wire/registry.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { Asker } from "./asker.ts";
-import { Attempts, type AttemptsOptions, type Found, type NotFound } from "./attempts.ts";
+import { Attempts, hedgesOn, type AttemptsOptions, type Found, type NotFound } from "./attempts.ts";
 import { chaserOf, Crossing, type Want } from "./crossing.ts";
 import type { Alias, TtlLimits } from "./digest.ts";
 import type { Exchange } from "./exchange.ts";
@@ -100,6 +100,7 @@ export class Forwarder {
       asker: this.#asker,
       read: (message, flight) => reader.read(message, flight),
       isClosed: () => this.#closed,
+      hedges: hedgesOn(clock),
       mayHedge: (route) => route.inFlight < this.perRoute / 2,
     };
     const ask = (question: Uint8Array, upstream: Upstream): Promise<Exchange> =>
