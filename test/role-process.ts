@@ -21,9 +21,10 @@ export class RoleProcess {
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  constructor(packageName: string, file: string, script = "run-main.ts") {
-    const argv = [join(PACKAGES, packageName, "test", script), file];
-    this.#child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  /** `before`: a program that starts it in its own place, with arguments. */
+  constructor(packageName: string, file: string, script = "run-main.ts", before: readonly string[] = []) {
+    const [program, ...argv] = [...before, process.execPath, join(PACKAGES, packageName, "test", script), file];
+    this.#child = spawn(program ?? "", argv, { stdio: ["ignore", "pipe", "pipe", "ipc"] });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
     this.ended = new Promise((resolve) => void this.#child.once("close", resolve));

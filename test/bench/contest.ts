@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { placed, setRealtime, threadOf } from "./priority.ts";
+import { placed, setOrdinary, setRealtime, threadOf, type Thread } from "./priority.ts";
 
 /** Server and load have a core each, so that neither's scheduling is the other's figure. */
 export const SERVER_CORE = "0";
@@ -80,14 +80,11 @@ export class Running {
 
   /** Something short with its threads realtime, but for those that gave way: what the rest of the machine does is not in times that it takes. */
   async urgently<T>(work: () => Promise<T>): Promise<T> {
-    const threads = this.#threads()
-      .map((thread) => threadOf(textOf(`${thread}/stat`)))
-      .filter(({ tid }) => tid > 0);
-    await setRealtime(threads, true);
+    await setRealtime(this.#scheduled());
     try {
       return await work();
     } finally {
-      await setRealtime(threads, false);
+      await setOrdinary(this.#scheduled()); // also those that were started meanwhile, which are what their starter was
     }
   }
 
@@ -99,6 +96,12 @@ export class Running {
 
   get #pid(): number {
     return this.#child.pid ?? Number.NaN;
+  }
+
+  #scheduled(): Thread[] {
+    return this.#threads()
+      .map((thread) => threadOf(textOf(`${thread}/stat`)))
+      .filter(({ tid }) => tid > 0);
   }
 
   #threads(): string[] {

@@ -24,15 +24,25 @@ export async function urgent(command: Command): Promise<[string, ...string[]]> {
 }
 
 /**
- * Makes these threads realtime, or as they were. One that its own program has made nicer than the rest is to give way to them, and
- * stays what it is: as realtime threads all would be alike.
+ * Makes these threads realtime. One that its own program has made nicer than the rest is to give way to them, and stays what
+ * it is: as realtime threads all would be alike.
  */
-export async function setRealtime(threads: readonly Thread[], on: boolean): Promise<void> {
-  if (!(await realtimeAllowed())) return;
+export async function setRealtime(threads: readonly Thread[]): Promise<void> {
   const least = Math.min(...threads.map(({ nice }) => nice));
-  const policy = on ? ["--rr", "--pid", "1"] : ["--other", "--pid", "0"];
-  const meant = threads.filter(({ nice }) => nice === least);
-  await Promise.all(meant.map(({ tid }) => execa("chrt", [...policy, String(tid)], { reject: false })));
+  await schedule(
+    threads.filter(({ nice }) => nice === least),
+    ["--rr", "--pid", "1"],
+  );
+}
+
+/** Makes them as they were. */
+export function setOrdinary(threads: readonly Thread[]): Promise<void> {
+  return schedule(threads, ["--other", "--pid", "0"]);
+}
+
+async function schedule(threads: readonly Thread[], policy: readonly string[]): Promise<void> {
+  if (!(await realtimeAllowed())) return;
+  await Promise.all(threads.map(({ tid }) => execa("chrt", [...policy, String(tid)], { reject: false })));
 }
 
 export interface Thread {

@@ -9,7 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   clock: [],
   config: ["clock"],
   "linux-io": ["clock"],
-  health: ["clock", "config"],
+  health: ["clock", "config", "linux-io"],
   "bgp-speaker": ["clock"],
   bfd: ["clock", "linux-io"],
   announcer: ["bgp-speaker", "bfd", "health", "config", "clock", "linux-io"],

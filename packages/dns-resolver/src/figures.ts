@@ -1,8 +1,9 @@
 import type { WorkerRow } from "@stitch/health";
-import { kernelDropsOf } from "@stitch/linux-io";
+import { kernelDropsOf, type DatagramSocket } from "@stitch/linux-io";
 import type { Cache } from "./cache.ts";
 import type { QueryLogs } from "./query-logs.ts";
-import type { DnsServer } from "./server.ts";
+import type { TcpListener } from "./tcp-listener.ts";
+import type { Forwarder } from "./upstream/forwarder.ts";
 import { loopingOf, type Route } from "./upstream/upstream.ts";
 import type { Figure } from "./worker-contract.ts";
 
@@ -12,7 +13,12 @@ const BEATS_PER_FIGURES = 5;
 export interface FiguresOptions {
   readonly row: WorkerRow<Figure>;
   readonly cache: Cache;
-  readonly server: DnsServer;
+  /** What of it counts. */
+  readonly server: {
+    readonly forwarder: Forwarder;
+    readonly listeners: readonly TcpListener[];
+    readonly sockets: readonly DatagramSocket[];
+  };
   readonly queryLogs: QueryLogs;
   readonly index: number;
 }

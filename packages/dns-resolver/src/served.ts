@@ -2,7 +2,7 @@ import type { SiteDocument } from "@stitch/config";
 import type { Logger } from "@stitch/health";
 import { dnsConfig, localPath, type DnsSettings } from "./config.ts";
 import { localSteps } from "./local/load-local.ts";
-import { readFile, type TextFile } from "./local/read-text.ts";
+import { readingFiles, type TextFile } from "./local/read-text.ts";
 import { COOKIE_SECRET, readSecret, SIBLING_SECRET } from "./local/secret.ts";
 import { readPolicies, type Policies } from "./policy/load-policies.ts";
 import { readCertificates, readIdentity, type TlsIdentity } from "./tls/certificates.ts";
@@ -33,8 +33,9 @@ export interface Served {
 /** Ends with ConfigError when any of it cannot be used. `seed` is random per process. */
 export function* readServed(document: SiteDocument, seed: number): Steps<Served> {
   const dns = dnsConfig(document);
-  const files = (paths: readonly string[]): TextFile[] => paths.map((path) => readFile(localPath(document, path)));
-  const [hosts, zones] = [files(dns.local.hosts), files(dns.local.zones)];
+  const inPlace = (paths: readonly string[]): string[] => paths.map((path) => localPath(document, path));
+  const hosts = yield* readingFiles(inPlace(dns.local.hosts));
+  const zones = yield* readingFiles(inPlace(dns.local.zones));
   const local = yield* localSteps(hosts, zones);
   const localZones = local.zones.length + local.hosts.length;
   const cookieSecrets = dns.cookies.secrets.map((path) => readSecret(localPath(document, path), COOKIE_SECRET));

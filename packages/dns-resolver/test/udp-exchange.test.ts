@@ -1,7 +1,11 @@
+import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { milliseconds, seconds } from "@stitch/clock";
 import { FakeClock } from "@stitch/clock/testing";
+import { loadNative } from "@stitch/linux-io";
 import { afterEach, expect, test } from "vitest";
 import type { Request } from "../src/upstream/exchange.ts";
 import { UdpExchanges } from "../src/upstream/udp-exchange.ts";
@@ -37,11 +41,11 @@ async function asking(most = 600) {
   const { port, ports } = await server();
   const upstream = { address: "127.0.0.1", port };
   let id = 0;
-  const ask = async (count: number): Promise<void> => {
+  const ask = async (count: number, whom = upstream): Promise<void> => {
     for (let done = 0; done < count; done += 20) {
-      const some = Array.from({ length: 20 }, () => {
+      const some = Array.from({ length: Math.min(20, count - done) }, () => {
         id += 1;
-        return exchanges.exchange(request(upstream, clock, id)).result;
+        return exchanges.exchange(request(whom, clock, id)).result;
       });
       for (const result of await Promise.all(some)) expect(result.kind).toBe("answer");
     }
@@ -125,6 +129,70 @@ test("idle sockets make room for questions", async () => {
   await exchanges.close();
   clock.advance(seconds(5));
   for (const { kind } of await Promise.all(others)) expect(["timeout", "unreachable"]).toContain(kind);
+});
+
+test("an upstream that is first asked when there is no room keeps no socket for ever", async () => {
+  const { ask, clock, exchanges } = await asking(512);
+  await ask(600);
+  clock.advance(milliseconds(100));
+  await ask(600);
+  expect(exchanges.open).toBe(512);
+  const { port } = await server();
+  await ask(1, { address: "127.0.0.1", port });
+  for (let tenth = 0; tenth < 20; tenth += 1) {
+    clock.advance(milliseconds(100));
+    exchanges.tidy();
+  }
+  expect(exchanges.open).toBe(0);
+});
+
+// A reload may have taken it away, and the load may last for days.
+test("sockets of an upstream that nobody asks any more are closed while others are busy, some at a time", async () => {
+  const { ask, clock, exchanges } = await asking(2_000);
+  await ask(600);
+  clock.advance(milliseconds(100));
+  await ask(600);
+  const { port } = await server();
+  const other = { address: "127.0.0.1", port };
+  const open: number[] = [];
+  for (let tenth = 0; tenth < 70; tenth += 1) {
+    clock.advance(milliseconds(100));
+    exchanges.tidy();
+    open.push(exchanges.open);
+    await ask(300, other);
+  }
+  expect(Math.max(...open)).toBe(2 * 512);
+  // The other's own grow old meanwhile and are replaced.
+  for (const [i, now] of open.entries()) expect((open[i - 1] ?? now) - now).toBeLessThan(2 * 32);
+  expect(exchanges.open).toBeLessThanOrEqual(512);
+});
+
+test("a question that finds none but sockets that have grown old at rest does not wait until all are closed", async () => {
+  const { ask, clock, exchanges } = await asking(2_000);
+  await ask(600);
+  clock.advance(milliseconds(100));
+  await ask(600);
+  const { port } = await server();
+  const other = { address: "127.0.0.1", port };
+  for (let tenth = 0; tenth < 52; tenth += 1) {
+    clock.advance(milliseconds(100));
+    await ask(300, other);
+    if (tenth === 30) await ask(1); // somebody asks it, now and then
+  }
+  const before = exchanges.open;
+  await ask(1);
+  const closed = before - exchanges.open;
+  expect(closed).toBeGreaterThan(0);
+  expect(closed).toBeLessThan(32);
+});
+
+const inCi = process.env["CI"] !== undefined && process.env["CI"] !== "";
+const missing = !inCi && loadNative().native === undefined;
+
+test.skipIf(missing)("they do too when the process may open no more files", async () => {
+  const child = join(import.meta.dirname, "scarce", "main.ts");
+  const { stdout } = await promisify(execFile)("sh", ["-c", 'ulimit -n 580; exec "$0" "$1"', process.execPath, child]);
+  expect(JSON.parse(stdout)).toEqual({ pooled: 512, kinds: ["timeout"] });
 });
 
 // A server that is silent for every question would hold all sockets for seconds, and new questions would find none.

@@ -91,6 +91,7 @@ export class DgramSocketSet implements SocketSet {
     const { socket } = member;
     socket.bind({ address: withZoneName(from.address), port: from.port, exclusive: true }, () =>
       socket.connect(to.port, withZoneName(to.address), (failure?: Error) => {
+        if (this.#members[place] !== member) return; // closed meanwhile
         if (failure instanceof Error) return void socket.emit("error", failure);
         const early = member.early ?? [];
         member.early = undefined;

@@ -35,7 +35,7 @@ test.skipIf(missing)(
       readonly ofWorker: { readonly refused: string | null; readonly slice: number | null };
     };
     expect(told.refused).toBeNull();
-    expect(told.after).toBe(Math.min(19, told.before + 10));
+    expect(told.after).toBe(Math.min(19, told.before + 5));
     expect(Number(niceOfWorker)).toBe(told.before);
     expect(told.ofWorker.refused).toBeNull();
     const [major = 0, minor = 0] = release().split(".").map(Number);

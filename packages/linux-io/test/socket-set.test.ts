@@ -75,6 +75,21 @@ function describeSocketSet(create: (options: SocketSetOptions) => SocketSet): vo
     return { record: recordOf(socket.local), local: socket.local, ports };
   }
 
+  test("a socket that is closed in the turn in which it was opened harms nobody, whoever gets its place", async () => {
+    let heard = "";
+    const set = setWith(
+      (arrivals) => (heard += Buffer.from(arrivals.bytes.subarray(0, arrivals.lengths[0])).toString()),
+    );
+    const { record, ports } = await server();
+    const first = set.open(ANY_PORT, record);
+    expect(set.send(first, Buffer.from("first"))).toBe(0);
+    set.closeSocket(first);
+    const second = set.open(ANY_PORT, record);
+    expect(set.send(second, Buffer.from("second"))).toBe(0);
+    await vi.waitFor(() => expect(heard).toBe("second"), POLL);
+    expect(ports.size).toBeGreaterThan(0);
+  });
+
   test("every socket has its own port, and hears the answers to its own questions", async () => {
     const heard = new Map<number, string>();
     const set = setWith((arrivals) => {

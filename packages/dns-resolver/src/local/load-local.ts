@@ -2,7 +2,7 @@ import { formatName, isBelow, parseName } from "../wire/name.ts";
 import { builtInZones } from "./built-in.ts";
 import { HostsTable } from "./hosts-file.ts";
 import type { LocalZone } from "./local-zone.ts";
-import { readFile, refuse, whole, type TextFile } from "./read-text.ts";
+import { readingFiles, refuse, whole, type TextFile } from "./read-text.ts";
 import { atOnce, type Steps } from "../sliced.ts";
 import { zoneSteps } from "./zone-file.ts";
 
@@ -18,7 +18,7 @@ const LOCALHOST = parseName("localhost") ?? Uint8Array.of(0);
 
 /** Reads hosts and zone files. Throws ConfigError with file and line of every problem of the first bad file. */
 export function loadLocal(hostsFiles: readonly string[], zoneFiles: readonly string[]): LocalData {
-  return atOnce(localSteps(readAll(hostsFiles), readAll(zoneFiles)));
+  return atOnce(localSteps(atOnce(readingFiles(hostsFiles)), atOnce(readingFiles(zoneFiles))));
 }
 
 /** The same from texts, step by step; ends with ConfigError too. */
@@ -38,8 +38,4 @@ export function* localSteps(hostsFiles: readonly TextFile[], zoneFiles: readonly
   }
   const builtIn = builtInZones().filter(({ apex }) => !zones.some((zone) => Buffer.compare(zone.apex, apex) === 0));
   return { zones: [...zones, ...builtIn], hosts: [...hosts.zones.values()] };
-}
-
-function readAll(files: readonly string[]): TextFile[] {
-  return files.map((file) => readFile(file));
 }

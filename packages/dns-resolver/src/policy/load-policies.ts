@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import type { DnsSettings } from "../config.ts";
-import { readFile, refuse, whole } from "../local/read-text.ts";
+import { readingFile, refuse, whole } from "../local/read-text.ts";
 import { extendedError } from "../extended-error.ts";
 import type { Steps } from "../sliced.ts";
 import { EDE } from "../wire/registry.ts";
@@ -22,7 +22,7 @@ export type PolicySettings = DnsSettings["policies"][number];
 /** One list as it was read. */
 export interface Policy {
   readonly file: string;
-  /** Of its text, so that a reload can tell whether it is another. */
+  /** Of its octets, so that a reload can tell whether it is another. */
   readonly digest: string;
   readonly names: number;
   /** Lines that say nothing that is understood here. */
@@ -57,7 +57,8 @@ function* readPolicy(
   policy: number,
   builder: PolicyBuilder,
 ): Steps<Policy> {
-  const { file, text } = readFile(path, LARGEST_LIST);
+  const hash = createHash("sha256");
+  const { file, text } = yield* readingFile(path, LARGEST_LIST, (octets) => hash.update(octets));
   const before = builder.names;
   const unread = yield* readInto(kind, file, text, policy, builder);
   const names = builder.names - before;
@@ -70,7 +71,7 @@ function* readPolicy(
     .subarray(0, LONGEST_SHOWN)
     .toString("latin1");
   const extended = extendedError(because === "filtered" ? EDE.FILTERED : EDE.BLOCKED, name);
-  return { file, digest: createHash("sha256").update(text).digest("hex"), names, unread, extended };
+  return { file, digest: hash.digest("hex"), names, unread, extended };
 }
 
 const NONE: Unread = { lines: 0, first: 0 };

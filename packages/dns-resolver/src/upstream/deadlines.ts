@@ -80,7 +80,7 @@ export class Deadlines<T extends Dated> {
     for (const line of this.#lines.values()) this.#tell(line, now);
     let next = Infinity;
     for (const { first } of this.#lines.values()) next = Math.min(next, first?.due ?? Infinity);
-    if (next < this.#set) this.#wake(next, milliseconds(next - now));
+    if (next < this.#set) this.#wake(next, milliseconds(next - this.#clock.now())); // telling has taken its time
   }
 
   #tell(line: Line, now: Instant): void {

@@ -51,6 +51,8 @@ interface Pool {
   readonly peer: Uint8Array;
   readonly idle: Port[];
   open: number;
+  /** When it was last wanted. */
+  asked: Instant;
 }
 
 /** So many datagrams of the upstream's that are no answer to a question end its UDP; TCP cannot be forged from afar. */
@@ -201,7 +203,10 @@ export class UdpExchanges {
     resolve(result);
   }
 
-  /** Works out the rate of questions; when it has fallen, idle sockets are closed, some at a time. To be called now and then. */
+  /**
+   * Works out the rate of questions. When it has fallen, idle sockets are closed, some at a time; while it has not, those of
+   * upstreams that are asked no more, and may have gone from the configuration. To be called now and then.
+   */
   tidy(): void {
     const now = this.#clock.now();
     const passed = elapsed(this.#windowBegan, now);
@@ -209,13 +214,14 @@ export class UdpExchanges {
     this.#pooling = (this.#inWindow * 1_000) / passed >= (this.#pooling ? POOLING_UNTIL : POOLING_FROM);
     this.#windowBegan = now;
     this.#inWindow = 0;
-    if (!this.#pooling) this.#closeIdle();
+    this.#closeIdle(({ asked }) => !this.#pooling || elapsed(asked, now) >= LONGEST_LIFE);
+    for (const [upstream, { open }] of this.#pools) if (open === 0) this.#pools.delete(upstream);
   }
 
   /** A socket of the pool by chance, once the pool is full; its last place is filled with the last, so this is O(1). */
   #draw(pool: Pool): Port | undefined {
     if (!this.#pooling || pool.open < POOL) return undefined;
-    while (pool.idle.length > 0) {
+    for (let closed = 0; closed < CLOSED_AT_ONCE && pool.idle.length > 0; closed += 1) {
       const i = this.#random.next() % pool.idle.length;
       const port = pool.idle[i];
       const last = pool.idle.pop();
@@ -227,10 +233,11 @@ export class UdpExchanges {
     return undefined;
   }
 
-  /** Idle sockets are not worth a question: when there is no room, they go. */
+  /** Idle sockets are not worth a question: when there is no room, for want of places, files or ports, they go. */
   #open(pool: Pool): Port | number {
-    if (this.#set.size === this.#most) this.#closeIdle();
-    const place = this.#set.open(pool.local, pool.peer);
+    let place = this.#set.open(pool.local, pool.peer);
+    const full = place < 0 && failed(getSystemErrorName(place)).kind === "no-socket";
+    if (full && this.#closeIdle(() => true) > 0) place = this.#set.open(pool.local, pool.peer);
     if (place < 0) return place;
     pool.open += 1;
     return { place, opened: this.#clock.now(), uses: 0 };
@@ -245,24 +252,30 @@ export class UdpExchanges {
     this.#set.closeSocket(place);
   }
 
-  #closeIdle(): void {
-    let most = CLOSED_AT_ONCE;
-    for (const [upstream, pool] of this.#pools) {
-      for (; most > 0; most -= 1) {
+  /** Returns how many. */
+  #closeIdle(which: (pool: Pool) => boolean): number {
+    let closed = 0;
+    for (const pool of this.#pools.values()) {
+      if (!which(pool)) continue;
+      for (; closed < CLOSED_AT_ONCE; closed += 1) {
         const port = pool.idle.pop();
         if (port === undefined) break;
         this.#close(pool, port);
       }
-      if (pool.open === 0) this.#pools.delete(upstream); // it may have gone from the configuration
     }
+    return closed;
   }
 
   #poolOf({ upstream, source }: Request): Pool {
+    const now = this.#clock.now();
     const known = this.#pools.get(upstream);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.asked = now;
+      return known;
+    }
     const any = upstream.address.includes(":") ? "::" : "0.0.0.0";
     const local = recordOf({ address: source ?? any, port: 0 });
-    const pool: Pool = { local, peer: recordOf(upstream), idle: [], open: 0 };
+    const pool: Pool = { local, peer: recordOf(upstream), idle: [], open: 0, asked: now };
     this.#pools.set(upstream, pool);
     return pool;
   }
