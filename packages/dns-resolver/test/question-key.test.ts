@@ -28,34 +28,6 @@ test("two are the same when name, type, tag and passing are", () => {
   );
 });
 
-// A stranger does not know the seed, and need not if he can prepare names that have one hash whatever it is: of FNV-1a
-// the low octet of the seed alone decides which do, so that one in 256 processes has what he has prepared for.
-test("names that have the same hash by one seed have not by another", () => {
-  const NAMES = 400_000;
-  const query = new Query();
-  const name = Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-  const octets = new DataView(name.buffer, 1);
-  // A tag goes into the hash as the seed does; these two leave its low octet as it is.
-  const hashes = (n: number): [number, number] => {
-    octets.setUint32(0, Math.imul(n, 0x9e_37_79_b1) >>> 0);
-    octets.setUint32(4, Math.imul(n, 0x85_eb_ca_6b) >>> 0);
-    adoptName(query, name, 1, CLASS.IN);
-    return [new QuestionKey(query, 0).hash, new QuestionKey(query, 256).hash];
-  };
-  const byHash = new Map<number, number>();
-  let [same, sameByBoth] = [0, 0];
-  for (let n = 0; n < NAMES; n += 1) {
-    const [one, other] = hashes(n);
-    const earlier = byHash.get(one);
-    byHash.set(one, n);
-    if (earlier === undefined) continue;
-    same += 1;
-    if (hashes(earlier)[1] === other) sameByBoth += 1;
-  }
-  expect(same).toBeLessThan(100); // 19 by chance
-  expect(sameByBoth).toBe(0);
-});
-
 test("what is kept stays what it was when the query holds the next question", () => {
   const query = new Query();
   const ask = (name: string): QuestionKey => {

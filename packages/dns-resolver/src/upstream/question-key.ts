@@ -1,4 +1,5 @@
 import { randomSeed } from "../random-seed.ts";
+import { hashDone, hashOctet } from "../seeded-hash.ts";
 import { copied } from "../wire/blocks.ts";
 import { sameBytes } from "../wire/octets.ts";
 import type { Query } from "../wire/query.ts";
@@ -49,17 +50,8 @@ export class QuestionKey {
   }
 }
 
-/**
- * FNV-1a with a seed and a finisher. Its upper bits are mixed into the lower ones at every octet: else of the seed only the low
- * octet would say which names have one hash, and who has prepared some thousand names for each of its 256 values makes one
- * chain of all questions on their way.
- */
 function hashOf(question: Uint8Array, length: number, tag: number): number {
   let hash = SEED ^ Math.imul(tag + 1, 0x9e_37_79_b1);
-  for (let i = 0; i < length; i += 1) {
-    hash = Math.imul(hash ^ (question[i] ?? 0), 0x01_00_01_93);
-    hash ^= hash >>> 15;
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85_eb_ca_6b);
-  return hash ^ (hash >>> 13);
+  for (let i = 0; i < length; i += 1) hash = hashOctet(hash, question[i] ?? 0);
+  return hashDone(hash);
 }
