@@ -60,6 +60,14 @@ const turn = fc.record({
   wait: fc.constantFrom(5, 5, 5, 5, 900, 2_000, 10_000, 61_000),
 });
 
+/** By way of OpenSent to Established, where chance alone does not come in every run. */
+const WELL_MANNERED = [new Uint8Array(), GOOD_OPEN, encodeKeepalive()].map((said) => ({
+  words: said,
+  piece: 5_000,
+  close: false,
+  wait: 5,
+}));
+
 function inPieces(bytes: Uint8Array, piece: number): Uint8Array[] {
   return Array.from({ length: Math.ceil(bytes.length / piece) }, (_, i) => bytes.subarray(i * piece, (i + 1) * piece));
 }
@@ -107,9 +115,9 @@ describe("whatever a peer says", () => {
         expect(bench.session.state).toBe("Established");
         expect(bench.session.status.announced).toEqual(["10.10.10.53/32"]);
       }),
-      { numRuns: 300 },
+      { numRuns: 300, examples: [[WELL_MANNERED]] },
     );
-    // Which others are met is chance; without these two nothing would have been tried.
+    // Which others are met is chance.
     expect([...reached]).toEqual(expect.arrayContaining(["Established", "OpenSent"]));
   });
 });
