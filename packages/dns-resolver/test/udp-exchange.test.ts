@@ -53,6 +53,21 @@ async function asking(most = 600) {
   return { ask, clock, exchanges, ports };
 }
 
+/** The same when as many sockets of its upstream are kept as there may be. */
+async function busy(most?: number): ReturnType<typeof asking> {
+  const made = await asking(most);
+  await made.ask(600);
+  made.clock.advance(milliseconds(100)); // 6,000 a second
+  await made.ask(600);
+  expect(made.exchanges.open).toBe(512);
+  return made;
+}
+
+async function another(): Promise<Request["upstream"]> {
+  const { port } = await server();
+  return { address: "127.0.0.1", port };
+}
+
 function request(upstream: Request["upstream"], clock: FakeClock, id: number): Request {
   const rest = {
     source: "127.0.0.1",
@@ -99,10 +114,7 @@ test("under load ports are drawn from a pool, each for a while only; when it is 
 });
 
 test("about the rate from which ports are shared they go on being so: none is opened and closed by turns", async () => {
-  const { ask, clock, exchanges, ports } = await asking();
-  await ask(600);
-  clock.advance(milliseconds(100));
-  await ask(600);
+  const { ask, clock, exchanges, ports } = await busy();
   ports.length = 0;
   for (let tenth = 0; tenth < 4; tenth += 1) {
     clock.advance(milliseconds(100));
@@ -118,11 +130,7 @@ test("about the rate from which ports are shared they go on being so: none is op
 });
 
 test("idle sockets make room for questions", async () => {
-  const { ask, clock, exchanges } = await asking(520);
-  await ask(600);
-  clock.advance(milliseconds(100));
-  await ask(600);
-  expect(exchanges.open).toBe(512);
+  const { clock, exchanges } = await busy(520);
   const silent = { address: "127.0.0.1", port: 9 };
   const others = Array.from({ length: 40 }, (_, i) => exchanges.exchange(request(silent, clock, i)).result);
   expect(exchanges.open).toBe(520);
@@ -132,13 +140,8 @@ test("idle sockets make room for questions", async () => {
 });
 
 test("an upstream that is first asked when there is no room keeps no socket for ever", async () => {
-  const { ask, clock, exchanges } = await asking(512);
-  await ask(600);
-  clock.advance(milliseconds(100));
-  await ask(600);
-  expect(exchanges.open).toBe(512);
-  const { port } = await server();
-  await ask(1, { address: "127.0.0.1", port });
+  const { ask, clock, exchanges } = await busy(512);
+  await ask(1, await another());
   for (let tenth = 0; tenth < 20; tenth += 1) {
     clock.advance(milliseconds(100));
     exchanges.tidy();
@@ -148,12 +151,8 @@ test("an upstream that is first asked when there is no room keeps no socket for 
 
 // A reload may have taken it away, and the load may last for days.
 test("sockets of an upstream that nobody asks any more are closed while others are busy, some at a time", async () => {
-  const { ask, clock, exchanges } = await asking(2_000);
-  await ask(600);
-  clock.advance(milliseconds(100));
-  await ask(600);
-  const { port } = await server();
-  const other = { address: "127.0.0.1", port };
+  const { ask, clock, exchanges } = await busy(2_000);
+  const other = await another();
   const open: number[] = [];
   for (let tenth = 0; tenth < 70; tenth += 1) {
     clock.advance(milliseconds(100));
@@ -168,12 +167,8 @@ test("sockets of an upstream that nobody asks any more are closed while others a
 });
 
 test("a question that finds none but sockets that have grown old at rest does not wait until all are closed", async () => {
-  const { ask, clock, exchanges } = await asking(2_000);
-  await ask(600);
-  clock.advance(milliseconds(100));
-  await ask(600);
-  const { port } = await server();
-  const other = { address: "127.0.0.1", port };
+  const { ask, clock, exchanges } = await busy(2_000);
+  const other = await another();
   for (let tenth = 0; tenth < 52; tenth += 1) {
     clock.advance(milliseconds(100));
     await ask(300, other);

@@ -3,6 +3,8 @@ import { request, type IncomingMessage } from "node:http";
 export interface LeaseEvent {
   readonly event: string;
   readonly data: Record<string, unknown>;
+  /** When it was heard: performance.now(). */
+  readonly at: number;
 }
 
 /** Holds the lease of a service as an announcer does, and keeps what it hears. */
@@ -50,7 +52,7 @@ export class LeaseReader {
     this.#text = blocks.pop() ?? "";
     for (const block of blocks) {
       const [, event = "", data = "{}"] = /^event: (.*)\ndata: (.*)$/.exec(block) ?? [];
-      this.events.push({ event, data: JSON.parse(data) as Record<string, unknown> });
+      this.events.push({ event, data: JSON.parse(data) as Record<string, unknown>, at: performance.now() });
     }
   }
 }

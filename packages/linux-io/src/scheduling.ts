@@ -7,7 +7,7 @@ const SLICE_MICROSECONDS = 100;
 /**
  * Of the processor, a thread so much nicer than its neighbour gets a quarter when both want all of it, and its neighbour goes
  * first as long as that takes less than three quarters. Not more: the main thread renews the lease, and with a tenth
- * a flood of one core took the site away whenever a list was read again.
+ * that was up to 1 s apart in a flood of the core while a long list was read again; a lease lasts 0.5 s.
  */
 const NICER = 5;
 const NICEST = 19;

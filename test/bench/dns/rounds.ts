@@ -173,6 +173,6 @@ function middleOf(times: readonly Paced[]): Paced {
 }
 
 function halfOfTheSlower(loads: ReadonlyMap<Running, { readonly load: Loaded }>): number {
-  const both = [...loads].filter(([{ name }]) => name === "stitch" || name === "unbound");
+  const both = [...loads].filter(([{ name }]) => COMPARED.has(name));
   return Math.floor(Math.min(...both.map(([, { load }]) => load.perSecond)) / 2);
 }

@@ -12,6 +12,7 @@ import { judged } from "../dns/goals.ts";
 import { writeFlood, writeHits, writeMisses } from "../dns/names.ts";
 import type { Spread } from "../spread.ts";
 import { pacedOnce } from "../dns/paced.ts";
+import { threadOf } from "../priority.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -33,6 +34,13 @@ function answer(fields: Partial<DecodedPacket> = {}): DecodedPacket {
     ...fields,
   } as DecodedPacket;
 }
+
+test("the nice value of a thread is read whatever its name is", () => {
+  const rest = "S 1 2 3 0 -1 4194560 0 0 0 0 0 0 0 0 20 -5 11 0 77";
+  for (const name of ["worker-1", "DNS (main) 7", ") S 9"]) {
+    expect(threadOf(`4711 (${name}) ${rest}`)).toEqual({ tid: 4_711, nice: -5 });
+  }
+});
 
 function soa(ttl: number): DecodedPacket {
   return answer({ authorities: [{ ...A, ttl }] });

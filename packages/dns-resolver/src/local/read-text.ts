@@ -28,7 +28,7 @@ export function whole(message: string): Problem {
 
 /**
  * A file of which there may be many megabytes, in steps; `onRead` is shown its octets. All at once a list of a million names would stop
- * the thread for 45 ms, and beside a worker that is flooded on the same core for ten times as long: a lease is gone by then.
+ * the thread for 45 ms, and longer beside a worker that is flooded on the same core: the lease was renewed 0.5 s apart then, which is all it lasts.
  */
 export function* readingFile(
   file: string,

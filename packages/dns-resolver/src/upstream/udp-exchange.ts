@@ -51,7 +51,7 @@ interface Pool {
   readonly peer: Uint8Array;
   readonly idle: Port[];
   open: number;
-  /** When it was last wanted. */
+  /** When it was last wanted, at most a window later. */
   asked: Instant;
 }
 
@@ -267,15 +267,15 @@ export class UdpExchanges {
   }
 
   #poolOf({ upstream, source }: Request): Pool {
-    const now = this.#clock.now();
+    const asked = this.#windowBegan; // near enough, and no look at the clock for every question
     const known = this.#pools.get(upstream);
     if (known !== undefined) {
-      known.asked = now;
+      known.asked = asked;
       return known;
     }
     const any = upstream.address.includes(":") ? "::" : "0.0.0.0";
     const local = recordOf({ address: source ?? any, port: 0 });
-    const pool: Pool = { local, peer: recordOf(upstream), idle: [], open: 0, asked: now };
+    const pool: Pool = { local, peer: recordOf(upstream), idle: [], open: 0, asked };
     this.#pools.set(upstream, pool);
     return pool;
   }

@@ -1,19 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { setRealtime } from "../../src/index.ts";
+import { fieldOf, ownField } from "./own-stat.ts";
 
-/** The fields behind the name, which may have blanks in it; the first of them is number 3. */
-function policyIn(stat: string): number {
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[41 - 3]);
-}
+const POLICY = 41;
 
-function own(): number {
-  return policyIn(readFileSync("/proc/thread-self/stat", "utf8"));
-}
-
-const before = own();
+const before = ownField(POLICY);
 const refused = setRealtime(true) ?? null;
-const meanwhile = own();
-const child = policyIn(execFileSync("cat", ["/proc/self/stat"], { encoding: "utf8" }));
+const meanwhile = ownField(POLICY);
+const child = fieldOf(execFileSync("cat", ["/proc/self/stat"], { encoding: "utf8" }), POLICY);
 setRealtime(false);
-process.stdout.write(JSON.stringify({ refused, policies: [before, meanwhile, child, own()] }));
+process.stdout.write(JSON.stringify({ refused, policies: [before, meanwhile, child, ownField(POLICY)] }));

@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
 import { isMainThread, Worker } from "node:worker_threads";
 import { giveWay, serveFirst } from "../../src/index.ts";
+import { ownField } from "./own-stat.ts";
 
-/** Field 19 of proc_pid_stat(5). */
 function nice(): number {
-  const stat = readFileSync("/proc/thread-self/stat", "utf8");
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19 - 3]);
+  return ownField(19);
 }
 
 /** Nanoseconds; undefined where the kernel does not say. */
