@@ -130,6 +130,24 @@ describe("what is inside", () => {
     expect(said.split("\n")[0]).toBe("19");
   });
 
+  test("the health check reads the site's file again only when that has changed", async () => {
+    const asks =
+      "NODE_DEBUG_NATIVE=COMPILE_CACHE stitch-healthcheck 2>&1 | grep -E 'was accepted|ECONNREFUSED' | sed 's/.*was accepted.*/loaded/' | uniq -c";
+    const file = "$STITCH_SITE";
+    const site = `printf 'site: a\\ndns: { listen: [127.0.0.1:53], health: 127.0.0.1:8153 }\\n' > ${file}`;
+    const said = await within(
+      IMAGES.dns,
+      `${site}; ${asks}; echo again; ${asks}; echo changed; sed -i s/8153/8154/ ${file}; ${asks}; ls -l /dev/shm/stitch-*`,
+      "-e",
+      "STITCH_SITE=/dev/shm/site.yaml",
+    );
+    const [first = "", second = "", third = ""] = said.split(/again|changed/);
+    expect(first).toMatch(/^ +\d{2,} loaded\n +1 dns: connect ECONNREFUSED 127\.0\.0\.1:8153$/m);
+    expect(second.trim()).toMatch(/^(\d loaded\n)? *1 dns: connect ECONNREFUSED 127\.0\.0\.1:8153$/);
+    expect(third).toMatch(/^ +\d{2,} loaded\n +1 dns: connect ECONNREFUSED 127\.0\.0\.1:8154$/m);
+    expect(third).toMatch(/^-rw------- 1 65532 65532 .*stitch-healthcheck-dns$/m);
+  });
+
   test("the compile cache is used by an account that cannot write to it", async () => {
     const said = await within(IMAGES.dns, "stitch --help 2>&1", "-e", "NODE_DEBUG_NATIVE=COMPILE_CACHE");
     const accepted = said.split("\n").filter((line) => line.includes("was accepted"));

@@ -11,6 +11,7 @@ import {
 } from "@stitch/linux-io";
 import { tickOf } from "./cache.ts";
 import { LARGEST_TCP } from "./cache/reply-writer.ts";
+import { PutOff } from "./put-off.ts";
 import { REASON } from "./reasons.ts";
 import { ACTION, type Resolver } from "./resolver.ts";
 import type { QueryLog } from "./query-log.ts";
@@ -21,6 +22,7 @@ import type { Names, Outcome, Waiter } from "./upstream/flight.ts";
 import { Forwarder, type ForwarderOptions } from "./upstream/forwarder.ts";
 import { copied } from "./wire/blocks.ts";
 import { EDNS_SIZE } from "./wire/edns.ts";
+import { decodeQuery } from "./wire/query.ts";
 
 /**
  * Queries are below 512 bytes, with padding below 1232; what is longer is none. Over TCP too: thousands that are padded
@@ -55,6 +57,7 @@ export class DnsServer {
   queryLog: QueryLog | undefined;
   /** Replies to queries that waited, and over TCP. */
   readonly #scratch = new Uint8Array(LARGEST_TCP);
+  readonly #upstream = new PutOff(BATCH);
 
   /** Rejects with a BindError when an address cannot be had; nothing is left open then. */
   static async open(options: DnsServerOptions): Promise<DnsServer> {
@@ -141,6 +144,7 @@ export class DnsServer {
     const { resolver, clock, outcomes } = this.#options;
     const tick = tickOf(clock.now());
     const { bytes, peers } = arrivals;
+    this.#upstream.clear();
     for (let slot = 0; slot < arrivals.count; slot += 1) {
       if (((arrivals.flags[slot] ?? 0) & TRUNCATED) !== 0) {
         outcomes.count(REASON.oversized);
@@ -151,18 +155,33 @@ export class DnsServer {
       const peer = slot * ENDPOINT_BYTES;
       const outAt = slot * replies.slotSize;
       const action = resolver.decide(bytes, at, size, peers, peer, false, tick, replies.bytes, outAt);
-      if (action === ACTION.forward) {
-        this.#later(socket, arrivals, slot);
-        continue;
+      if (action === ACTION.forward || action === ACTION.refresh) {
+        this.#upstream.add(slot, resolver.place, resolver.tag, action === ACTION.forward);
+        if (action === ACTION.forward) continue;
       }
       if (action !== ACTION.silent) replies.lengths[slot] = resolver.length;
       this.#left(peers, peer);
-      if (action === ACTION.refresh) this.forwarder.refresh(resolver.query, resolver.place, resolver.tag);
+    }
+    if (this.#upstream.count > 0) this.#askUpstream(socket, arrivals);
+  }
+
+  /** When what could be answered has left. The queries were decided long ago, so each is read again. */
+  #askUpstream(socket: DatagramSocket, arrivals: Arrivals): void {
+    const { resolver } = this.#options;
+    const { count, waiting, slots, places, tags, waits } = this.#upstream;
+    if (waiting < arrivals.count) socket.sendReplies(arrivals.count);
+    for (let i = 0; i < count; i += 1) {
+      const slot = slots[i] ?? 0;
+      const place = places[i] ?? 0;
+      const tag = tags[i] ?? 0;
+      decodeQuery(arrivals.bytes, slot * arrivals.slotSize, arrivals.lengths[slot] ?? 0, resolver.query);
+      if (waits[i] === 1) this.#later(socket, arrivals, slot, place, tag);
+      else this.forwarder.refresh(resolver.query, place, tag);
     }
   }
 
   /** The batch's memory is used again when this returns, so what waits is copied. */
-  #later(socket: DatagramSocket, arrivals: Arrivals, slot: number): void {
+  #later(socket: DatagramSocket, arrivals: Arrivals, slot: number, place: number, tag: number): void {
     const { resolver } = this.#options;
     const at = slot * arrivals.slotSize;
     const query = copied(arrivals.bytes, at, at + (arrivals.lengths[slot] ?? 0));
@@ -170,7 +189,7 @@ export class DnsServer {
     const peer = copied(arrivals.peers, record, record + ENDPOINT_BYTES);
     const local = copied(arrivals.locals, record, record + ENDPOINT_BYTES);
     const reply = (message: Uint8Array): void => socket.send(peer, 0, local, 0, message);
-    this.forwarder.ask(resolver.query, resolver.place, resolver.tag, { query, peer, tcp: false, reply });
+    this.forwarder.ask(resolver.query, place, tag, { query, peer, tcp: false, reply });
   }
 
   #tcpQuery(message: Uint8Array, peer: Uint8Array, reply: (message: Uint8Array) => void): void {

@@ -12,6 +12,7 @@ static void export_function(napi_env env, napi_value exports, const char *name, 
 
 NAPI_MODULE_INIT() {
   export_function(env, exports, "udpOpen", udp_open);
+  export_function(env, exports, "udpReply", udp_reply_now);
   export_function(env, exports, "udpSend", udp_send);
   export_function(env, exports, "udpSendMany", udp_send_many);
   export_function(env, exports, "udpDrops", udp_drops);

@@ -5,6 +5,7 @@
 #include <node_api.h>
 
 napi_value udp_open(napi_env env, napi_callback_info info);
+napi_value udp_reply_now(napi_env env, napi_callback_info info);
 napi_value udp_send(napi_env env, napi_callback_info info);
 napi_value udp_send_many(napi_env env, napi_callback_info info);
 napi_value udp_drops(napi_env env, napi_callback_info info);

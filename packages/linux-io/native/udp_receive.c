@@ -14,6 +14,8 @@ static void deliver(struct batch_socket *s, uint32_t count) {
   s->counters[RECEIVED] += count;
   s->counters[BATCHES] += 1;
   if (count == s->arrivals.capacity) s->counters[FULL_BATCHES] += 1;
+  s->batch = count;
+  s->replied = 0;
   s->delivering = true;
   lifetime_call(s, count);
   s->delivering = false;

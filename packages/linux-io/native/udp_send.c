@@ -151,9 +151,9 @@ static void set_message(struct batch_socket *s, uint32_t n, void *name, socklen_
 }
 
 /* A length beyond its slot would show a stranger the neighbour's answer. */
-void udp_reply(struct batch_socket *s, uint32_t count) {
+void udp_reply(struct batch_socket *s, uint32_t end) {
   uint32_t n = 0;
-  for (uint32_t i = 0; i < count; i += 1) {
+  for (uint32_t i = s->replied; i < end; i += 1) {
     const int32_t length = s->reply_lengths[i];
     if (length <= 0) continue;
     if (s->closing || (uint32_t)length > s->reply_slot_size) {
@@ -165,10 +165,23 @@ void udp_reply(struct batch_socket *s, uint32_t count) {
                 s->reply_bytes + (size_t)i * s->reply_slot_size, (size_t)length);
     n += 1;
   }
+  s->replied = end;
   if (n > 0) transmit(s, s->outgoing, n);
 }
 
 /* ---- what JavaScript calls ---- */
+
+/* udpReply(socket, end): from within the handler, the replies to slots below `end` at once; from elsewhere nothing. */
+napi_value udp_reply_now(napi_env env, napi_callback_info info) {
+  struct arguments call = arguments_of(env, info);
+  struct batch_socket *s = argument_owner(&call, 0, BATCH_SOCKET);
+  const int32_t end = argument_int(&call, 1);
+  if (!call.ok || end < 0) return throw_misuse(env, "udpReply(socket, end)");
+  const uint32_t last = (uint32_t)end < s->batch ? (uint32_t)end : s->batch;
+  /* The handler may have transferred the slab away in this very call. */
+  if (s->delivering && last > s->replied && lifetime_buffers_intact(s)) udp_reply(s, last);
+  return NULL;
+}
 
 /* udpSend(socket, peers, peerAt, locals, localAt, bytes): one datagram; failures are counted. */
 napi_value udp_send(napi_env env, napi_callback_info info) {

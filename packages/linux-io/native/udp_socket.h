@@ -35,6 +35,8 @@ struct batch_socket {
   uint8_t *reply_bytes;
   int32_t *reply_lengths;
   uint32_t reply_slot_size;
+  uint32_t batch;   /* slots of the batch that is delivered */
+  uint32_t replied; /* those of them that are done with: sent, silent, or counted as failures */
   double *counters;
   struct mmsghdr *outgoing;
   struct iovec *parts;
@@ -47,8 +49,8 @@ struct batch_socket {
 void udp_shut(void *socket);
 /* udp_receive.c: (again) watches for what is wanted of the descriptor. */
 void udp_watch(struct batch_socket *s);
-/* udp_send.c: the replies to a batch of `count`. */
-void udp_reply(struct batch_socket *s, uint32_t count);
+/* udp_send.c: the replies to slots below `end` of the batch, but for those that are done with. */
+void udp_reply(struct batch_socket *s, uint32_t end);
 /* udp_send.c: sends what waits, as far as there is room. */
 void udp_flush(struct batch_socket *s);
 

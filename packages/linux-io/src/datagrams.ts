@@ -129,6 +129,11 @@ export interface DatagramSocket {
   readonly grantedReceiveBuffer: number;
   readonly counters: Readonly<SocketCounters>;
   /**
+   * Within `onBatch`: sends what stands in the reply slots below `end` now, so that it does not wait for what `onBatch` does
+   * next. Those slots are done with then, also where nothing stood. Outside of `onBatch` it does nothing.
+   */
+  sendReplies(end: number): void;
+  /**
    * Sends one datagram to the endpoint record at `peer[peerOffset]`, from the local record when that is known.
    * Never throws and never waits: failures are counted. `bytes` may be reused at once.
    */

@@ -54,7 +54,10 @@ export class DgramSocket implements DatagramSocket {
   readonly #peerRecord = new Uint8Array(ENDPOINT_BYTES);
   readonly #kernelDropsKnown: boolean;
   #flushDue = false;
-  #delivering = false;
+  /** Where the replies to the batch that is being delivered are written. */
+  #delivering: ReplySlab | undefined;
+  /** Slots of it that are done with. */
+  #replied = 0;
   #closing: Promise<void> | undefined;
   #queuedBytes = 0;
 
@@ -110,6 +113,12 @@ export class DgramSocket implements DatagramSocket {
     });
   }
 
+  sendReplies(end: number): void {
+    const slab = this.#delivering;
+    const last = Math.min(end, this.#arrivals.count);
+    if (slab !== undefined && last > this.#replied) this.#reply(slab, last);
+  }
+
   sendMany(outgoing: Outgoing, count: number): number {
     const { bytes, slotSize, lengths, peers } = outgoing;
     for (let i = 0; i < count; i += 1) {
@@ -132,7 +141,7 @@ export class DgramSocket implements DatagramSocket {
 
   /** What was read before is delivered first: it has been counted as received, and nobody else has it. */
   close(): Promise<void> {
-    if (!this.#delivering) this.#flush();
+    if (this.#delivering === undefined) this.#flush();
     this.#closing ??= new Promise<void>((resolve) => {
       this.#socket.close(() => resolve());
     });
@@ -185,15 +194,16 @@ export class DgramSocket implements DatagramSocket {
     const slab = this.#freeSlab();
     this.counters.batches += 1;
     if (this.#arrivals.count === this.#arrivals.capacity) this.counters.fullBatches += 1;
-    this.#delivering = true;
+    this.#delivering = slab;
+    this.#replied = 0;
     try {
       this.#options.onBatch(this.#arrivals, slab);
     } catch (failure) {
       this.counters.handlerFailures += 1;
       this.#failures.tell(failure);
     } finally {
-      this.#delivering = false;
-      this.#reply(slab);
+      this.#delivering = undefined;
+      this.#reply(slab, this.#arrivals.count);
       this.#arrivals.count = 0;
     }
   }
@@ -211,13 +221,15 @@ export class DgramSocket implements DatagramSocket {
   }
 
   /** A length beyond its slot would send bytes of the neighbour's answer: it is refused and counted. */
-  #reply(slab: ReplySlab): void {
+  #reply(slab: ReplySlab, end: number): void {
     const unsendable = this.#closing !== undefined || slab === this.#discard;
     const done = (failure: Error | null): void => {
       slab.unsent -= 1;
       this.#sent(failure);
     };
-    for (let slot = 0; slot < this.#arrivals.count; slot += 1) {
+    const from = this.#replied;
+    this.#replied = end;
+    for (let slot = from; slot < end; slot += 1) {
       const length = slab.lengths[slot] ?? 0;
       const remote = this.#remotes[slot];
       if (length <= 0 || remote === undefined) continue;

@@ -66,6 +66,10 @@ export class NativeSocket implements DatagramSocket {
     this.lacking = given.granted < options.receiveBuffer ? ["receive-buffer"] : [];
   }
 
+  sendReplies(end: number): void {
+    this.#native.udpReply(this.#handle, end);
+  }
+
   /**
    * Gathered until what is being done is done, or a batch is full: answers from upstream come in batches too. The next turn of
    * the event loop would be late: what else has arrived meanwhile is read before it.

@@ -61,6 +61,7 @@ export interface NativeTcpOptions {
 /** What native/addon.c exports; the comments there say what each does. Errors are thrown with code, errno and syscall. */
 export interface Native {
   udpOpen(options: NativeUdpOptions, handler: (count: number) => void): Handle;
+  udpReply(socket: Handle, end: number): void;
   udpSend(
     socket: Handle,
     peers: Uint8Array,
@@ -157,6 +158,7 @@ function load(): NativeLoad {
 /** Every function of it: a build from before a `git pull` lacks those that have come since. */
 const FUNCTIONS: Readonly<Record<keyof Native, true>> = {
   udpOpen: true,
+  udpReply: true,
   udpSend: true,
   udpSendMany: true,
   udpDrops: true,

@@ -104,6 +104,32 @@ export function describeDatagramSocket(name: string, open: Open): void {
       expect(socket.counters.sendFailures).toBe(1);
     });
 
+    test("replies that are sent within the batch leave once, before what is sent next, and the others at its end", async () => {
+      const socket: DatagramSocket = await socketWith((arrivals, replies) => {
+        echo(arrivals, replies);
+        socket.sendReplies(1);
+        const peers = arrivals.peers.slice(0, ENDPOINT_BYTES);
+        socket.sendMany({ slotSize: 4, bytes: Buffer.from("next"), lengths: Int32Array.of(4), peers }, 1);
+        replies.lengths[0] = 1; // too late: that slot is done with
+        socket.sendReplies(0);
+        if (arrivals.count % 2 === 0) socket.sendReplies(arrivals.count + 1_000);
+      });
+      const client = await clientOf(socket);
+      const sent = Array.from({ length: 30 }, (_, i) => `datagram ${i}`);
+      for (const [i, text] of sent.entries()) {
+        client.send(text);
+        if (i % 7 === 6) await vi.waitUntil(() => socket.counters.received === i + 1, POLL);
+      }
+      const own = (): string[] => client.texts.filter((text) => text !== "next");
+      await vi.waitFor(() => expect(own()).toEqual(sent), POLL);
+      const { batches } = socket.counters;
+      await vi.waitFor(() => expect(socket.counters.sent).toBe(30 + batches), POLL);
+      await vi.waitFor(() => expect(client.texts).toHaveLength(30 + batches), POLL);
+      expect(client.texts.slice(0, 2)).toEqual(["datagram 0", "next"]);
+      socket.sendReplies(1); // there is no batch
+      expect(socket.counters).toMatchObject({ sent: 30 + batches, sendFailures: 0, handlerFailures: 0 });
+    });
+
     test("an answer sent later reaches the peer, and its bytes may be reused at once", async () => {
       const waiting: { peer: Uint8Array; local: Uint8Array }[] = [];
       const socket = await socketWith((arrivals) => {
@@ -329,6 +355,26 @@ export function describeDatagramSocket(name: string, open: Open): void {
       expect(socket.counters.sent).toBe(0);
       expect(socket.counters.sendFailures).toBeGreaterThanOrEqual(1);
       await socketWith(echo, { local: socket.local });
+    });
+
+    test("closing inside the handler after some replies were sent: those arrive, the others count as failed", async () => {
+      const closed: Promise<void>[] = [];
+      const socket = await socketWith(
+        (arrivals, replies) => {
+          echo(arrivals, replies);
+          socket.sendReplies(1);
+          closed.push(socket.close());
+          socket.sendReplies(arrivals.count);
+        },
+        { batchSize: 2 },
+      );
+      const client = await clientOf(socket);
+      client.send("a", "b");
+      await vi.waitFor(() => expect(closed).toHaveLength(1), POLL);
+      await closed[0];
+      await vi.waitFor(() => expect(client.texts).toEqual(["a"]), POLL);
+      const { received, sent, sendFailures } = socket.counters;
+      expect([sent, sendFailures]).toEqual([1, received - 1]);
     });
 
     test("closing twice waits for the same end, and sending afterwards is a counted failure", async () => {

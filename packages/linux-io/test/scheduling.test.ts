@@ -24,7 +24,7 @@ test.skipIf(missing)("a thread is realtime when it asks for it and may be, alone
 });
 
 test.skipIf(missing)(
-  "the main thread gives way to the thread that serves, which is as nice as it was and has short slices",
+  "the main thread and V8's own give way to the thread that serves, which is as nice as it was and has short slices",
   async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [join(FOLDER, "turns.ts")]);
     const [first = "", niceOfWorker] = stdout.split("\n");
@@ -32,10 +32,13 @@ test.skipIf(missing)(
       readonly before: number;
       readonly refused: string | null;
       readonly after: number;
+      readonly ofHelpers: readonly number[];
       readonly ofWorker: { readonly refused: string | null; readonly slice: number | null };
     };
     expect(told.refused).toBeNull();
     expect(told.after).toBe(Math.min(19, told.before + 5));
+    expect(told.ofHelpers.length).toBeGreaterThan(0);
+    expect([...new Set(told.ofHelpers)]).toEqual([told.after]);
     expect(Number(niceOfWorker)).toBe(told.before);
     expect(told.ofWorker.refused).toBeNull();
     const [major = 0, minor = 0] = release().split(".").map(Number);

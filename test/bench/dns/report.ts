@@ -38,7 +38,7 @@ export async function summary(
       "ratio: CPU of Stitch per answer by that of this server. upstream: share of answers that the upstream was asked for.",
       "p50, p99: at half of what the slower of Stitch and unbound took, from the query's way into the kernel until the answer's; of",
       "these two the middle of three times, by turns. With two workers servers, load and upstream share two cores.",
-      "While times are taken servers are realtime, but for threads that a server itself made nicer than its others; of Stitch that is the main thread.",
+      "While times are taken servers are realtime, but for threads that a server itself made nicer than its others; of Stitch those are the main thread and V8's.",
       ...settingsLines(entrants),
       ...absent.map(
         ({ name, reason, workers }) =>

@@ -47,6 +47,7 @@ export async function slabTransferred(): Promise<unknown> {
       calls += 1;
       replies.lengths[0] = 1;
       stolen = (arrivals.bytes.buffer as ArrayBuffer).transfer();
+      socket.sendReplies(1);
     },
   });
   const client = await openSocket();
