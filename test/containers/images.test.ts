@@ -145,7 +145,7 @@ describe("what is inside", () => {
     expect(first).toMatch(/^ +\d{2,} loaded\n +1 dns: connect ECONNREFUSED 127\.0\.0\.1:8153$/m);
     expect(second.trim()).toMatch(/^(\d loaded\n)? *1 dns: connect ECONNREFUSED 127\.0\.0\.1:8153$/);
     expect(third).toMatch(/^ +\d{2,} loaded\n +1 dns: connect ECONNREFUSED 127\.0\.0\.1:8154$/m);
-    expect(third).toMatch(/^-rw------- 1 65532 65532 .*stitch-healthcheck-dns$/m);
+    expect(third).toMatch(/^-rw------- 1 stitch stitch .*stitch-healthcheck-dns$/m);
   });
 
   test("the compile cache is used by an account that cannot write to it", async () => {
