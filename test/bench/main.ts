@@ -2,7 +2,7 @@
  * `npm run bench -- udp|dns|slab|failover [--rounds N] [--json] [--raw DIR] [--matrix]`: measures side by side, in one run, and prints
  * what came of it with its spread. Exit code 1 when a goal was missed, 2 when it was asked for something that it does not know.
  * `--matrix`: failover runs the whole interop matrix first; without, it prints the last run's. For dns, parts of it: `--quick`,
- * `--only hit1,hit,hit1M,miss,nxdomain`, `--workers 1|2`.
+ * `--only hit1,hit,hit1M,miss,nxdomain,mix`, `--workers 1|2`.
  */
 import { parseArgs } from "node:util";
 import { keepRaw, print, printJson, type Outcome } from "./outcome.ts";
@@ -15,7 +15,7 @@ type Bench = () => Promise<{ outcome: Outcome; raw: unknown }>;
 
 function usage(problem: string): never {
   process.stderr.write(`${problem}\nusage: npm run bench -- udp|dns|slab|failover [--rounds N] [--json] [--raw DIR]
-  failover: [--matrix]; dns: [--quick] [--only hit1,hit,hit1M,miss,nxdomain] [--workers 1|2]\n`);
+  failover: [--matrix]; dns: [--quick] [--only hit1,hit,hit1M,miss,nxdomain,mix] [--workers 1|2]\n`);
   process.exit(2);
 }
 

@@ -8,7 +8,7 @@ export function ratioName(what: string, workers: number, other: string): string 
 
 /** What is asked of Stitch, by the name of the ratio. With two workers load and servers share two cores: times say little then. */
 export const GOALS: Readonly<Record<string, number>> = Object.fromEntries(
-  (["hit1", "hit", "hit1M", "miss", "nxdomain"] as const)
+  (["hit1", "hit", "hit1M", "miss", "nxdomain", "mix"] as const)
     .flatMap((key) => goalsOf(key))
     .concat([["memory/unbound", 1]]),
 );

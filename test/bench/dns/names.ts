@@ -42,6 +42,15 @@ export function writeFlood(folder: string, run: string, count: number): string {
   return write(join(folder, "flood.queries"), count, (i) => `${run}-${i}.${ZONE}`);
 }
 
+/** One in so many of a mixture is forwarded. */
+export const MIXTURE = 5;
+
+/** Questions for names of the zone, and the last of every five for one that nobody has asked before. */
+export function writeMixture(folder: string, run: string, count: number): string {
+  const name = (i: number): string => (i % MIXTURE === MIXTURE - 1 ? `${run}-${i}.any` : `n${(i * 7_919) % HOT_NAMES}`);
+  return write(join(folder, "mixture.queries"), count, (i) => `${name(i)}.${ZONE}`);
+}
+
 function write(file: string, count: number, name: (i: number) => string): string {
   const fd = openSync(file, "w");
   for (let i = 0; i < count; i += LINES_AT_ONCE) {

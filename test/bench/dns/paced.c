@@ -2,10 +2,10 @@
  * The clock of `npm run bench -- dns`: asks ADDRESS:PORT at a fixed RATE for MILLISECONDS from SOCKETS sockets, whatever
  * comes back, and prints how long answers took. dnsperf 2.10 has a mean and no percentiles.
  *
- *   paced 127.x.y.z PORT QUERIES RATE MILLISECONDS SOCKETS SAMPLE
+ *   paced 127.x.y.z PORT QUERIES RATE MILLISECONDS SOCKETS SAMPLE UNTIMED
  *
  * QUERIES is dnsperf's: a name and "A" on each line, asked from the top and round again, with EDNS. Of every SAMPLE-th
- * query the answer is printed too. An answer's time is from just before the query was given to the kernel until the kernel
+ * query the answer is printed too. Of the last of each UNTIMED queries no time is taken; 0: of all. An answer's time is from just before the query was given to the kernel until the kernel
  * had the answer for us (SO_TIMESTAMPNS), so that neither our waking up nor our scheduling is in it.
  *
  * Prints the octets of one sampled answer on each line with its time (ns since 1970), and at the end: sent answered p50 p99 max (ns).
@@ -35,14 +35,14 @@ static const uint8_t TAIL[] = {0, 1, 0, 1, /* A IN */ 0, 0, 41, 1232 >> 8, 1232 
 struct asked {
   int64_t at; /* ns, 0: nobody waits for it */
   int16_t socket;
-  uint8_t sampled;
+  uint8_t sampled, untimed;
 };
 
 static struct asked waiting[IDS];
 static struct pollfd sockets[MOST_SOCKETS];
 static int count;
 static int64_t *times;
-static uint64_t sent, answered;
+static uint64_t sent, answered, timed;
 
 static int64_t now_ns(void) {
   struct timespec t;
@@ -91,7 +91,7 @@ static void take(int socket, const struct msghdr *header, const uint8_t *bytes, 
   for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part != NULL; part = CMSG_NXTHDR((struct msghdr *)header, part))
     if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
   const int64_t at = stamp.tv_sec * 1000000000ll + stamp.tv_nsec;
-  times[answered] = at - asked->at;
+  if (asked->untimed == 0) times[timed++] = at - asked->at;
   answered += 1;
   asked->at = 0;
   if (asked->sampled == 0) return;
@@ -126,12 +126,12 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static void ask(uint64_t number, uint64_t sample, char **text) {
+static void ask(uint64_t number, uint64_t sample, uint64_t untimed, char **text) {
   uint8_t query[400];
   const uint16_t id = number & 0xffff;
   const int socket = number % count;
   const size_t length = write_query(query, id, text);
-  waiting[id] = (struct asked){now_ns(), socket, number % sample == 0};
+  waiting[id] = (struct asked){now_ns(), socket, number % sample == 0, untimed > 0 && number % untimed == untimed - 1};
   if (send(sockets[socket].fd, query, length, MSG_DONTWAIT) == (ssize_t)length) sent += 1;
   else waiting[id].at = 0;
 }
@@ -144,14 +144,14 @@ static void wait_until(int64_t due) {
 int main(int argc, char **argv) {
   struct sockaddr_in to = {.sin_family = AF_INET};
   size_t size = 0;
-  if (argc < 8 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || (ntohl(to.sin_addr.s_addr) >> 24) != 127) {
-    fprintf(stderr, "usage: paced 127.x.y.z PORT QUERIES RATE MILLISECONDS SOCKETS SAMPLE\n");
+  if (argc < 9 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || (ntohl(to.sin_addr.s_addr) >> 24) != 127) {
+    fprintf(stderr, "usage: paced 127.x.y.z PORT QUERIES RATE MILLISECONDS SOCKETS SAMPLE UNTIMED\n");
     return 2;
   }
   to.sin_port = htons(atoi(argv[2]));
   char *text = whole(argv[3], &size);
   const double rate = atof(argv[4]);
-  const uint64_t all = rate * atof(argv[5]) / 1e3, sample = strtoull(argv[7], NULL, 10);
+  const uint64_t all = rate * atof(argv[5]) / 1e3, sample = strtoull(argv[7], NULL, 10), untimed = strtoull(argv[8], NULL, 10);
   count = atoi(argv[6]) > MOST_SOCKETS ? MOST_SOCKETS : atoi(argv[6]);
   times = calloc(all + 1, sizeof *times);
   if (text == NULL || size == 0 || times == NULL || count < 1 || sample < 1) return 2;
@@ -173,15 +173,15 @@ int main(int argc, char **argv) {
       if (due > now_ns()) wait_until(due);
     }
     if (*at == '\0') at = text;
-    ask(n, sample, &at);
+    ask(n, sample, untimed, &at);
   }
   for (const int64_t last = now_ns() + LAST_MS * 1000000ll; answered < sent && now_ns() < last;) {
     drain_all();
     wait_until(now_ns() + 1000000);
   }
-  qsort(times, answered, sizeof *times, by_size);
-  const uint64_t p50 = answered / 2, p99 = answered * 99 / 100;
+  qsort(times, timed, sizeof *times, by_size);
+  const uint64_t p50 = timed / 2, p99 = timed * 99 / 100;
   printf("%llu %llu %lld %lld %lld\n", (unsigned long long)sent, (unsigned long long)answered, (long long)times[p50], (long long)times[p99],
-         (long long)times[answered > 0 ? answered - 1 : 0]);
+         (long long)times[timed > 0 ? timed - 1 : 0]);
   return 0;
 }

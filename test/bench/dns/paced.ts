@@ -31,13 +31,15 @@ export interface Pace {
   readonly sockets: number;
   /** Of the answers one in so many is kept. */
   readonly sample: number;
+  /** Of the last of so many questions no time is taken; 0: of all. */
+  readonly untimed: number;
 }
 
 /** Questions at a fixed rate, whatever comes back; how long answers took, microseconds. */
 export async function pacedOnce(pace: Pace, cores: string = LOAD_CORE): Promise<Paced> {
   const program = await compile("dns/paced.c", "dns-paced");
-  const { port, queries, rate, milliseconds, sockets, sample } = pace;
-  const args = [ADDRESS, port, queries, rate, milliseconds, sockets, sample].map(String);
+  const { port, queries, rate, milliseconds, sockets, sample, untimed } = pace;
+  const args = [ADDRESS, port, queries, rate, milliseconds, sockets, sample, untimed].map(String);
   const lines = (await onLoadCore(await urgent([program, ...args]), {}, cores)).trim().split("\n");
   const [sent = 0, answered = 0, p50 = 0, p99 = 0, max = 0] = (lines.pop() ?? "").split(" ").map(Number);
   return { sent, answered, p50: p50 / 1e3, p99: p99 / 1e3, max: max / 1e3, samples: lines.map(sampleOf) };
@@ -50,9 +52,10 @@ export async function paced(
   rate: number,
   milliseconds: number,
   workers: number,
+  untimed: number,
 ): Promise<Paced> {
   const sockets = workers > 1 ? MANY_SOCKETS : SOCKETS;
-  const pace = { port: server.port, queries, rate, milliseconds, sockets, sample: SAMPLE };
+  const pace = { port: server.port, queries, rate, milliseconds, sockets, sample: SAMPLE, untimed };
   const seen = await pacedOnce(pace, workers > 1 ? BOTH_CORES : LOAD_CORE);
   if (!(seen.answered > 0)) throw new Error(`${server.name} answered none of ${seen.sent} queries at ${rate}/s`);
   return seen;

@@ -6,7 +6,7 @@ import { CASES, type Case } from "./cases.ts";
 import type { Entrant } from "./entrant.ts";
 import type { Absence } from "./field.ts";
 import { judged, ratioName } from "./goals.ts";
-import { MOST_NAMES } from "./names.ts";
+import { MIXTURE, MOST_NAMES } from "./names.ts";
 import { SAMPLE } from "./paced.ts";
 import { LOAD_SECONDS, NEW_NAMES, PACED_MS, type Measured, type Round } from "./rounds.ts";
 
@@ -38,6 +38,7 @@ export async function summary(
       "ratio: CPU of Stitch per answer by that of this server. upstream: share of answers that the upstream was asked for.",
       "p50, p99: at half of what the slower of Stitch and unbound took, from the query's way into the kernel until the answer's; of",
       "these two the middle of three times, by turns. With two workers servers, load and upstream share two cores.",
+      `Of the mixture, one question in ${MIXTURE} forwarded, times are those of cached answers.`,
       "While times are taken servers are realtime, but for threads that a server itself made nicer than its others; of Stitch those are the main thread and V8's.",
       ...settingsLines(entrants),
       ...absent.map(

@@ -9,7 +9,7 @@ import { problemOf, type DnsChoice } from "../dns.ts";
 import { ADDRESS } from "../dns/client.ts";
 import { differenceOf } from "../dns/compared.ts";
 import { judged } from "../dns/goals.ts";
-import { writeFlood, writeHits, writeMisses } from "../dns/names.ts";
+import { MIXTURE, writeFlood, writeHits, writeMisses, writeMixture } from "../dns/names.ts";
 import type { Spread } from "../spread.ts";
 import { pacedOnce } from "../dns/paced.ts";
 import { threadOf } from "../priority.ts";
@@ -100,10 +100,18 @@ test("questions for hits come once each, others are never asked twice", () => {
   expect(new Set([...(first ?? []), ...(second ?? []), ...lines(writeFlood(folder, "a", 500))]).size).toBe(1_500);
 });
 
+test("of a mixture one question in five is new, and the others are of the zone", () => {
+  const mixture = lines(writeMixture(folder, "a", 500));
+  const fresh = mixture.filter((_, i) => i % MIXTURE === MIXTURE - 1);
+  expect(new Set(fresh).size).toBe(100);
+  expect(fresh.every((line) => line.startsWith("a-"))).toBe(true);
+  expect(mixture.filter((line) => /^n\d+\.bench\.test A$/.test(line))).toHaveLength(400);
+});
+
 test.each([
   [{}, ""],
   [{ only: ["hit", "miss"], workers: 2 }, ""],
-  [{ only: ["hits"] }, "--only hits: one or more of hit1,hit,hit1M,miss,nxdomain"],
+  [{ only: ["hits"] }, "--only hits: one or more of hit1,hit,hit1M,miss,nxdomain,mix"],
   [{ workers: 3 }, "--workers: 1 or 2"],
 ])("the choice %j", (fields, problem) => {
   const choice: DnsChoice = { rounds: undefined, quick: false, only: undefined, workers: undefined, ...fields };
@@ -125,7 +133,10 @@ test.skipIf(elsewhere)(
     await once(server, "listening");
     const queries = writeHits(folder, 10);
     const { port } = server.address();
-    const seen = await pacedOnce({ port, queries, rate: 500, milliseconds: 400, sockets: 3, sample: 50 }, "0");
+    const seen = await pacedOnce(
+      { port, queries, rate: 500, milliseconds: 400, sockets: 3, sample: 50, untimed: 0 },
+      "0",
+    );
     server.close();
     expect(seen.sent).toBe(200);
     expect(seen.answered).toBeGreaterThan(0);
@@ -141,3 +152,21 @@ test.skipIf(elsewhere)(
     expect(seen.samples.length).toBeLessThanOrEqual(4);
   },
 );
+
+test.skipIf(elsewhere)("no time is taken of the last of so many questions", async () => {
+  const server = createSocket("udp4");
+  let asked = 0;
+  server.on("message", (bytes, { port, address }) => {
+    asked += 1;
+    if (asked % MIXTURE === 0) server.send(bytes, port, address); // only those
+  });
+  server.bind(0, ADDRESS);
+  await once(server, "listening");
+  const queries = writeMixture(folder, "m", 100);
+  const { port } = server.address();
+  const pace = { port, queries, rate: 500, milliseconds: 200, sockets: 1, sample: 1, untimed: MIXTURE };
+  const seen = await pacedOnce(pace, "0");
+  server.close();
+  expect(seen).toMatchObject({ sent: 100, answered: 20, p50: 0, p99: 0, max: 0 });
+  for (const { bytes } of seen.samples) expect(bytes.toString("latin1")).toMatch(/m-\d*[49].any/);
+});
