@@ -5,14 +5,15 @@
 // second of processor every ten seconds, and a flooded resolver that once lost its lease, and so its route, lost it in the
 // second of a check.
 import {
+  accessSync,
   closeSync,
   constants,
   fstatSync,
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { get } from "node:http";
@@ -21,8 +22,10 @@ const LIMIT_MS = 2_000;
 const ACCOUNT = 65_532;
 const FILE = process.env["STITCH_SITE"] ?? "/etc/stitch/site.yaml";
 const ROLES = process.env["STITCH_ROLES"] ?? "all";
-/** Writable where nothing else is. The containers of a pod share it, so each has a file of its own. */
-const MEMORY = `/dev/shm/stitch-healthcheck-${ROLES.replaceAll(/\W/g, "-")}`;
+/** The container's own where it has it. The other is writable where nothing else is, but the containers of a pod share it. */
+const OWN = "/run/stitch";
+const OTHER = "/dev/shm";
+const MEMORY = `stitch-healthcheck-${ROLES.replaceAll(/\W/g, "-")}`;
 
 /** Where each role answers for itself. A role is imported only when it is asked for. */
 const WHERE = {
@@ -48,21 +51,32 @@ async function placesInFile() {
   return Object.fromEntries(await Promise.all(roles.map(async (role) => [role, await WHERE[role](site)])));
 }
 
-/** What tells one state of the file from the next; undefined when there is no file. */
+/** What tells one state of the file, and one image, from the next; undefined when there is no file. */
 function stateOfFile() {
   const facts = statSync(FILE, { bigint: true, throwIfNoEntry: false });
-  return facts === undefined ? undefined : [FILE, ROLES, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join(" ");
+  if (facts === undefined) return undefined;
+  const { dev, ino } = statSync(import.meta.filename);
+  return [FILE, facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs, ROLES, dev, ino].join(" ");
 }
 
-/** What an earlier check found in this state of the file. In a /dev/shm that is shared, a stranger's file is not believed. */
+function memory() {
+  try {
+    accessSync(OWN, constants.W_OK);
+    return `${OWN}/${MEMORY}`;
+  } catch {
+    return `${OTHER}/${MEMORY}`;
+  }
+}
+
+/** What an earlier check found in this state of the file. Where the folder is shared, another account's file is not believed. */
 function remembered(state) {
   try {
-    const file = openSync(MEMORY, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const file = openSync(memory(), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const facts = fstatSync(file);
       if (!facts.isFile() || facts.uid !== process.getuid() || (facts.mode & 0o022) !== 0) return undefined;
-      const memory = JSON.parse(readFileSync(file, "utf8"));
-      return memory.state === state ? memory.places : undefined;
+      const found = JSON.parse(readFileSync(file, "utf8"));
+      return found.state === state ? found.places : undefined;
     } finally {
       closeSync(file);
     }
@@ -71,14 +85,27 @@ function remembered(state) {
   }
 }
 
+function discard(file) {
+  try {
+    unlinkSync(file);
+  } catch {
+    return; // gone, or a neighbour's by now
+  }
+}
+
 /** Where nothing can be written, the next check reads the file again. */
 function remember(state, places) {
-  const draft = `${MEMORY}.${process.pid}`;
+  const place = memory();
+  const draft = `${place}.${process.pid}`;
   try {
     writeFileSync(draft, JSON.stringify({ state, places }), { flag: "wx", mode: 0o600 });
-    renameSync(draft, MEMORY);
   } catch {
-    rmSync(draft, { force: true });
+    return;
+  }
+  try {
+    renameSync(draft, place);
+  } catch {
+    discard(draft);
   }
 }
 

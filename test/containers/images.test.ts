@@ -130,22 +130,39 @@ describe("what is inside", () => {
     expect(said.split("\n")[0]).toBe("19");
   });
 
-  test("the health check reads the site's file again only when that has changed", async () => {
-    const asks =
-      "NODE_DEBUG_NATIVE=COMPILE_CACHE stitch-healthcheck 2>&1 | grep -E 'was accepted|ECONNREFUSED' | sed 's/.*was accepted.*/loaded/' | uniq -c";
-    const file = "$STITCH_SITE";
-    const site = `printf 'site: a\\ndns: { listen: [127.0.0.1:53], health: 127.0.0.1:8153 }\\n' > ${file}`;
-    const said = await within(
-      IMAGES.dns,
-      `${site}; ${asks}; echo again; ${asks}; echo changed; sed -i s/8153/8154/ ${file}; ${asks}; ls -l /dev/shm/stitch-*`,
-      "-e",
-      "STITCH_SITE=/dev/shm/site.yaml",
-    );
-    const [first = "", second = "", third = ""] = said.split(/again|changed/);
-    expect(first).toMatch(/^ +\d{2,} loaded\n +1 dns: connect ECONNREFUSED 127\.0\.0\.1:8153$/m);
-    expect(second.trim()).toMatch(/^(\d loaded\n)? *1 dns: connect ECONNREFUSED 127\.0\.0\.1:8153$/);
-    expect(third).toMatch(/^ +\d{2,} loaded\n +1 dns: connect ECONNREFUSED 127\.0\.0\.1:8154$/m);
-    expect(third).toMatch(/^-rw------- 1 stitch stitch .*stitch-healthcheck-dns$/m);
+  describe("the health check", () => {
+    const site = `printf 'site: a\\ndns: { listen: [127.0.0.1:53], health: 127.0.0.1:8153 }\\n' > $STITCH_SITE`;
+
+    test("reads the site's file again only when that has changed", async () => {
+      const asks =
+        "NODE_DEBUG_NATIVE=COMPILE_CACHE stitch-healthcheck 2>&1 | grep -E 'was accepted|ECONNREFUSED' | sed 's/.*was accepted.*/loaded/' | uniq -c";
+      const said = await within(
+        IMAGES.dns,
+        `${site}; ${asks}; echo again; ${asks}; echo changed; sed -i s/8153/8154/ $STITCH_SITE; ${asks}; ls -l /dev/shm/stitch-*`,
+        "-e",
+        "STITCH_SITE=/dev/shm/site.yaml",
+      );
+      const [first = "", second = "", third = ""] = said.split(/again|changed/);
+      expect(first).toMatch(/^ +\d{2,} loaded\n +1 dns: connect ECONNREFUSED 127\.0\.0\.1:8153$/m);
+      expect(second.trim()).toMatch(/^(\d loaded\n)? *1 dns: connect ECONNREFUSED 127\.0\.0\.1:8153$/);
+      expect(third).toMatch(/^ +\d{2,} loaded\n +1 dns: connect ECONNREFUSED 127\.0\.0\.1:8154$/m);
+      expect(third).toMatch(/^-rw------- 1 stitch stitch .*stitch-healthcheck-dns$/m);
+    });
+
+    test.each([
+      [
+        "in a folder of its own where it has one",
+        ["--tmpfs", "/run/stitch:uid=65532,mode=0750"],
+        "/run/stitch/stitch-healthcheck-dns",
+      ],
+      ["nowhere where nothing can be written", ["--tmpfs", "/dev/shm:mode=0700"], "none"],
+    ])("remembers %s, and says the same", async (_, mounts, memory) => {
+      const line = `${site}; stitch-healthcheck; stitch-healthcheck; ls /dev/shm/stitch-* /run/stitch/stitch-* 2>/dev/null || echo none`;
+      const said = await within(IMAGES.dns, line, ...mounts, "--tmpfs", "/tmp", "-e", "STITCH_SITE=/tmp/site.yaml");
+      const refused = "dns: connect ECONNREFUSED 127.0.0.1:8153";
+      expect(said.split("\n").slice(0, 2)).toEqual([refused, refused]);
+      expect(said.split("\n")).toContain(memory);
+    });
   });
 
   test("the compile cache is used by an account that cannot write to it", async () => {

@@ -141,10 +141,18 @@ export class DnsServer {
   }
 
   #batch(socket: DatagramSocket, arrivals: Arrivals, replies: Replies): void {
-    const { resolver, clock, outcomes } = this.#options;
-    const tick = tickOf(clock.now());
-    const { bytes, peers } = arrivals;
     this.#upstream.clear();
+    try {
+      this.#decideAll(arrivals, replies, tickOf(this.#options.clock.now()));
+    } finally {
+      // Also when a later query of the batch meets a defect of ours: what has been put off has nobody else.
+      if (this.#upstream.count > 0) this.#askUpstream(socket, arrivals);
+    }
+  }
+
+  #decideAll(arrivals: Arrivals, replies: Replies, tick: number): void {
+    const { resolver, outcomes } = this.#options;
+    const { bytes, peers } = arrivals;
     for (let slot = 0; slot < arrivals.count; slot += 1) {
       if (((arrivals.flags[slot] ?? 0) & TRUNCATED) !== 0) {
         outcomes.count(REASON.oversized);
@@ -162,7 +170,6 @@ export class DnsServer {
       if (action !== ACTION.silent) replies.lengths[slot] = resolver.length;
       this.#left(peers, peer);
     }
-    if (this.#upstream.count > 0) this.#askUpstream(socket, arrivals);
   }
 
   /** When what could be answered has left. The queries were decided long ago, so each is read again. */

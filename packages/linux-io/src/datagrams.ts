@@ -130,7 +130,8 @@ export interface DatagramSocket {
   readonly counters: Readonly<SocketCounters>;
   /**
    * Within `onBatch`: sends what stands in the reply slots below `end` now, so that it does not wait for what `onBatch` does
-   * next. Those slots are done with then, also where nothing stood. Outside of `onBatch` it does nothing.
+   * next. Those slots are done with then, also where nothing stood, and their bytes must not be touched. Outside of
+   * `onBatch` it does nothing.
    */
   sendReplies(end: number): void;
   /**

@@ -67,6 +67,7 @@ export class NativeSocket implements DatagramSocket {
   }
 
   sendReplies(end: number): void {
+    this.#sendLater(); // order: what was given before goes before
     this.#native.udpReply(this.#handle, end);
   }
 

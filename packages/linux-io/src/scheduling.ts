@@ -55,16 +55,21 @@ export function giveWay(): string | undefined {
     const nice = Math.min(NICEST, getPriority(process.pid) + NICER);
     setPriority(process.pid, nice);
     gaveWay = true;
-    for (const thread of helpers()) setPriority(thread, nice);
+    for (const thread of readdirSync(THREADS)) lower(Number(thread), nice);
     return undefined;
   } catch (failure) {
-    return (failure as NodeJS.ErrnoException & { readonly info?: { readonly code: string } }).info?.code ?? "EPERM";
+    const { info, code } = failure as NodeJS.ErrnoException & { readonly info?: { readonly code: string } };
+    return info?.code ?? code ?? "EPERM";
   }
 }
 
-function helpers(): readonly number[] {
-  const isHelper = (thread: string): boolean => readFileSync(`${THREADS}/${thread}/comm`, "utf8").startsWith(HELPER);
-  return readdirSync(THREADS).filter(isHelper).map(Number);
+/** A thread that is V8's. One that has ended meanwhile needs no priority. */
+function lower(thread: number, nice: number): void {
+  try {
+    if (readFileSync(`${THREADS}/${thread}/comm`, "utf8").startsWith(HELPER)) setPriority(thread, nice);
+  } catch {
+    return;
+  }
 }
 
 function refusal(number: number): string | undefined {
