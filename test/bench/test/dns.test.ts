@@ -104,7 +104,8 @@ test("of a mixture one question in five is new, and the others are of the zone",
   const mixture = lines(writeMixture(folder, "a", 500));
   const fresh = mixture.filter((_, i) => i % MIXTURE === MIXTURE - 1);
   expect(new Set(fresh).size).toBe(100);
-  expect(fresh.every((line) => line.startsWith("a-"))).toBe(true);
+  expect(fresh.every((line) => line.startsWith("mixed-a-"))).toBe(true);
+  expect(lines(writeMisses(folder, "a", 500)).filter((line) => fresh.includes(line))).toEqual([]);
   expect(mixture.filter((line) => /^n\d+\.bench\.test A$/.test(line))).toHaveLength(400);
 });
 
