@@ -47,7 +47,8 @@ export const MIXTURE = 5;
 
 /** Questions for names of the zone, and the last of every five for one that nobody has asked before. */
 export function writeMixture(folder: string, run: string, count: number): string {
-  const name = (i: number): string => (i % MIXTURE === MIXTURE - 1 ? `mixed-${run}-${i}.any` : `n${(i * 7_919) % HOT_NAMES}`);
+  const name = (i: number): string =>
+    i % MIXTURE === MIXTURE - 1 ? `mixed-${run}-${i}.any` : `n${(i * 7_919) % HOT_NAMES}`;
   return write(join(folder, "mixture.queries"), count, (i) => `${name(i)}.${ZONE}`);
 }
 
